@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+# One target a folder. tutti_library(NAME DEPS folders... LIBS outside...) makes the target
+# `NAME` from every *.cc beside it; *_test.cc becomes the program `NAME_test`, which ctest runs;
+# *_main.cc is left to whoever builds a program. Folder names use `_` for `/`: core/expr -> core_expr.
+
+add_library(tutti_pch STATIC ${CMAKE_CURRENT_LIST_DIR}/pch.cc)
+target_precompile_headers(tutti_pch PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pch.h)
+
+function(tutti_settings target)
+  target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${TUTTI_WARNINGS}>)
+  target_precompile_headers(${target} REUSE_FROM tutti_pch)
+  target_link_libraries(${target} PUBLIC asio)  # templates instantiated in the header refer to it
+endfunction()
+
+function(tutti_library name)
+  cmake_parse_arguments(ARG "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cc)
+  list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
+  if(sources)
+    add_library(${name} STATIC ${sources})
+    tutti_settings(${name})
+    target_link_libraries(${name} PUBLIC ${ARG_DEPS} ${ARG_LIBS})
+  else()
+    add_library(${name} INTERFACE)
+    target_include_directories(${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+    target_link_libraries(${name} INTERFACE ${ARG_DEPS} ${ARG_LIBS})
+  endif()
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cc)
+  if(tests)
+    tutti_test(${name}_test SOURCES ${tests} DEPS ${name} LABEL unit)
+  endif()
+endfunction()
+
+# A doctest program that ctest runs. LABEL: unit, conformance, integration, process, e2e, sim.
+function(tutti_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS;ENV" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  tutti_settings(${name})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} doctest_main)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_ENV)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT "${ARG_ENV}")
+  endif()
+endfunction()
+
+# A libFuzzer target, built only with TUTTI_FUZZ.
+function(tutti_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  if(TUTTI_FUZZ)
+    add_executable(${name} ${ARG_SOURCES})
+    tutti_settings(${name})
+    target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  endif()
+endfunction()

@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/digest.h"
+
+#include <isa-l/crc.h>
+#include <openssl/evp.h>
+
+#include <fmt/format.h>
+
+#include "base/check.h"
+
+namespace tutti {
+namespace {
+
+constexpr uint32_t crc32c_polynomial = 0x82F63B78;  // reflected; RFC 3720 appendix B.4
+constexpr uint64_t crc64nvme_polynomial =
+    0x9A6C9329AC4BC9B5;  // reflected; NVMe NVM command set, 5.2.1.3.4
+
+const std::array<std::array<uint64_t, 256>, 8>& crc64_tables() {
+  static const auto tables = [] {
+    std::array<std::array<uint64_t, 256>, 8> t{};
+    for (uint64_t i = 0; i < 256; ++i) {
+      uint64_t crc = i;
+      for (int bit = 0; bit < 8; ++bit) {
+        crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? crc64nvme_polynomial : 0);
+      }
+      t[0][i] = crc;
+    }
+    for (size_t n = 1; n < 8; ++n) {
+      for (size_t i = 0; i < 256; ++i) {
+        t[n][i] = (t[n - 1][i] >> 8U) ^ t[0][t[n - 1][i] & 0xFFU];
+      }
+    }
+    return t;
+  }();
+  return tables;
+}
+
+// Slicing by 8.
+uint64_t crc64_update(uint64_t crc, const uint8_t* data, size_t size) {
+  const auto& t = crc64_tables();
+  for (; size >= 8; data += 8, size -= 8) {
+    uint64_t word = 0;
+    __builtin_memcpy(&word, data, 8);
+    crc ^= word;
+    uint64_t next = 0;
+    for (size_t n = 0; n < 8; ++n) {
+      next ^= t[7 - n][(crc >> (8 * n)) & 0xFFU];
+    }
+    crc = next;
+  }
+  for (; size > 0; ++data, --size) {
+    crc = (crc >> 8U) ^ t[0][(crc ^ *data) & 0xFFU];
+  }
+  return crc;
+}
+
+template <class Int>
+Digest crc_digest(DigestKind kind, Int value) {
+  Digest digest{.kind = kind};
+  for (size_t i = 0; i < sizeof(Int); ++i) {
+    digest.bytes[i] = static_cast<uint8_t>(value >> (8 * (sizeof(Int) - 1 - i)));
+  }
+  return digest;
+}
+
+uint32_t crc32c_value(const Digest& digest) {
+  CHECK(digest.kind == DigestKind::crc32c);
+  return static_cast<uint32_t>(digest.bytes[0]) << 24U |
+         static_cast<uint32_t>(digest.bytes[1]) << 16U |
+         static_cast<uint32_t>(digest.bytes[2]) << 8U | digest.bytes[3];
+}
+
+// A 32x32 matrix over GF(2) applied to a vector (zlib's crc32_combine, M. Adler).
+using Matrix = std::array<uint32_t, 32>;
+uint32_t times(const Matrix& m, uint32_t v) {
+  uint32_t sum = 0;
+  for (size_t i = 0; v != 0; ++i, v >>= 1U) {
+    sum ^= (v & 1U) != 0 ? m[i] : 0;
+  }
+  return sum;
+}
+Matrix square(const Matrix& m) {
+  Matrix out{};
+  for (size_t i = 0; i < 32; ++i) {
+    out[i] = times(m, m[i]);
+  }
+  return out;
+}
+
+const EVP_MD* evp_of(DigestKind kind) {
+  switch (kind) {
+    case DigestKind::sha256:
+      return EVP_sha256();
+    case DigestKind::md5:
+      return EVP_md5();
+    default:
+      return nullptr;
+  }
+}
+
+}  // namespace
+
+std::string_view digest_name(DigestKind kind) {
+  switch (kind) {
+    case DigestKind::sha256:
+      return "sha256";
+    case DigestKind::md5:
+      return "md5";
+    case DigestKind::crc32c:
+      return "crc32c";
+    case DigestKind::crc64nvme:
+      return "crc64nvme";
+  }
+  return "";
+}
+
+size_t digest_size(DigestKind kind) {
+  switch (kind) {
+    case DigestKind::sha256:
+      return 32;
+    case DigestKind::md5:
+      return 16;
+    case DigestKind::crc32c:
+      return 4;
+    case DigestKind::crc64nvme:
+      return 8;
+  }
+  return 0;
+}
+
+std::string hex_encode(std::string_view bytes) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (char c : bytes) {
+    const auto b = static_cast<unsigned char>(c);
+    out += digits[b >> 4U];
+    out += digits[b & 0xFU];
+  }
+  return out;
+}
+
+std::string hex(const Digest& digest) {
+  return hex_encode({reinterpret_cast<const char*>(digest.bytes.data()), digest_size(digest.kind)});
+}
+
+std::string to_text(const Digest& digest) {
+  return std::string(digest_name(digest.kind)) + ":" + hex(digest);
+}
+
+Result<Digest> parse_digest(std::string_view text) {
+  for (DigestKind kind :
+       {DigestKind::sha256, DigestKind::md5, DigestKind::crc32c, DigestKind::crc64nvme}) {
+    const std::string_view name = digest_name(kind);
+    if (!text.starts_with(name) || text.size() != name.size() + 1 + 2 * digest_size(kind) ||
+        text[name.size()] != ':') {
+      continue;
+    }
+    Digest digest{.kind = kind};
+    const std::string_view digits = text.substr(name.size() + 1);
+    bool good = true;
+    for (size_t i = 0; i < digits.size(); ++i) {
+      const char c = digits[i];
+      const int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+      good = good && v >= 0;
+      digest.bytes[i / 2] =
+          static_cast<uint8_t>(digest.bytes[i / 2] << 4U | (static_cast<unsigned>(v) & 0xFU));
+    }
+    if (good) {
+      return digest;
+    }
+  }
+  return fail(Code::bad_input, fmt::format("'{}' is not a digest", text.substr(0, 80)),
+              "write it as sha256:HEX");
+}
+
+struct Hasher::State {
+  DigestKind kind;
+  EVP_MD_CTX* evp = nullptr;
+  uint32_t crc32 = 0xFFFFFFFF;
+  uint64_t crc64 = ~0ULL;
+
+  explicit State(DigestKind k) : kind(k) {
+    if (const EVP_MD* md = evp_of(k)) {
+      evp = EVP_MD_CTX_new();
+      CHECK(evp != nullptr && EVP_DigestInit_ex(evp, md, nullptr) == 1);
+    }
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(evp); }
+};
+
+Hasher::Hasher(DigestKind kind) : state_(std::make_unique<State>(kind)) {}
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Hasher::~Hasher() = default;
+
+void Hasher::update(std::span<const std::byte> bytes) {
+  update(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+}
+
+void Hasher::update(std::string_view bytes) {
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  if (state_->evp != nullptr) {
+    CHECK(EVP_DigestUpdate(state_->evp, data, bytes.size()) == 1);
+    return;
+  }
+  if (state_->kind == DigestKind::crc64nvme) {
+    state_->crc64 = crc64_update(state_->crc64, data, bytes.size());
+    return;
+  }
+  constexpr size_t piece_max = 1U << 30U;  // crc32_iscsi takes an int
+  for (size_t at = 0; at < bytes.size(); at += piece_max) {
+    const size_t n = std::min(piece_max, bytes.size() - at);
+    state_->crc32 =
+        crc32_iscsi(const_cast<unsigned char*>(data + at), static_cast<int>(n), state_->crc32);
+  }
+}
+
+Digest Hasher::finish() {
+  switch (state_->kind) {
+    case DigestKind::crc32c:
+      return crc_digest(DigestKind::crc32c, ~state_->crc32);
+    case DigestKind::crc64nvme:
+      return crc_digest(DigestKind::crc64nvme, ~state_->crc64);
+    default: {
+      Digest digest{.kind = state_->kind};
+      CHECK(EVP_DigestFinal_ex(state_->evp, digest.bytes.data(), nullptr) == 1);
+      return digest;
+    }
+  }
+}
+
+Digest digest_of(DigestKind kind, std::string_view bytes) {
+  Hasher hasher(kind);
+  hasher.update(bytes);
+  return hasher.finish();
+}
+
+Digest combine_crc32c(const Digest& first, const Digest& second, uint64_t second_bytes) {
+  uint32_t crc = crc32c_value(first);
+  const uint32_t crc2 = crc32c_value(second);
+  Matrix one_bit{};
+  one_bit[0] = crc32c_polynomial;
+  for (size_t i = 1; i < 32; ++i) {
+    one_bit[i] = 1U << (i - 1);
+  }
+  Matrix op = square(square(square(one_bit)));  // one zero byte
+  for (uint64_t n = second_bytes; n != 0; n >>= 1U) {
+    if ((n & 1U) != 0) {
+      crc = times(op, crc);
+    }
+    op = square(op);
+  }
+  return crc_digest(DigestKind::crc32c, crc ^ crc2);
+}
+
+std::string base64_encode(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
+  const int n = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                                reinterpret_cast<const unsigned char*>(bytes.data()),
+                                static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(n));
+  return out;
+}
+
+Result<std::string> base64_decode(std::string_view text) {
+  const auto digit = [](char c) -> int {
+    if (c >= 'A' && c <= 'Z') {
+      return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+      return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+      return c - '0' + 52;
+    }
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+  };
+  size_t padding = 0;
+  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') {
+    ++padding;
+  }
+  const std::string_view digits = text.substr(0, text.size() - padding);
+  std::string out;
+  unsigned bits = 0;
+  int held = 0;
+  for (char c : digits) {
+    const int v = digit(c);
+    if (v < 0) {
+      return fail(Code::bad_input, "not base64: it has a character outside A-Z a-z 0-9 + /");
+    }
+    bits = bits << 6U | static_cast<unsigned>(v);
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      out += static_cast<char>((bits >> static_cast<unsigned>(held)) & 0xFFU);
+    }
+  }
+  if (text.size() % 4 != 0) {
+    return fail(Code::bad_input, "not base64: its length is not a multiple of 4");
+  }
+  return out;
+}
+
+}  // namespace tutti
