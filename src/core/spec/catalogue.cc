@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/spec/catalogue.h"
+
+#include <algorithm>
+#include <array>
+
+namespace tutti::spec {
+
+namespace {
+
+constexpr std::array<std::string_view, 19> kind_names = {
+    "any",     "string",          "address",  "table",        "list",       "map", "boolean",
+    "integer", "number",          "duration", "size",         "expression", "sql", "connection",
+    "file",    "python function", "command",  "branch cases", "task",
+};
+
+template <class Items>
+auto* find_named(Items& items, std::string_view name) {
+  auto found = std::ranges::find_if(items, [&](const auto& item) { return item.name == name; });
+  return found == items.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::string_view param_kind_name(ParamKind kind) { return kind_names[static_cast<size_t>(kind)]; }
+
+const ParamSchema* ActionSchema::find_param(std::string_view param) const {
+  return find_named(params, param);
+}
+
+const OutputSchema* ActionSchema::find_output(std::string_view output) const {
+  return find_named(outputs, output);
+}
+
+const ActionSchema* Catalogue::find(std::string_view name) const {
+  return find_named(actions, name);
+}
+
+}  // namespace tutti::spec

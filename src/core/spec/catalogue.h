@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Catalogue: what each action takes and gives, as plain data. Each action writes its own
+// ActionSchema; `validate`, the docs and the worker read it. Includes base only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/value.h"
+
+namespace tutti::spec {
+
+// What a key of `with` may hold. Where the value is a template, its type is known only when it is
+// rendered, so only plain values are checked.
+enum class ParamKind : uint8_t {
+  any,      // any value; strings in it are templates
+  string,   // template text
+  address,  // scheme://..., template
+  table,    // connection.schema.table or connection.table
+  list,     // list of anything
+  map,      // map of anything
+  boolean,
+  integer,  // not negative
+  number,
+  duration,      // "5m"
+  size,          // "64MiB", or a number of bytes
+  expression,    // without braces
+  sql,           // SQL text, template
+  connection,    // name of a connection, template
+  file,          // path inside the project; becomes part of the workflow's version
+  python_call,   // module:function; the module's file becomes part of the version
+  command,       // text or list given to a process: a secret in it is an error
+  branch_cases,  // [{when: expression, to: task or list of tasks}]
+  task,          // a direct dependant, or a list of them
+};
+std::string_view param_kind_name(ParamKind kind);
+
+struct ParamSchema {
+  std::string name;
+  ParamKind kind = ParamKind::any;
+  std::string doc;
+  bool required = false;
+  bool many = false;  // one value of the kind, or a list of them
+  bool secret_allowed = false;
+  std::vector<std::string> choices;  // closed set of plain values
+  Value default_value;               // for the docs; null: none
+};
+
+struct OutputSchema {
+  std::string name;
+  std::string type;  // for the docs: "integer", "list of {uri, key, size}"
+  std::string doc;
+};
+
+// Exactly one of the alternatives must be given; the keys of an alternative belong together:
+// {{"url"}, {"connection", "path"}}.
+struct OneOf {
+  std::vector<std::vector<std::string>> alternatives;
+};
+
+struct ActionSchema {
+  std::string name;
+  std::string summary;
+  std::vector<ParamSchema> params;
+  std::vector<OneOf> one_of;
+  std::vector<OutputSchema> outputs;
+  bool outputs_open = false;  // may give outputs beyond the list (process, python)
+  bool is_branch = false;
+  bool idempotent = false;
+  bool light = false;        // carried out without process or network
+  bool takes_files = false;  // `files`, `env` and `runtime` of the task make sense
+  // Where a write may happen twice: `write_param` not among `safe_values` and no `key_param` given
+  // (http: method, GET HEAD OPTIONS PUT DELETE, idempotency_key). Empty: does not apply.
+  std::string write_param = {};
+  std::vector<std::string> safe_values = {};
+  std::string key_param = {};
+
+  const ParamSchema* find_param(std::string_view param) const;
+  const OutputSchema* find_output(std::string_view output) const;
+};
+
+struct Catalogue {
+  std::vector<ActionSchema> actions;
+  const ActionSchema* find(std::string_view name) const;
+};
+
+}  // namespace tutti::spec
