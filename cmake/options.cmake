@@ -26,4 +26,5 @@ endif()
 set(TUTTI_WARNINGS
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wimplicit-fallthrough -Wunused -Wmissing-declarations -Werror
-  -Wno-gnu-zero-variadic-macro-arguments -Wno-c2y-extensions)
+  -Wno-gnu-zero-variadic-macro-arguments -Wno-c2y-extensions
+  -Wno-missing-designated-field-initializers)  # omitted fields have their defaults

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <thread>
+
+#include "rt/file.h"
+#include "rt/loop.h"
+#include "rt/retry.h"
+#include "rt/scope.h"
+#include "rt/wait.h"
+
+#include "base/doctest.h"
+
+namespace tutti::rt {
+namespace {
+
+struct World {
+  std::unique_ptr<Clock> clock = make_system_clock();
+  std::unique_ptr<Random> random = make_system_random();
+  CancelSource source;
+  Context ctx{*clock, *random, source.token()};
+  Loop loop;
+};
+
+TEST_CASE("a child source is cancelled with its parent and keeps the first reason") {
+  CancelSource parent;
+  CancelSource child(parent.token());
+  int calls = 0;
+  const auto registration = child.token().on_cancel([&] { ++calls; });
+  parent.cancel(cancelled_error("first"));
+  parent.cancel(cancelled_error("second"));
+  CHECK(calls == 1);
+  CHECK(child.token().reason()->what == "first");
+  const auto late = child.token().on_cancel([&] { ++calls; });
+  CHECK(calls == 2);
+}
+
+TEST_CASE("an unregistered callback is not called") {
+  CancelSource source;
+  int calls = 0;
+  {
+    const auto registration = source.token().on_cancel([&] { ++calls; });
+  }
+  source.cancel(cancelled_error("x"));
+  CHECK(calls == 0);
+}
+
+TEST_CASE("thousands of registrations do not pile up") {
+  CancelSource source;
+  for (int i = 0; i < 100'000; ++i) {
+    const auto registration = source.token().on_cancel([] {});
+  }
+  source.cancel(cancelled_error("x"));
+  CHECK(source.token().cancelled());
+}
+
+TEST_CASE("cancel ends a delay at once with the reason") {
+  World w;
+  std::thread other([&] { w.source.cancel(cancelled_error("the user said so")); });
+  auto result = w.loop.run(delay(w.ctx, hours(1)));
+  other.join();
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().what == "the user said so");
+}
+
+TEST_CASE("a deadline ends a delay") {
+  World w;
+  Context soon = w.ctx.with_timeout(milliseconds(5));
+  auto result = w.loop.run(delay(soon, hours(1)));
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().code == Code::timed_out);
+  CHECK(w.loop.run(delay(w.ctx, milliseconds(1))).has_value());
+}
+
+Task<Unit> fails_after(Context& ctx, Duration time) {
+  CO_OK(co_await delay(ctx, time));
+  co_return fail(Code::corrupt, "broken");
+}
+
+Task<Unit> until_cancelled(Context& ctx, int& ended) {
+  auto result = co_await delay(ctx, hours(1));
+  ++ended;
+  co_return result;
+}
+
+Task<Unit> one_fails(Scope& scope, int* ended) {
+  for (int i = 0; i < 10; ++i) {
+    CO_OK(co_await scope.spawn(until_cancelled(scope.context(), *ended)));
+  }
+  CO_OK(co_await scope.spawn(fails_after(scope.context(), milliseconds(2))));
+  co_return Unit{};
+}
+
+TEST_CASE("the first error cancels the others and all are awaited") {
+  World w;
+  int ended = 0;
+  auto result = w.loop.run(scoped(w.ctx, {}, one_fails, &ended));
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().what == "broken");
+  CHECK(ended == 10);
+}
+
+Task<Unit> counts(Context& ctx, int* now, int* most) {
+  *most = std::max(*most, ++*now);
+  CO_OK(co_await delay(ctx, milliseconds(1)));
+  --*now;
+  co_return Unit{};
+}
+
+Task<Unit> many(Scope& scope, int* now, int* most) {
+  for (int i = 0; i < 50; ++i) {
+    CO_OK(co_await scope.spawn(counts(scope.context(), now, most)));
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("a scope never runs more children than its limit") {
+  World w;
+  int now = 0;
+  int most = 0;
+  REQUIRE_OK(w.loop.run(scoped(w.ctx, {.children_max = 4}, many, &now, &most)));
+  CHECK(most == 4);
+  CHECK(now == 0);
+}
+
+Task<Unit> throws(Context& ctx) {
+  CO_OK(co_await delay(ctx, milliseconds(1)));
+  throw std::runtime_error("library trouble");
+}
+
+Task<Unit> spawn_thrower(Scope& scope) { co_return co_await scope.spawn(throws(scope.context())); }
+
+TEST_CASE("an exception of a library becomes an error at the root of the child") {
+  World w;
+  auto result = w.loop.run(scoped(w.ctx, {}, spawn_thrower));
+  REQUIRE_FALSE(result.has_value());
+  CHECK(result.error().what.find("library trouble") != std::string::npos);
+}
+
+Task<Unit> producer(Context& ctx, Channel<int>& channel) {
+  for (int i = 0; i < 100; ++i) {
+    CO_OK(co_await channel.push(ctx, i));
+  }
+  channel.close();
+  co_return Unit{};
+}
+
+Task<Unit> pipe(Scope& scope, std::vector<int>* seen) {
+  Channel<int> channel(3);
+  CO_OK(co_await scope.spawn(producer(scope.context(), channel)));
+  while (true) {
+    CHECK(channel.size() <= 3);
+    CO_TRY(auto item, co_await channel.pop(scope.context()));
+    if (!item) {
+      break;
+    }
+    seen->push_back(*item);
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("a channel is bounded, keeps order and ends when closed") {
+  World w;
+  std::vector<int> seen;
+  REQUIRE_OK(w.loop.run(scoped(w.ctx, {}, pipe, &seen)));
+  REQUIRE(seen.size() == 100);
+  CHECK(seen.front() == 0);
+  CHECK(seen.back() == 99);
+}
+
+Task<Unit> acquire_twice(Context& ctx, Semaphore& semaphore) {
+  CO_OK(co_await semaphore.acquire(ctx));
+  Context soon = ctx.with_timeout(milliseconds(3));
+  auto second = co_await semaphore.acquire(soon);
+  CHECK(second.error().code == Code::timed_out);
+  semaphore.release();
+  co_return co_await semaphore.acquire(ctx);  // the given-up wait took nothing
+}
+
+TEST_CASE("a cancelled wait for a semaphore takes no permit") {
+  World w;
+  Semaphore semaphore(1);
+  REQUIRE_OK(w.loop.run(acquire_twice(w.ctx, semaphore)));
+}
+
+TEST_CASE("a wake-up before the wait is remembered") {
+  World w;
+  Notify notify;
+  notify.notify();
+  notify.notify();
+  REQUIRE_OK(w.loop.run(notify.wait(w.ctx)));
+  std::thread other([&] { notify.notify(); });
+  REQUIRE_OK(w.loop.run(notify.wait(w.ctx)));
+  other.join();
+}
+
+TEST_CASE("retry stops after attempts_max and at errors that cannot be mended") {
+  World w;
+  int calls = 0;
+  const auto failing = [&calls](Code code) {
+    return [&calls, code](Context&) -> Task<Unit> {
+      ++calls;
+      co_return fail(code, "no");
+    };
+  };
+  const RetryPolicy policy{.attempts_max = 3, .delay = milliseconds(1)};
+  auto throttled = failing(Code::throttled);
+  auto result = w.loop.run(retry(w.ctx, policy, throttled));
+  CHECK(calls == 3);
+  CHECK(result.error().what == "no (after 3 attempts)");
+  calls = 0;
+  auto denied = failing(Code::denied);
+  CHECK(w.loop.run(retry(w.ctx, policy, denied)).error().what == "no");
+  CHECK(calls == 1);
+}
+
+TEST_CASE("work moves to a pool and to another loop and comes back") {
+  World w;
+  Pool pool(1);
+  Loop other;
+  other.start("other");
+  const auto here = std::this_thread::get_id();
+  auto both = [](Executor pool_executor,
+                 Executor other_executor) -> Task<std::pair<std::thread::id, std::thread::id>> {
+    const auto on_pool = co_await offload(pool_executor, [] { return std::this_thread::get_id(); });
+    auto id = []() -> Task<std::thread::id> { co_return std::this_thread::get_id(); };
+    CO_TRY(auto on_other, co_await on(other_executor, id()));
+    co_return std::pair(on_pool, on_other);
+  };
+  auto result = w.loop.run(both(pool.executor(), other.executor()));
+  REQUIRE_OK(result);
+  CHECK(result->first != here);
+  CHECK(result->second != here);
+  CHECK(result->first != result->second);
+}
+
+TEST_CASE("a file is replaced whole or not at all") {
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("tutti_rt_test." + std::to_string(getpid()));
+  std::filesystem::create_directory(folder);
+  const auto path = folder / "a";
+  REQUIRE_OK(write_file(path, "one"));
+  REQUIRE_OK(write_file(path, "two"));
+  CHECK(*read_file(path) == "two");
+  CHECK(read_file(folder / "none").error().code == Code::not_found);
+  CHECK(read_file(folder).error().code == Code::bad_input);
+  CHECK(read_file(path, {.bytes_max = 2}).error().code == Code::bad_input);
+  CHECK(write_file(folder / "no" / "such", "x").error().code == Code::not_found);
+  CHECK(std::distance(std::filesystem::directory_iterator(folder), {}) == 1);
+  std::filesystem::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace tutti::rt
