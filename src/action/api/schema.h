@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an action takes and gives, as plain data: validation, the JSON Schema and the docs page come
+// from this one table, and the worker reads its flags. Values; no I/O.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace tutti::action {
+
+enum class ParamKind : uint8_t {
+  text,   // a template that renders to a string
+  value,  // any value, templates inside
+  integer,
+  boolean,
+  duration,
+  size,        // bytes: 10MB, 64MiB
+  expression,  // without braces; evaluated by the worker unless `raw`
+  address,     // CONNECTION://KEY; a list of them where `many`
+  connection,  // the name of a connection
+  sql,
+  file,  // a path within the project; its content is part of the workflow's version
+  list,
+  map,
+};
+
+struct Param {
+  std::string name;
+  ParamKind kind = ParamKind::text;
+  std::string doc;  // one sentence
+  bool required = false;
+  bool many = false;       // one or a list of them
+  bool secret_ok = false;  // a secret may stand here; elsewhere it is an error ("pass it by env")
+  bool raw = false;        // handed to the action unrendered: it evaluates it itself
+  std::vector<std::string> choices = {};
+  std::string fallback = {};  // the default, as the docs show it
+};
+
+struct OutputField {
+  std::string name;
+  std::string kind;  // for people: "integer", "list of {uri, key, size}"
+  std::string doc;
+};
+
+struct Schema {
+  std::string name;     // what `uses` says: "copy", "wait.object"
+  std::string summary;  // one sentence
+  std::vector<Param> params = {};
+  std::vector<std::vector<std::string>> one_of =
+      {};  // exactly one param of each group must be given
+  std::vector<OutputField> outputs = {};
+  bool outputs_open = false;   // the task's own code adds outputs of any name
+  bool branches = false;       // its output `chosen` names the direct dependants that run
+  bool light = false;          // decided at once, without a worker slot: noop, branch
+  bool idempotent = true;      // a lost attempt may be run again; false: it becomes unknown_outcome
+  bool takes_files = false;    // `files: {in, out}` may stage objects for it
+  bool takes_env = false;      // `env` may be given
+  bool takes_runtime = false;  // `runtime` may be given
+};
+
+}  // namespace tutti::action
