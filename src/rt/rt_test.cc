@@ -193,14 +193,16 @@ TEST_CASE("a wake-up before the wait is remembered") {
   other.join();
 }
 
+Task<Unit> count_and_fail(int& calls, Code code) {
+  ++calls;
+  co_return fail(code, "no");
+}
+
 TEST_CASE("retry stops after attempts_max and at errors that cannot be mended") {
   World w;
   int calls = 0;
   const auto failing = [&calls](Code code) {
-    return [&calls, code](Context&) -> Task<Unit> {
-      ++calls;
-      co_return fail(code, "no");
-    };
+    return [&calls, code](Context&) { return count_and_fail(calls, code); };
   };
   const RetryPolicy policy{.attempts_max = 3, .delay = milliseconds(1)};
   auto throttled = failing(Code::throttled);
