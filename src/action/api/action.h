@@ -42,6 +42,7 @@ struct AttemptInfo {
   std::filesystem::path scratch;  // an empty folder of this attempt, removed after it
   std::vector<std::pair<std::string, std::string>> env = {};  // rendered `env` of the task
   Value runtime = {};                                         // rendered `runtime`
+  Value files = {};  // rendered `files`: {in: {name: address}, out: {name: address}}
 };
 
 // What an action may do besides its work. Implemented by the worker; lives as long as the attempt.

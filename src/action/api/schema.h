@@ -56,6 +56,12 @@ struct Schema {
   bool takes_files = false;    // `files: {in, out}` may stage objects for it
   bool takes_env = false;      // `env` may be given
   bool takes_runtime = false;  // `runtime` may be given
+  // Where a write may happen twice: `write_param` not among `safe_values` and no `key_param` given
+  // (http: method, GET HEAD OPTIONS PUT DELETE, idempotency_key). Empty: does not apply. Validation
+  // warns when such a task is retried, and a lost attempt of it becomes unknown_outcome.
+  std::string write_param = {};
+  std::vector<std::string> safe_values = {};
+  std::string key_param = {};
 };
 
 }  // namespace tutti::action
