@@ -27,9 +27,11 @@ struct StartRun {
   std::string workflow;  // its frozen version: spec::freeze
   std::map<std::string, std::string> files = {};  // SQL, scripts and modules it names, by path
   std::string profile;
-  std::string project;  // absolute folder
-  Value params = Value(ValueMap{});
-  std::optional<Date> date = std::nullopt;  // logical date; none: now, with an empty interval
+  std::string project;                        // absolute folder
+  Value params = Value(ValueMap{});           // as given; the workflow's defaults fill the rest
+  Value vars = Value(ValueMap{});             // of the project
+  std::vector<std::string> connections = {};  // names of the profile's
+  std::optional<Date> date = std::nullopt;    // logical date; none: now, with an empty interval
 };
 
 struct RunView {

@@ -39,6 +39,8 @@ struct RunRow {
   std::string profile;
   std::string version;  // digest of the workflow version, as text
   std::optional<Instant> logical_date = std::nullopt;
+  std::optional<Instant> interval_start = std::nullopt;
+  std::optional<Instant> interval_end = std::nullopt;
   std::string state;  // queued running paused cancelling success failed cancelled
   std::string reason = {};
   bool live = true;        // its pages are loaded when the shard is
@@ -108,8 +110,10 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Takes the shard over: every commit under an older epoch is refused from now on.
-  virtual Task<Claimed> claim(rt::Context& ctx) = 0;
+  // Takes the shard over: every commit under an older epoch is refused from now on, one that is
+  // still on its way too. An owner that reads its state again after a failed commit names the epoch
+  // it `held`, and is refused with `conflict` when a newer one owns the shard.
+  virtual Task<Claimed> claim(rt::Context& ctx, std::optional<Epoch> held) = 0;
   virtual Task<Unit> commit(rt::Context& ctx, Commit commit) = 0;
   // A run that is not live, for a retry of its failed tasks. not_found when it is not there.
   virtual Task<RunImage> load_run(rt::Context& ctx, RunId run) = 0;
