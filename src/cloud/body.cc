@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/body.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "base/value.h"
+
+namespace tutti::cloud {
+namespace {
+
+class TextSource final : public ByteSource {
+ public:
+  TextSource(BufferPool& pool, std::shared_ptr<const std::string> text, uint64_t offset)
+      : pool_(pool), text_(std::move(text)), at_(std::min<uint64_t>(offset, text_->size())) {}
+
+  Task<Chunk> next(rt::Context& ctx) override {
+    CO_OK(ctx.check());
+    if (at_ == text_->size()) {
+      co_return Chunk();
+    }
+    CO_TRY(Buffer buffer, co_await pool_.take(ctx));
+    const size_t n = std::min(buffer.space().size(), text_->size() - at_);
+    std::memcpy(buffer.space().data(), text_->data() + at_, n);
+    at_ += n;
+    co_return Chunk(std::move(buffer), n);
+  }
+
+ private:
+  BufferPool& pool_;
+  std::shared_ptr<const std::string> text_;
+  size_t at_;
+};
+
+Task<std::unique_ptr<ByteSource>> open_text(BufferPool& pool,
+                                            std::shared_ptr<const std::string> text,
+                                            uint64_t offset) {
+  co_return std::make_unique<TextSource>(pool, std::move(text), offset);
+}
+
+Task<std::unique_ptr<ByteSource>> open_object(rt::Context& ctx, ObjectStore& store, Key key,
+                                              GetOptions options) {
+  CO_TRY(Opened opened, co_await store.get(ctx, std::move(key), std::move(options)));
+  co_return std::move(opened.source);
+}
+
+}  // namespace
+
+std::optional<Digest> ObjectMeta::digest(DigestKind kind) const {
+  const auto at = std::ranges::find(digests, kind, &Digest::kind);
+  return at == digests.end() ? std::nullopt : std::optional(*at);
+}
+
+Body body_of(BufferPool& pool, std::string text) {
+  auto shared = std::make_shared<const std::string>(std::move(text));
+  Body body;
+  body.size = shared->size();
+  body.open = [&pool, shared](rt::Context&, uint64_t offset) {
+    return open_text(pool, shared, offset);
+  };
+  return body;
+}
+
+Body body_of(ObjectStore& store, ObjectMeta meta, GetOptions options) {
+  Body body;
+  body.size = meta.size;
+  body.digests = meta.digests;
+  if (options.if_match.empty()) {
+    options.if_match = meta.etag;
+  }
+  body.open = [&store, key = meta.key, options](rt::Context& ctx, uint64_t offset) {
+    GetOptions here = options;
+    here.range = offset == 0 ? std::nullopt : std::optional(Range{.offset = offset});
+    return open_object(ctx, store, key, std::move(here));
+  };
+  return body;
+}
+
+Task<std::string> read_all(rt::Context& ctx, ByteSource& source, size_t bytes_max) {
+  std::string out;
+  while (true) {
+    CO_TRY(const Chunk chunk, co_await source.next(ctx));
+    if (chunk.empty()) {
+      co_return out;
+    }
+    if (out.size() + chunk.size() > bytes_max) {
+      co_return fail(Code::bad_input, fmt::format("it is larger than {} bytes", bytes_max));
+    }
+    out += chunk.text();
+  }
+}
+
+Task<std::string> get_text(rt::Context& ctx, ObjectStore& store, Key key, size_t bytes_max) {
+  CO_TRY(Opened opened, co_await store.get(ctx, key, {}));
+  if (opened.meta.size > bytes_max) {
+    co_return fail(Error{.code = Code::bad_input,
+                         .what = fmt::format("it has {} bytes, more than the {} allowed here",
+                                             opened.meta.size, bytes_max),
+                         .where = key.text});
+  }
+  co_return co_await read_all(ctx, *opened.source, bytes_max);
+}
+
+Listing::Listing(ObjectStore& store, ListOptions options)
+    : store_(store), options_(std::move(options)) {}
+
+Task<std::optional<ObjectMeta>> Listing::next(rt::Context& ctx) {
+  while (at_ == page_.size()) {
+    if (last_) {
+      co_return std::nullopt;
+    }
+    CO_TRY(Page page, co_await store_.list(ctx, options_));
+    options_.cursor = std::move(page.next);
+    last_ = options_.cursor.empty();
+    page_ = std::move(page.objects);
+    for (Key& prefix : page.prefixes) {
+      page_.push_back({.key = std::move(prefix), .size = 0, .etag = {}});
+    }
+    std::ranges::sort(page_, {}, &ObjectMeta::key);
+    at_ = 0;
+  }
+  co_return std::optional(std::move(page_[at_++]));
+}
+
+Result<Unit> check_key(const Key& key, size_t bytes_max) {
+  const auto refuse = [&](std::string what, std::string remedy) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = std::move(what),
+                      .where = key.text.substr(0, 200),
+                      .remedy = std::move(remedy)});
+  };
+  if (key.text.empty()) {
+    return refuse("the address names no object: its key is empty", "write the object's key");
+  }
+  if (key.text.find('\0') != std::string::npos) {
+    return refuse("a key with a NUL byte in it", "remove the byte");
+  }
+  if (key.text.size() > bytes_max) {
+    return refuse(fmt::format("the key has {} bytes, more than the {} a key may have",
+                              key.text.size(), bytes_max),
+                  "use a shorter key");
+  }
+  if (!is_utf8(key.text)) {
+    return refuse("the key is not UTF-8", "rename the object");
+  }
+  return Unit{};
+}
+
+}  // namespace tutti::cloud

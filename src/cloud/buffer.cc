@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/buffer.h"
+
+#include <deque>
+#include <mutex>
+#include <vector>
+
+#include "base/check.h"
+#include "rt/wait.h"
+
+namespace tutti::cloud {
+
+struct BufferPool::State {
+  std::mutex mutex;
+  size_t chunk_bytes = 0;
+  size_t buffers_max = 0;
+  size_t out = 0;
+  std::vector<std::unique_ptr<std::byte[]>> free;
+  std::deque<std::shared_ptr<rt::Waiter>> waiting;
+
+  // A buffer came back, or its place is free again: the first who still waits gets it.
+  void release(std::unique_ptr<std::byte[]> data) {
+    const std::lock_guard lock(mutex);
+    if (data != nullptr) {
+      free.push_back(std::move(data));
+    }
+    while (!waiting.empty()) {
+      auto first = std::move(waiting.front());
+      waiting.pop_front();
+      if (first->complete()) {
+        return;  // `out` passes to the waiter
+      }
+    }
+    --out;
+  }
+
+  std::unique_ptr<std::byte[]> claim() {
+    const std::lock_guard lock(mutex);
+    if (free.empty()) {
+      return std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
+    }
+    auto data = std::move(free.back());
+    free.pop_back();
+    return data;
+  }
+};
+
+Chunk::Chunk(Buffer buffer, size_t size) : data_(std::move(buffer.data_)), size_(size) {
+  CHECK(size <= buffer.size_);
+  if (size_ == 0) {
+    data_ = nullptr;
+  }
+}
+
+Chunk Chunk::slice(size_t offset, size_t size) const {
+  CHECK(offset + size <= size_);
+  Chunk piece;
+  piece.data_ = std::shared_ptr<const std::byte[]>(data_, data_.get() + offset);
+  piece.size_ = size;
+  return piece;
+}
+
+BufferPool::BufferPool(Options options) : state_(std::make_shared<State>()) {
+  CHECK(options.chunk_bytes > 0 && options.bytes_max >= options.chunk_bytes);
+  state_->chunk_bytes = options.chunk_bytes;
+  state_->buffers_max = options.bytes_max / options.chunk_bytes;
+}
+
+BufferPool::~BufferPool() = default;
+
+Task<Buffer> BufferPool::take(rt::Context& ctx) {
+  std::shared_ptr<rt::Waiter> waiter;
+  {
+    const std::lock_guard lock(state_->mutex);
+    if (state_->out < state_->buffers_max) {
+      ++state_->out;
+    } else {
+      waiter = rt::Waiter::make();
+      state_->waiting.push_back(waiter);
+    }
+  }
+  if (waiter != nullptr) {
+    CO_OK(co_await waiter->wait(ctx));
+  }
+  Buffer buffer;
+  buffer.size_ = state_->chunk_bytes;
+  buffer.data_ = std::shared_ptr<std::byte[]>(
+      state_->claim().release(),
+      [state = state_](std::byte* data) { state->release(std::unique_ptr<std::byte[]>(data)); });
+  co_return buffer;
+}
+
+size_t BufferPool::chunk_bytes() const { return state_->chunk_bytes; }
+
+size_t BufferPool::in_use() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->out;
+}
+
+}  // namespace tutti::cloud

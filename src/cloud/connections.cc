@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/connections.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/closest.h"
+
+namespace tutti::cloud {
+namespace {
+
+// Types that hold objects and are known, but cannot be opened in this version.
+constexpr std::array<std::string_view, 6> later_types{"s3", "gcs", "azure", "adls", "sftp", "hdfs"};
+
+// What the clouds' names mean from the start, where the profile says nothing about them.
+std::string_view builtin_type(std::string_view connection) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> builtin{
+      {{"file", "file"}, {"s3", "s3"}, {"gs", "gcs"}, {"az", "azure"}}};
+  const auto* at =
+      std::ranges::find(builtin, connection, &std::pair<std::string_view, std::string_view>::first);
+  return at == builtin.end() ? std::string_view() : at->second;
+}
+
+std::unexpected<Error> unknown(std::string_view what, std::string_view name,
+                               std::vector<std::string> known) {
+  std::string remedy = did_you_mean(name, std::span<const std::string>(known));
+  if (remedy.empty() && !known.empty()) {
+    remedy = fmt::format("known are: {}", fmt::join(known, ", "));
+  }
+  return fail(Code::not_found, fmt::format("no {} '{}'", what, name),
+              remedy.empty() ? "add it to tutti.yaml" : std::move(remedy));
+}
+
+template <class Map>
+std::vector<std::string> names_of(const Map& map) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : map) {
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::unexpected<Error> cannot_open(std::string_view name, const ConnectionConfig& config) {
+  if (std::ranges::find(later_types, config.type) != later_types.end()) {
+    return fail(Code::unsupported,
+                fmt::format("connection '{}' is of type {}, which comes in a later version", name,
+                            config.type),
+                fmt::format("let a folder stand in for it, in a profile with `sandbox: true`: "
+                            "connections: {{{}: {{type: local, buckets: clouds/{}}}}}",
+                            name, name));
+  }
+  return fail(
+      Code::bad_input,
+      fmt::format("connection '{}' is of type {}, which holds no objects", name, config.type),
+      "use the address of an object: file:///data/a.csv, s3://bucket/key");
+}
+
+}  // namespace
+
+Connections::Connections(ConnectionTable table, Openers openers)
+    : table_(std::move(table)), openers_(std::move(openers)) {}
+
+Result<Located> Connections::open(std::string_view profile, const Address& address) const {
+  const auto in_profile = table_.find(std::string(profile));
+  ConnectionConfig builtin{.type = std::string(builtin_type(address.connection))};
+  const ConnectionConfig* config = builtin.type.empty() ? nullptr : &builtin;
+  if (in_profile != table_.end()) {
+    if (const auto at = in_profile->second.find(address.connection);
+        at != in_profile->second.end()) {
+      config = &at->second;
+    }
+  } else if (address.connection != "file") {
+    return unknown("profile", profile, names_of(table_));
+  }
+  if (config == nullptr) {
+    return unknown(fmt::format("connection in profile '{}' named", profile), address.connection,
+                   names_of(in_profile->second));
+  }
+  const auto opener = openers_.find(config->type);
+  if (opener == openers_.end()) {
+    return cannot_open(address.connection, *config);
+  }
+  return opener->second(address.connection, *config, address.rest);
+}
+
+Result<Located> Connections::open(std::string_view profile, std::string_view address) const {
+  TRY(const Address parsed, parse_address(address));
+  return open(profile, parsed);
+}
+
+std::string address_of(const Located& located, const Key& key) { return located.base + key.text; }
+
+ObjectRef ref_of(const Located& located, const Key& key) {
+  ObjectRef ref = located.ref;
+  ref.key = key.text;
+  return ref;
+}
+
+}  // namespace tutti::cloud

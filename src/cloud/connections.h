@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Connections: from an address to the store that holds it. A service, made in `app` from a plain
+// table; thread-safe; outlives nothing it gave out (stores are shared).
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/value.h"
+#include "cloud/object_store.h"
+
+namespace tutti::cloud {
+
+struct ConnectionConfig {
+  std::string type;             // "local", "file", "s3", "duckdb" ...
+  Value settings = ValueMap{};  // as in the project file, without `type`
+  bool sandbox = false;         // of its profile
+};
+
+// profile -> connection name -> its settings. `file` exists in every profile.
+using ConnectionTable = std::map<std::string, std::map<std::string, ConnectionConfig>>;
+
+struct Located {
+  std::shared_ptr<ObjectStore> store;
+  Key key;           // may be empty or end with "/": a prefix
+  ObjectRef ref;     // what the address resolved to
+  std::string base;  // the address of key K in this store is base + K
+};
+
+// Opens the stores of one connection type. A few system calls at most, no network.
+using Opener = std::function<Result<Located>(std::string_view connection, const ConnectionConfig&,
+                                             std::string_view rest)>;
+using Openers = std::map<std::string, Opener, std::less<>>;  // by type
+
+class Connections {
+ public:
+  // `openers`: the types that can be opened, as local::openers() makes them.
+  Connections(ConnectionTable table, Openers openers);
+
+  // not_found: no such profile or connection (with the closest name); unsupported: a type that
+  // comes in a later version; bad_input: a connection without objects, or an address it cannot
+  // have.
+  Result<Located> open(std::string_view profile, const Address& address) const;
+  Result<Located> open(std::string_view profile, std::string_view address) const;
+
+ private:
+  ConnectionTable table_;
+  Openers openers_;
+};
+
+// The address of `key` in the store it was located in.
+std::string address_of(const Located& located, const Key& key);
+ObjectRef ref_of(const Located& located, const Key& key);
+
+}  // namespace tutti::cloud

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// ObjectStore: one bucket (or one folder) of objects, whoever keeps it. Implementations: local,
+// memory, and faulty (wrap/) around any of them; clouds follow behind the same interface.
+//
+// A store is a service: opened by Connections (connections.h), shared, used from one loop. Its
+// calls may run in parallel. What not every store can do is asked of capabilities() before.
+//
+// Promises of every implementation (tests/conformance/object_store holds them to it):
+//  - a put or upload is visible whole or not at all, and never after it has failed with another
+//    code than unknown_outcome;
+//  - a get returns the bytes of one version: if they change under the reader it ends with
+//  `conflict`;
+//  - put returns when the object is as durable as the store promises;
+//  - keys are bytes and come back as they were given; listings are in the order of those bytes.
+// Errors: not_found, conflict (a condition did not hold), denied, bad_input (a key or option the
+// store cannot have), unsupported, corrupt (a digest did not match), unavailable (disk full ...),
+// cancelled, timed_out. `where` is the address as far as the store knows it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/time.h"
+#include "cloud/buffer.h"
+#include "rt/context.h"
+#include "rt/task.h"
+
+namespace tutti::cloud {
+
+// The name of an object in its store: bytes, compared as bytes; no decoding, no normalisation.
+// A prefix is a Key too, and may be empty.
+struct Key {
+  std::string text;
+  auto operator<=>(const Key&) const = default;
+};
+
+using Metadata = std::map<std::string, std::string>;
+
+struct ObjectMeta {
+  Key key;
+  uint64_t size = 0;
+  std::string etag;  // another one whenever the bytes were written; opaque, only compared
+  Instant modified = {};
+  std::vector<Digest> digests = {};  // of the whole object, as far as the store knows and vouches
+  std::string content_type = {};
+  Metadata metadata = {};
+  std::string version = {};  // empty: the store has no versions
+
+  std::optional<Digest> digest(DigestKind kind) const;
+  bool operator==(const ObjectMeta&) const = default;
+};
+
+// A stream of chunks, in order, read by one coroutine.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  // The next piece, at most chunk_bytes of the pool; an empty chunk is the end (and stays it).
+  virtual Task<Chunk> next(rt::Context& ctx) = 0;
+};
+
+// What to write. A value; the functions live as long as the put they are given to.
+struct Body {
+  std::optional<uint64_t> size = std::nullopt;  // when given, other lengths are `corrupt`
+  std::vector<Digest> digests = {};  // known beforehand: bytes that do not match are `corrupt`
+  // Starts at `offset`; called again when a put is tried again, unless one_shot.
+  std::function<Task<std::unique_ptr<ByteSource>>(rt::Context&, uint64_t offset)> open;
+  bool one_shot = false;
+  // Asked once the last chunk was taken: digests of the bytes that went by, computed on the way.
+  std::function<std::vector<Digest>()> digests_after = {};
+};
+
+struct Range {
+  uint64_t offset = 0;
+  std::optional<uint64_t> length = std::nullopt;  // none: to the end
+};
+
+struct GetOptions {
+  std::optional<Range> range = std::nullopt;  // beyond the end: fewer bytes, or none
+  std::string if_match = {};                  // an etag; another one: conflict
+  std::string version = {};                   // unsupported where capabilities().versions is false
+};
+
+struct PutOptions {
+  bool only_if_absent = false;  // an object of that key: conflict
+  std::string if_match = {};    // the etag of the object to replace; another or none: conflict
+  std::string content_type = {};
+  Metadata metadata = {};  // names [a-z0-9-]; at most capabilities().metadata_bytes_max in all
+  std::string storage_class = {};  // one of capabilities().storage_classes, or empty
+};
+
+struct UploadOptions {
+  PutOptions put = {};
+  uint64_t part_bytes = 64U << 20U;  // of every part but the last, fixed
+};
+
+struct RemoveOptions {
+  std::string if_match = {};
+  std::string version = {};
+};
+
+struct CopyOptions {
+  std::string if_match = {};  // of the source
+  PutOptions put = {};        // content type and metadata left empty: those of the source
+};
+
+struct ListOptions {
+  Key prefix = {};
+  Key start_after = {};  // only keys behind it (not with a cursor)
+  std::string delimiter =
+      {};                   // keys are cut behind its first place after the prefix: Page.prefixes
+  uint32_t limit = 1000;    // objects and prefixes of one page; 1 to 1000
+  std::string cursor = {};  // Page.next of the page before, with the same other options
+};
+
+struct Page {
+  std::vector<ObjectMeta> objects;  // key, size, etag, modified; the rest where it costs nothing
+  std::vector<Key> prefixes;        // each ends with the delimiter
+  std::string next;                 // empty: this was the last page
+};
+
+struct Opened {
+  ObjectMeta meta;  // of the whole object, also when a range was asked
+  std::unique_ptr<ByteSource> source;
+};
+
+// What a store can do, constant for its life.
+struct Capabilities {
+  std::string provider;  // "local", "memory"
+  bool only_if_absent = true;
+  bool put_if_match = true;
+  bool versions = false;
+  bool ordered_listing = true;
+  uint64_t object_bytes_max = UINT64_MAX;
+  uint64_t part_bytes_min = 1;  // of every part but the last
+  uint32_t parts_max = 10'000;
+  size_t key_bytes_max = 1024;
+  size_t metadata_bytes_max = 0;                // 0: keeps neither metadata nor content type
+  std::vector<DigestKind> keeps_digests = {};   // given back by head
+  std::vector<DigestKind> checks_digests = {};  // computed by the store itself over what it wrote
+  std::vector<std::string> storage_classes = {};
+  std::string note = {};  // a limit people should know, one sentence
+};
+
+// A big object in parts. Ends with commit() or abort(); one left without either is aborted by its
+// destructor as far as that works without waiting.
+class Upload {
+ public:
+  virtual ~Upload() = default;
+  // Numbers count from 1 without a gap; parts may run in parallel; sending a number again replaces
+  // that part.
+  virtual Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) = 0;
+  // `digests` are of the whole object: a mismatch is `corrupt` and nothing becomes visible.
+  virtual Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) = 0;
+  virtual Task<Unit> abort(rt::Context& ctx) = 0;
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  virtual Task<ObjectMeta> head(rt::Context& ctx, Key key) = 0;
+  virtual Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) = 0;
+  virtual Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) = 0;
+  virtual Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
+                                                     UploadOptions options) = 0;
+  virtual Task<Page> list(rt::Context& ctx, ListOptions options) = 0;
+  // Removing what is not there is no error, except under if_match (conflict).
+  virtual Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) = 0;
+  // Within the store, without the bytes passing through us.
+  virtual Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) = 0;
+  virtual const Capabilities& capabilities() const = 0;
+};
+
+}  // namespace tutti::cloud
