@@ -32,7 +32,8 @@ function(tutti_library name)
   endif()
 endfunction()
 
-# A doctest program that ctest runs. LABEL: unit, conformance, integration, process, e2e, sim.
+# A doctest program that ctest runs. LABEL: unit, conformance, integration, process, e2e, sim; slow (only
+# with ./dev test --full) or soak (only ./dev soak, for $TUTTI_SOAK_SECONDS).
 function(tutti_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS;ENV" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -48,13 +49,20 @@ function(tutti_test name)
   endif()
 endfunction()
 
-# A libFuzzer target, built only with TUTTI_FUZZ.
+# tutti_fuzz(NAME SOURCES ... DEPS ...): a target with LLVMFuzzerTestOneInput. With TUTTI_FUZZ a libFuzzer
+# program (./dev fuzz); else a test, label fuzz, that runs it on the files of tests/fuzz/corpus/NAME.
 function(tutti_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(fuzz_${name} ${ARG_SOURCES})
+  tutti_settings(fuzz_${name})
+  target_link_libraries(fuzz_${name} PRIVATE ${ARG_DEPS})
+  set_target_properties(fuzz_${name} PROPERTIES
+    OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   if(TUTTI_FUZZ)
-    add_executable(${name} ${ARG_SOURCES})
-    tutti_settings(${name})
-    target_link_libraries(${name} PRIVATE ${ARG_DEPS})
-    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/fuzz_main.cc)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(fuzz_${name} PROPERTIES LABELS fuzz TIMEOUT 300)
   endif()
 endfunction()
