@@ -23,7 +23,10 @@ namespace tutti::store {
 // Rises with each claim; a commit under an older one is refused.
 using Epoch = int64_t;
 
-// A piece of one run's state: opaque bytes under (run, number). Empty bytes delete it.
+// A piece of one run's state: opaque bytes under (run, number). Empty bytes delete it. Numbers are
+// below 2^24; pages of up to page_bytes_best bytes cost least. A run's row is committed before or
+// with the first of its pages, attempts and outputs; it keeps its run_no for ever.
+constexpr size_t page_bytes_best = 4000;
 struct Page {
   RunId run;
   uint32_t number = 0;
