@@ -90,7 +90,8 @@ std::string_view contradiction_of(const RunState& state, TaskNo no) {
       (entry.state == TaskState::waiting || entry.state == TaskState::running)) {
     return "a task goes on in a run that is being cancelled";
   }
-  if (entry.tries > entry.attempt || entry.lost > lost_max) {
+  if (entry.tries > entry.attempt || entry.lost > lost_max ||
+      (entry.holds_worker() && entry.tries == 0)) {
     return "attempts are miscounted";
   }
   return {};
