@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <mutex>
+
+#include <fmt/format.h>
+
+#include "cloud/local/local.h"
+
+namespace tutti::cloud::local {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One store for each folder, so that its listings and groups are shared.
+class Stores {
+ public:
+  explicit Stores(Environment environment) : environment_(std::move(environment)) {}
+
+  std::shared_ptr<ObjectStore> open(StoreOptions options) {
+    const std::string id =
+        fmt::format("{}\n{}\n{}\n{}", options.root.string(), options.base,
+                    static_cast<int>(options.names), static_cast<int>(options.durability));
+    const std::lock_guard lock(mutex_);
+    std::weak_ptr<ObjectStore>& known = stores_[id];
+    std::shared_ptr<ObjectStore> store = known.lock();
+    if (store == nullptr) {
+      store = open_store(environment_, std::move(options));
+      known = store;
+      recent_.push_back(store);
+      if (recent_.size() > recent_max) {
+        recent_.erase(recent_.begin());
+      }
+    }
+    return store;
+  }
+
+  // Absolute, without links on the way to it.
+  fs::path folder(std::string_view path) const {
+    std::error_code error;
+    const fs::path full = (environment_.project / fs::path(path)).lexically_normal();
+    fs::path real = fs::weakly_canonical(full, error);
+    return error ? full : real;
+  }
+
+ private:
+  static constexpr size_t recent_max = 64;  // kept open between two uses
+
+  Environment environment_;
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<ObjectStore>> stores_;
+  std::vector<std::shared_ptr<ObjectStore>> recent_;
+};
+
+std::string text_of(const fs::path& path) {
+  std::string text = path.string();
+  while (text.size() > 1 && text.ends_with('/')) {
+    text.pop_back();
+  }
+  return text;
+}
+
+Result<Unit> check_bucket(std::string_view connection, std::string_view bucket) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '$';
+  };
+  if (bucket.empty()) {
+    return fail(Code::bad_input, fmt::format("'{}://' names no bucket", connection),
+                fmt::format("write {}://BUCKET/KEY", connection));
+  }
+  if (bucket.size() > 255 || bucket.front() == '.' || !std::ranges::all_of(bucket, plain)) {
+    return fail(Code::bad_input, fmt::format("'{}' is no name of a bucket", bucket),
+                "use letters, digits, '-', '_' and '.', not beginning with '.'");
+  }
+  return Unit{};
+}
+
+Result<StoreOptions> common_options(std::string_view connection, const ConnectionConfig& config) {
+  for (const auto& [name, value] : config.settings.as_map()) {
+    if (name != "root" && name != "buckets" && name != "durability") {
+      return fail(Code::bad_input,
+                  fmt::format("connection '{}' has a setting '{}', which {} does not know",
+                              connection, name, config.type),
+                  "known are: root, buckets, durability");
+    }
+  }
+  StoreOptions options;
+  TRY(options.durability, parse_durability(config.settings.get_string("durability", "batch")));
+  return options;
+}
+
+Result<Located> open_local(Stores& stores, std::string_view connection,
+                           const ConnectionConfig& config, std::string_view rest) {
+  TRY(StoreOptions options, common_options(connection, config));
+  const std::string_view root = config.settings.get_string("root");
+  const std::string_view buckets = config.settings.get_string("buckets");
+  if (root.empty() == buckets.empty()) {
+    return fail(Code::bad_input,
+                fmt::format("connection '{}' needs either root or buckets", connection),
+                "root: FOLDER is one bucket, buckets: FOLDER has one folder for each bucket");
+  }
+  Located located{.store = nullptr, .ref = {.provider = "local"}};
+  options.root = stores.folder(root.empty() ? buckets : root);
+  located.ref.account = text_of(options.root);
+  located.base = fmt::format("{}://", connection);
+  located.key.text = rest;
+  if (root.empty()) {
+    BucketKey split = split_bucket(rest);
+    TRY_OK(check_bucket(connection, split.bucket));
+    options.root /= split.bucket;
+    located.base += split.bucket + "/";
+    located.ref.bucket = std::move(split.bucket);
+    located.key.text = std::move(split.key);
+  }
+  located.ref.key = located.key.text;
+  options.base = located.base;
+  located.store = stores.open(std::move(options));
+  return located;
+}
+
+// Keys are paths below the root, which is "/" unless the connection says another.
+Result<Located> open_file(Stores& stores, const fs::path& project, std::string_view connection,
+                          const ConnectionConfig& config, std::string_view rest) {
+  TRY(StoreOptions options, common_options(connection, config));
+  const std::string_view root = config.settings.get_string("root");
+  options.names = Names::natural;
+  options.root = root.empty() ? fs::path("/") : stores.folder(root);
+  std::string key(rest);
+  if (root.empty() && !rest.starts_with('/')) {
+    key = text_of(stores.folder(project.string())) + "/" + key;
+  }
+  key.erase(0, key.starts_with('/') ? 1 : 0);
+  Located located{.store = nullptr, .key = {key}};
+  located.base = fmt::format("{}://{}", connection, root.empty() ? "/" : "");
+  located.ref = {.provider = "file", .account = text_of(options.root), .key = key};
+  options.base = located.base;
+  located.store = stores.open(std::move(options));
+  return located;
+}
+
+}  // namespace
+
+Result<Durability> parse_durability(std::string_view text) {
+  if (text == "object") {
+    return Durability::object;
+  }
+  if (text == "batch") {
+    return Durability::batch;
+  }
+  if (text == "none") {
+    return Durability::none;
+  }
+  return fail(Code::bad_input, fmt::format("durability '{}' is not known", text),
+              "write object, batch or none");
+}
+
+Openers openers(Environment environment) {
+  const fs::path project = environment.project;
+  auto stores = std::make_shared<Stores>(std::move(environment));
+  Openers out;
+  out["local"] = [stores](std::string_view name, const ConnectionConfig& config,
+                          std::string_view rest) {
+    return open_local(*stores, name, config, rest);
+  };
+  out["file"] = [stores, project](std::string_view name, const ConnectionConfig& config,
+                                  std::string_view rest) {
+    return open_file(*stores, project, name, config, rest);
+  };
+  return out;
+}
+
+}  // namespace tutti::cloud::local
