@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker/execution.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "rt/scope.h"
+#include "worker/attempt.h"
+#include "worker/render.h"
+
+namespace tutti::worker {
+namespace {
+
+Report failed_report(const AttemptId& id, Error error, action::FailReason reason, bool retryable) {
+  constexpr std::array<std::string_view, 5> names{"code", "data", "infrastructure", "timeout",
+                                                  "policy"};
+  return {.id = id,
+          .end = error.code == Code::unknown_outcome ? End::unknown : End::failed,
+          .error = std::move(error),
+          .reason = std::string(names[static_cast<size_t>(reason)]),
+          .retryable = retryable};
+}
+
+action::FailReason reason_of(Code code) {
+  switch (code) {
+    case Code::timed_out:
+      return action::FailReason::timeout;
+    case Code::corrupt:
+    case Code::conflict:
+      return action::FailReason::data;
+    case Code::denied:
+      return action::FailReason::policy;
+    case Code::unavailable:
+    case Code::throttled:
+    case Code::internal:
+      return action::FailReason::infrastructure;
+    default:
+      return action::FailReason::code;
+  }
+}
+
+// What a plain error of an action means for the task: final where only somebody can mend it.
+Report report_of_error(const AttemptId& id, Error error) {
+  const Code code = error.code;
+  const bool final = code == Code::bad_input || code == Code::unsupported || code == Code::denied;
+  return failed_report(id, std::move(error), reason_of(code), !final);
+}
+
+std::vector<std::string> chosen_of(const Value& output) {
+  const Value& chosen = output["chosen"];
+  if (chosen.is_string()) {
+    return {chosen.as_string()};
+  }
+  std::vector<std::string> names;
+  if (chosen.is_list()) {
+    for (const Value& each : chosen.as_list()) {
+      if (each.is_string()) {
+        names.push_back(each.as_string());
+      }
+    }
+  }
+  return names;
+}
+
+// Makes an output durable: inline, or as a blob before anybody hears of it.
+Task<OutputRef> store_output(rt::Context& ctx, Coordinator& coordinator, Value output) {
+  OutputRef ref;
+  ref.json = to_json(output);
+  ref.bytes = static_cast<int64_t>(ref.json.size());
+  if (ref.json.size() > output_bytes_max) {
+    co_return fail(Code::bad_input,
+                   fmt::format("its output has {} bytes of JSON, the limit is {}", ref.json.size(),
+                               output_bytes_max),
+                   "write large results to an object and give its address as output");
+  }
+  if (ref.json.size() > inline_output_bytes_max) {
+    ref.blob = sha256(ref.json);
+    CO_OK(co_await coordinator.put_blob(ctx, *ref.blob, std::exchange(ref.json, {})));
+  }
+  co_return ref;
+}
+
+class Execution {
+ public:
+  Execution(Services& services, Masks& masks, Assignment assignment)
+      : services_(services), masks_(masks), assignment_(std::move(assignment)) {}
+
+  Task<Report> run(rt::Context& ctx) {
+    const auto at = services_.actions.find(assignment_.action);
+    if (at == services_.actions.end()) {
+      co_return report_of_error(
+          id(), {.code = Code::unsupported,
+                 .what = fmt::format("this worker has no action '{}'", assignment_.action),
+                 .where = assignment_.task,
+                 .remedy = "`tutti validate` shows which actions there are"});
+    }
+    action::Action& action = *at->second;
+    context_ = context_of(assignment_, [this](std::string_view name) -> Result<Value> {
+      TRY(std::string value, masks_.secret(name));
+      return Value(std::move(value));
+    });
+    auto rendered = render_task(assignment_, action.schema(), context_);
+    if (!rendered) {
+      co_return report_of_error(id(), masks_.current()->mask(std::move(rendered).error()));
+    }
+    LocalAttempt attempt(services_.coordinator, services_.logs, assignment_.run, info_of(*rendered),
+                         context_, masks_.current());
+    Report report = co_await perform(ctx, action, attempt, std::move(rendered->with));
+    rt::Context closing = ctx.uncancellable();
+    const auto logged = co_await attempt.close_log(closing, report.error);
+    if (!logged.has_value() && report.error) {
+      report.error->what +=
+          fmt::format(" (and its log could not be written: {})", logged.error().text());
+    }
+    co_return report;
+  }
+
+ private:
+  const AttemptId& id() const { return assignment_.id; }
+
+  action::AttemptInfo info_of(RenderedTask& rendered) const {
+    return {.id = id(),
+            .workflow = assignment_.run->workflow,
+            .task = assignment_.task,
+            .profile = assignment_.run->profile,
+            .project = assignment_.run->project,
+            .env = std::move(rendered.env),
+            .runtime = std::move(rendered.runtime),
+            .files = std::move(rendered.files)};
+  }
+
+  // Calls the action within the attempt's folder and time, and tells its end.
+  rt::asio::awaitable<Report> perform(rt::Context& ctx, action::Action& action,
+                                      LocalAttempt& attempt, Value with) {
+    const bool folder = services_.scratch.make && !action.schema().light;
+    if (folder) {
+      auto made = services_.scratch.make(id());
+      if (!made) {
+        co_return report_of_error(id(), std::move(made).error());
+      }
+      attempt.set_scratch(std::move(*made));
+    }
+    rt::Context limited = assignment_.timeout ? ctx.with_timeout(*assignment_.timeout) : ctx;
+    auto outcome = co_await rt::guarded(action.run(limited, attempt, std::move(with)));
+    const bool asked_to_stop = !ctx.check().has_value();
+    const bool out_of_time = !limited.check().has_value();
+    Report report = co_await report_of(ctx, action.schema(), attempt, std::move(outcome));
+    if (report.end == End::failed && asked_to_stop) {
+      report.end = End::stopped;
+    } else if (report.end == End::failed && out_of_time) {
+      report.reason = "timeout";
+      report.error = Error{.code = Code::timed_out,
+                           .what = fmt::format("it took longer than its timeout of {}",
+                                               to_text(*assignment_.timeout)),
+                           .where = assignment_.task,
+                           .remedy = "raise `timeout` or make the task smaller"};
+    }
+    if (folder && services_.scratch.remove) {
+      services_.scratch.remove(attempt.info().scratch);
+    }
+    co_return report;
+  }
+
+  rt::asio::awaitable<Report> report_of(rt::Context& ctx, const action::Schema& schema,
+                                        LocalAttempt& attempt, Result<action::Outcome> outcome) {
+    if (!outcome) {
+      co_return report_of_error(id(), attempt.masker().mask(std::move(outcome).error()));
+    }
+    Report report;
+    Value output;
+    if (auto* failed = std::get_if<action::Failed>(&*outcome)) {
+      report = failed_report(id(), attempt.masker().mask(std::move(failed->error)), failed->reason,
+                             failed->retryable);
+      output = std::move(failed->output);
+    } else {
+      report.id = id();
+      output = std::move(std::get<action::Done>(*outcome).output);
+    }
+    if (schema.branches) {
+      report.chosen = chosen_of(output);
+    }
+    if (!output.is_map() || output.as_map().empty()) {
+      co_return report;
+    }
+    // The work is done: its output becomes durable even while the attempt is being cancelled.
+    rt::Context closing = ctx.uncancellable();
+    auto stored = co_await store_output(closing, services_.coordinator,
+                                        attempt.masker().mask(std::move(output)));
+    if (!stored) {
+      co_return report_of_error(id(), std::move(stored).error());
+    }
+    report.output = std::move(*stored);
+    co_return report;
+  }
+
+  Services& services_;
+  Masks& masks_;
+  Assignment assignment_;
+  expr::Context context_;
+};
+
+}  // namespace
+
+Task<Report> execute(rt::Context& ctx, Services& services, Masks& masks, Assignment assignment) {
+  const AttemptId id = assignment.id;
+  Execution execution(services, masks, std::move(assignment));
+  auto report = co_await rt::guarded(execution.run(ctx));
+  co_return report ? std::move(*report) : report_of_error(id, std::move(report).error());
+}
+
+}  // namespace tutti::worker
