@@ -225,6 +225,7 @@ Result<ValueMap> read_output_file(const std::filesystem::path& path) {
 ProcessAction::ProcessAction(rt::Processes& processes)
     : processes_(processes), schema_(make_schema()) {}
 
+// tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
 Task<Preview> ProcessAction::plan(rt::Context&, const AttemptInfo&, Value with) {
   Preview::Step step{.what = "run a bash script", .detail = std::string(with.get_string("run"))};
   if (with["argv"].is_list()) {

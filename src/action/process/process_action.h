@@ -17,6 +17,7 @@ class ProcessAction final : public Action {
  public:
   explicit ProcessAction(rt::Processes& processes);
   const Schema& schema() const override { return schema_; }
+  // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override;
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override;
 
