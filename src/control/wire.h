@@ -41,7 +41,7 @@ enum class Verb : uint8_t {
   retry,
   mark,
   owner,
-  drop,    // give up call `id`; its reply may come all the same
+  drop,    // give up the call {"call": ID}; not answered itself
   retire,  // end as soon as no run is live and no other client is there: what a newer program asks
 };
 std::string_view verb_name(Verb verb);
