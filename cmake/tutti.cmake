@@ -51,6 +51,7 @@ endfunction()
 
 # tutti_fuzz(NAME SOURCES ... DEPS ...): a target with LLVMFuzzerTestOneInput. With TUTTI_FUZZ a libFuzzer
 # program (./dev fuzz); else a test, label fuzz, that runs it on the files of tests/fuzz/corpus/NAME.
+add_custom_target(fuzzers)
 function(tutti_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(fuzz_${name} ${ARG_SOURCES})
@@ -58,6 +59,7 @@ function(tutti_fuzz name)
   target_link_libraries(fuzz_${name} PRIVATE ${ARG_DEPS})
   set_target_properties(fuzz_${name} PROPERTIES
     OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  add_dependencies(fuzzers fuzz_${name})
   if(TUTTI_FUZZ)
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
