@@ -154,7 +154,7 @@ class Coroutines(unittest.TestCase):
                 self.assertEqual(found("src/rt/a.cc", line + "\n"), [(1, "coroutine")])
 
     def test_values_and_services_pass(self):
-        for line in ("Task<Unit> f(Context& ctx, ObjectStore& store, std::string key);", "Result<int> f(const std::string& key);",
+        for line in ("Task<Unit> f(Context& ctx, ObjectStore& store, std::string key);", "Task<Unit> f(const action::Schema& schema);", "Result<int> f(const std::string& key);",
                      "std::vector<Task<Unit>> tasks;", "Task<Unit> task = f(std::string_view());", "Result<T> run(Task<T> task);",
                      "auto f = [](Key key) -> Task<Unit> { co_return Unit{}; };"):
             with self.subTest(line):
@@ -192,7 +192,7 @@ class Trees(unittest.TestCase):
         source = CXX_HEAD.encode()
         self.assertEqual(missing({"src/rt/a.cc": source}), ["src", "src/rt"])
         self.assertEqual(missing({"src/rt/a.cc": source, "src/rt/README.md": b"# rt\n", "src/README.md": b"# src\n"}), [])
-        self.assertEqual(missing({"examples/one/a.sql": b"-- " + source[3:], "examples/README.md": b"#\n"}), ["examples/one"])
+        self.assertEqual(missing({"tests/one/a.cc": source, "tests/README.md": b"#\n"}), ["tests/one"])
         self.assertEqual(missing({"docs/README.md": b"x\n" * 40}), [])
         self.assertEqual(missing({"docs/README.md": b"x\n" * 41}), ["docs/README.md"])
 

@@ -43,7 +43,8 @@ struct Signals::State {
   }
 };
 
-Signals::Signals(std::move_only_function<void(int, int)> on_signal) : state_(std::make_unique<State>()) {
+Signals::Signals(std::move_only_function<void(int, int)> on_signal)
+    : state_(std::make_unique<State>()) {
   signal(SIGPIPE, SIG_IGN);
   const sigset_t set = watched();
   CHECK(pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals as calls: SIGINT and SIGTERM, counted. Made first thing in main, before any other thread, so
-// that every thread has them blocked.
+// Signals as calls: SIGINT and SIGTERM, counted. Made first thing in main, before any other thread,
+// so that every thread has them blocked.
 #pragma once
 
 #include <functional>

@@ -91,7 +91,6 @@ class Action {
   virtual const Schema& schema() const = 0;
   // No side effects. `with` is rendered as far as it can be before the run; what is not known yet
   // is the text of its template.
-  // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   virtual Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) = 0;
   virtual Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) = 0;
 };

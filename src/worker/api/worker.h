@@ -112,8 +112,8 @@ class Worker {
   virtual void stop(AttemptId id, Stop how) = 0;
 };
 
-// Where an attempt's log goes. Called from the worker's loop; a full buffer makes append wait. A record
-// without bytes ends the stream.
+// Where an attempt's log goes. Called from the worker's loop; a full buffer makes append wait. A
+// record without bytes ends the stream.
 struct LogRecord {
   AttemptId id;
   uint8_t stream = 0;  // 0 out, 1 err, 2 system
