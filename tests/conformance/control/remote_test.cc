@@ -141,7 +141,7 @@ TEST_CASE("calls of one connection are answered as they end, not as they came") 
   run(world, many_calls);
 }
 
-Task<Unit> wait_for(rt::Context& ctx, const int& value, int wanted) {
+Task<Unit> wait_for(rt::Context& ctx, int& value, int wanted) {
   while (value != wanted) {
     CO_OK(co_await rt::delay(ctx, milliseconds(1)));
   }
