@@ -1,0 +1,412 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sql/load.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/digest.h"
+
+namespace tutti::sql {
+namespace {
+
+constexpr std::array mode_names = {"append", "replace", "replace_partition", "merge"};
+constexpr std::array format_names = {"csv", "json", "ndjson", "parquet"};
+
+struct Column {
+  std::string name;
+  std::string type;
+};
+
+class Loading {
+ public:
+  Loading(Connection& connection, const Load& load, const std::string& memory)
+      : connection_(connection),
+        load_(load),
+        place_{.label = "load", .memory = memory},
+        table_(qualified(load.table)),
+        record_(qualified("_tutti_loads")) {}
+
+  std::expected<Loaded, Failure> run(const std::function<bool()>& stopped) {
+    TRY_OK(statement("CREATE SCHEMA IF NOT EXISTS " + quoted_name(load_.schema)));
+    TRY_OK(statement(fmt::format(
+        "CREATE TABLE IF NOT EXISTS {} (id VARCHAR PRIMARY KEY, seq BIGINT NOT NULL, target "
+        "VARCHAR NOT NULL, mode VARCHAR NOT NULL, manifest VARCHAR NOT NULL, files BIGINT NOT "
+        "NULL, row_count BIGINT NOT NULL, loaded_at TIMESTAMPTZ NOT NULL DEFAULT now())",
+        record_)));
+    TRY(table_columns_, columns_of_table());
+    if (table_columns_.empty()) {  // whatever was loaded into it before is gone with it
+      TRY_OK(statement(fmt::format("DELETE FROM {} WHERE target = ?", record_), {load_.table}));
+    }
+    TRY(std::optional<int64_t> before, rows_loaded_before());
+    if (before) {
+      return Loaded{.rows = *before, .already_loaded = true};
+    }
+    if (stopped()) {
+      return std::unexpected(
+          Failure{.error = {.code = Code::cancelled, .what = "the load was stopped"}});
+    }
+    TRY(const int64_t rows, write());
+    TRY_OK(record(rows));
+    return Loaded{.rows = rows};
+  }
+
+ private:
+  std::string qualified(std::string_view name) const {
+    return quoted_name(load_.schema) + "." + quoted_name(name);
+  }
+
+  std::expected<Rows, Failure> statement(const std::string& sql, const ValueList& values = {}) {
+    return run_statement(connection_, sql, values, place_);
+  }
+
+  std::string id() const {
+    const std::string text =
+        fmt::format("{}\n{}\n{}\n{}\n{}", load_.manifest, load_.table, load_mode_name(load_.mode),
+                    fmt::join(load_.key, ","), format_names[static_cast<size_t>(load_.format)]);
+    return hex(sha256(text));
+  }
+
+  std::expected<std::vector<Column>, Failure> columns_of_table() {
+    TRY(Rows rows, statement("SELECT column_name, data_type FROM duckdb_columns() WHERE "
+                             "database_name = current_database() AND schema_name = ? AND "
+                             "table_name = ? ORDER BY column_index",
+                             {load_.schema, load_.table}));
+    std::vector<Column> columns;
+    for (const Value& row : rows.rows) {
+      columns.push_back({row.as_list()[0].as_string(), row.as_list()[1].as_string()});
+    }
+    return columns;
+  }
+
+  // The row of a load of just this source; where writing again would mend what came later, only
+  // when nothing came later.
+  std::expected<std::optional<int64_t>, Failure> rows_loaded_before() {
+    const bool repeatable =
+        load_.mode == LoadMode::replace || load_.mode == LoadMode::replace_partition;
+    TRY(Rows rows,
+        statement(fmt::format("SELECT row_count FROM {0} WHERE id = ?{1}", record_,
+                              repeatable ? fmt::format(" AND seq = (SELECT max(seq) FROM {} WHERE "
+                                                       "target = ?)",
+                                                       record_)
+                                         : ""),
+                  repeatable ? ValueList{id(), load_.table} : ValueList{id()}));
+    if (rows.rows.empty()) {
+      return std::nullopt;
+    }
+    return rows.rows[0].as_list()[0].as_int();
+  }
+
+  std::expected<Unit, Failure> record(int64_t rows) {
+    if (load_.mode == LoadMode::replace) {
+      TRY_OK(statement(fmt::format("DELETE FROM {} WHERE target = ? AND id <> ?", record_),
+                       {load_.table, id()}));
+    }
+    TRY_OK(statement(
+        fmt::format("INSERT OR REPLACE INTO {0} (id, seq, target, mode, manifest, files, "
+                    "row_count, loaded_at) SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, "
+                    "now() FROM {0}",
+                    record_),
+        {id(), load_.table, load_mode_name(load_.mode), load_.manifest,
+         static_cast<int64_t>(load_.files.size()), rows}));
+    return Unit{};
+  }
+
+  std::string file_list() const {
+    std::vector<std::string> quoted;
+    for (const std::string& file : load_.files) {
+      quoted.push_back(quoted_text(file));
+    }
+    return fmt::format("[{}]", fmt::join(quoted, ", "));
+  }
+
+  std::string reader(const std::string& more) const {
+    const char* function = nullptr;
+    switch (load_.format) {
+      case LoadFormat::csv:
+        function = "read_csv";
+        break;
+      case LoadFormat::json:
+        function = "read_json";
+        break;
+      case LoadFormat::ndjson:
+        function = "read_ndjson";
+        break;
+      case LoadFormat::parquet:
+        function = "read_parquet";
+        break;
+    }
+    return fmt::format("{}({}, union_by_name = true, hive_partitioning = false{})", function,
+                       file_list(), more);
+  }
+
+  // Text formats are read with the types the table has: a zip code of a text column keeps its
+  // leading zero whatever it looks like.
+  std::expected<std::string, Failure> source() {
+    if (load_.format == LoadFormat::parquet) {
+      return reader("");
+    }
+    if (load_.format != LoadFormat::csv) {
+      const std::string options = fmt::format(
+          ", format = '{}'", load_.format == LoadFormat::json ? "auto" : "newline_delimited");
+      return typed_json(options);
+    }
+    if (table_columns_.empty()) {
+      return reader("");
+    }
+    TRY(const std::vector<Column> given, columns_of(reader(", all_varchar = true")));
+    std::vector<std::string> types;
+    for (const Column& column : given) {
+      if (const Column* target = find(table_columns_, column.name)) {
+        types.push_back(fmt::format("{}: {}", quoted_text(column.name), quoted_text(target->type)));
+      }
+    }
+    return reader(fmt::format(", types = {{{}}}", fmt::join(types, ", ")));
+  }
+
+  std::expected<std::string, Failure> typed_json(const std::string& options) {
+    TRY(const std::vector<Column> given, columns_of(reader(options)));
+    std::vector<std::string> columns;
+    for (const Column& column : given) {
+      const Column* target = find(table_columns_, column.name);
+      columns.push_back(fmt::format("{}: {}", quoted_text(column.name),
+                                    quoted_text(target == nullptr ? column.type : target->type)));
+    }
+    return reader(options + fmt::format(", columns = {{{}}}", fmt::join(columns, ", ")));
+  }
+
+  static const Column* find(const std::vector<Column>& columns, std::string_view name) {
+    const auto same = [name](const Column& column) {
+      return std::ranges::equal(column.name, name, [](char a, char b) {
+        return std::tolower(static_cast<unsigned char>(a)) ==
+               std::tolower(static_cast<unsigned char>(b));
+      });
+    };
+    const auto found = std::ranges::find_if(columns, same);
+    return found == columns.end() ? nullptr : &*found;
+  }
+
+  std::expected<std::vector<Column>, Failure> columns_of(const std::string& from) {
+    TRY(Rows rows, statement("DESCRIBE SELECT * FROM " + from));
+    std::vector<Column> columns;
+    for (const Value& row : rows.rows) {
+      columns.push_back({row.as_list()[0].as_string(), row.as_list()[1].as_string()});
+    }
+    return columns;
+  }
+
+  std::expected<int64_t, Failure> write() {
+    TRY(const std::string from, source());
+    if (load_.mode == LoadMode::merge || load_.mode == LoadMode::replace_partition) {
+      return write_by_key(from);
+    }
+    if (table_columns_.empty()) {
+      return create_from(from);
+    }
+    TRY_OK(check_columns(from));
+    if (load_.mode == LoadMode::replace) {
+      TRY_OK(statement("DELETE FROM " + table_));
+    }
+    TRY(Rows inserted,
+        statement(fmt::format("INSERT INTO {} BY NAME SELECT * FROM {}", table_, from)));
+    return inserted.changed;
+  }
+
+  std::expected<int64_t, Failure> create_from(const std::string& from) {
+    TRY_OK(statement(fmt::format("CREATE TABLE {} AS SELECT * FROM {}", table_, from)));
+    TRY(Rows rows, statement("SELECT count(*) FROM " + table_));
+    return rows.rows.at(0).as_list()[0].as_int();
+  }
+
+  std::expected<Unit, Failure> check_columns(const std::string& from) {
+    TRY(const std::vector<Column> given, columns_of(from));
+    for (const Column& column : given) {
+      if (find(table_columns_, column.name) == nullptr) {
+        return failed(Code::bad_input,
+                      fmt::format("the files have a column \"{}\", the table {}.{} has none of "
+                                  "that name",
+                                  column.name, load_.schema, load_.table),
+                      "add it to the table (ALTER TABLE ... ADD COLUMN), or leave it out of the "
+                      "files");
+      }
+    }
+    return Unit{};
+  }
+
+  static std::unexpected<Failure> failed(Code code, std::string what, std::string remedy) {
+    return std::unexpected(
+        Failure{.error = {.code = code, .what = std::move(what), .remedy = std::move(remedy)},
+                .reason = action::FailReason::data});
+  }
+
+  std::string joined(const std::string& left, const std::string& right,
+                     std::string_view equals) const {
+    std::vector<std::string> terms;
+    for (const std::string& column : load_.key) {
+      terms.push_back(fmt::format("{}.{} {} {}.{}", left, quoted_name(column), equals, right,
+                                  quoted_name(column)));
+    }
+    return fmt::format("{}", fmt::join(terms, " AND "));
+  }
+
+  std::string key_list() const {
+    std::vector<std::string> names;
+    for (const std::string& column : load_.key) {
+      names.push_back(quoted_name(column));
+    }
+    return fmt::format("{}", fmt::join(names, ", "));
+  }
+
+  std::expected<int64_t, Failure> write_by_key(const std::string& from) {
+    TRY_OK(statement("CREATE TEMP TABLE _tutti_in AS SELECT * FROM " + from));
+    TRY(const std::vector<Column> given, columns_of("_tutti_in"));
+    for (const std::string& column : load_.key) {
+      if (find(given, column) == nullptr) {
+        return failed(Code::bad_input, fmt::format("the files have no column \"{}\"", column),
+                      "give columns of the files as `key`");
+      }
+    }
+    if (load_.mode == LoadMode::merge) {
+      TRY_OK(check_keys());
+    }
+    if (table_columns_.empty()) {
+      TRY_OK(statement(fmt::format("CREATE TABLE {} AS SELECT * FROM _tutti_in", table_)));
+    } else {
+      TRY_OK(check_columns("_tutti_in"));
+      TRY_OK(load_.mode == LoadMode::merge ? merge(given) : replace_partition());
+    }
+    TRY(Rows rows, statement("SELECT count(*) FROM _tutti_in"));
+    TRY_OK(statement("DROP TABLE _tutti_in"));
+    return rows.rows.at(0).as_list()[0].as_int();
+  }
+
+  std::expected<Unit, Failure> check_keys() {
+    TRY(Rows twice, statement(fmt::format("SELECT {0}, count(*) FROM _tutti_in GROUP BY {0} HAVING "
+                                          "count(*) > 1 ORDER BY {0} LIMIT 1",
+                                          key_list())));
+    if (!twice.rows.empty()) {
+      ValueList row = twice.rows[0].as_list();
+      const int64_t count = row.back().as_int();
+      row.pop_back();
+      return failed(Code::bad_input,
+                    fmt::format("{} rows of the files have the same key ({}): {}", count,
+                                fmt::join(load_.key, ", "), to_json(Value(row))),
+                    "make the key unique in the files, or give more columns as `key`");
+    }
+    std::vector<std::string> nulls;
+    for (const std::string& column : load_.key) {
+      nulls.push_back(quoted_name(column) + " IS NULL");
+    }
+    TRY(Rows empty, statement(fmt::format("SELECT count(*) FROM _tutti_in WHERE {}",
+                                          fmt::join(nulls, " OR "))));
+    if (const int64_t count = empty.rows.at(0).as_list()[0].as_int(); count > 0) {
+      return failed(Code::bad_input,
+                    fmt::format("{} rows of the files have no value in the key ({})", count,
+                                fmt::join(load_.key, ", ")),
+                    "give columns as `key` that every row has");
+    }
+    return Unit{};
+  }
+
+  std::expected<Unit, Failure> merge(const std::vector<Column>& given) {
+    std::vector<std::string> names;
+    std::vector<std::string> values;
+    std::vector<std::string> updates;
+    for (const Column& column : given) {
+      const std::string name = quoted_name(column.name);
+      names.push_back(name);
+      values.push_back("_tutti_in." + name);
+      if (find_key(column.name) == load_.key.end()) {
+        updates.push_back(fmt::format("{0} = _tutti_in.{0}", name));
+      }
+    }
+    const std::string matched =
+        updates.empty() ? ""
+                        : fmt::format("WHEN MATCHED THEN UPDATE SET {} ", fmt::join(updates, ", "));
+    TRY_OK(statement(fmt::format(
+        "MERGE INTO {} AS _tutti_to USING _tutti_in ON ({}) {}WHEN NOT MATCHED THEN INSERT ({}) "
+        "VALUES ({})",
+        table_, joined("_tutti_to", "_tutti_in", "="), matched, fmt::join(names, ", "),
+        fmt::join(values, ", "))));
+    return Unit{};
+  }
+
+  std::vector<std::string>::const_iterator find_key(std::string_view column) const {
+    return std::ranges::find_if(load_.key, [column](const std::string& each) {
+      return find({Column{.name = each}}, column) != nullptr;
+    });
+  }
+
+  std::expected<Unit, Failure> replace_partition() {
+    TRY_OK(statement(
+        fmt::format("DELETE FROM {} AS _tutti_to WHERE EXISTS (SELECT 1 FROM _tutti_in WHERE {})",
+                    table_, joined("_tutti_to", "_tutti_in", "IS NOT DISTINCT FROM"))));
+    TRY_OK(statement(fmt::format("INSERT INTO {} BY NAME SELECT * FROM _tutti_in", table_)));
+    return Unit{};
+  }
+
+  Connection& connection_;
+  const Load& load_;
+  ErrorPlace place_;
+  std::string table_;
+  std::string record_;
+  std::vector<Column> table_columns_;
+};
+
+template <class E, size_t N>
+std::optional<E> from_name(std::string_view name, const std::array<const char*, N>& names) {
+  for (size_t i = 0; i < N; ++i) {
+    if (name == names[i]) {
+      return static_cast<E>(i);
+    }
+  }
+  return std::nullopt;
+}
+
+// The place within our own statements says nothing to the user.
+Failure without_place(Failure failure) {
+  if (failure.error.where.starts_with("load:")) {
+    failure.error.where.clear();
+  }
+  return failure;
+}
+
+std::unexpected<Failure> broken(const Error& error) {
+  return std::unexpected(
+      Failure{.error = error, .reason = action::FailReason::infrastructure, .retryable = true});
+}
+
+}  // namespace
+
+std::optional<LoadMode> load_mode_from_name(std::string_view name) {
+  return from_name<LoadMode>(name, mode_names);
+}
+std::string_view load_mode_name(LoadMode mode) { return mode_names[static_cast<size_t>(mode)]; }
+std::optional<LoadFormat> load_format_from_name(std::string_view name) {
+  return from_name<LoadFormat>(name, format_names);
+}
+
+Value Loaded::to_value() const {
+  return ValueMap{{"rows", rows}, {"already_loaded", already_loaded}};
+}
+
+std::expected<Loaded, Failure> run_load(Connection& connection, const Load& load,
+                                        const std::string& memory,
+                                        const std::function<bool()>& stopped) {
+  if (auto begun = connection.execute("BEGIN"); !begun.has_value()) {
+    return broken(begun.error());
+  }
+  std::expected<Loaded, Failure> loaded = Loading(connection, load, memory).run(stopped);
+  if (!loaded.has_value() || loaded->already_loaded) {
+    (void)connection.execute("ROLLBACK");  // disconnecting would do it too
+    return loaded.has_value() ? loaded : std::unexpected(without_place(loaded.error()));
+  }
+  if (auto committed = connection.execute("COMMIT"); !committed.has_value()) {
+    return broken(committed.error());
+  }
+  return loaded;
+}
+
+}  // namespace tutti::sql

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sql/program.h"
+
+#include <fmt/format.h>
+
+#include "cloud/local/local.h"
+#include "rt/loop.h"
+#include "rt/scope.h"
+#include "sql/load.h"
+#include "sql/query.h"
+
+namespace tutti::sql {
+namespace {
+
+using action::Done;
+using action::Failed;
+using action::Outcome;
+
+std::vector<std::string> texts(const Value& list) {
+  std::vector<std::string> out;
+  if (list.is_list()) {
+    for (const Value& each : list.as_list()) {
+      if (each.is_string()) {
+        out.push_back(each.as_string());
+      }
+    }
+  }
+  return out;
+}
+
+Result<Load> load_of(const Value& with) {
+  Load load{.files = texts(with["files"]),
+            .schema = std::string(with.get_string("schema", "main")),
+            .table = std::string(with.get_string("table")),
+            .key = texts(with["key"]),
+            .manifest = std::string(with.get_string("manifest"))};
+  const auto mode = load_mode_from_name(with.get_string("mode"));
+  const auto format = load_format_from_name(with.get_string("format"));
+  if (!mode || !format || load.table.empty() || load.files.empty() || load.manifest.empty()) {
+    return fail(Code::bad_input, "a load without files, table, format, mode or manifest");
+  }
+  load.mode = *mode;
+  load.format = *format;
+  return load;
+}
+
+Outcome outcome_of(const Failure& failure) {
+  return Failed{.error = failure.error, .reason = failure.reason, .retryable = failure.retryable};
+}
+
+// What blocks: one run, from a thread of the pool.
+Outcome work(Connection& connection, const Value& with, const std::string& memory,
+             const std::function<bool()>& stopped) {
+  const std::string_view op = with.get_string("op");
+  if (op == "query") {
+    const Query query{.text = std::string(with.get_string("text")),
+                      .label = std::string(with.get_string("label", "query")),
+                      .params = with["params"].is_map() ? with["params"] : Value(ValueMap{}),
+                      .rows_max = with.get_int("rows_max", 1000)};
+    auto answer = run_query(connection, query, memory, stopped);
+    return answer.has_value() ? Outcome(Done{.output = answer->to_value()})
+                              : outcome_of(answer.error());
+  }
+  if (op == "load") {
+    const Result<Load> load = load_of(with);
+    if (!load.has_value()) {
+      return Failed{.error = load.error(), .retryable = false};
+    }
+    auto loaded = run_load(connection, *load, memory, stopped);
+    return loaded.has_value() ? Outcome(Done{.output = loaded->to_value()})
+                              : outcome_of(loaded.error());
+  }
+  return Failed{.error = {.code = Code::unsupported,
+                          .what = fmt::format("tutti-sql has no operation \"{}\"", op)},
+                .retryable = false};
+}
+
+class SqlProgram final : public action::Program {
+ public:
+  SqlProgram() { loop_.start("objects"); }
+
+  action::Hello hello() const override {
+    return {.name = "tutti-sql", .version = duckdb_library_version()};
+  }
+
+  Task<Unit> start(rt::Context& ctx, Value setup) override {
+    statements_ = std::make_unique<StatementTable>(ctx);
+    connections_ = std::make_unique<cloud::Connections>(
+        table_of(setup), cloud::local::openers({.project = std::string(setup.get_string("project")),
+                                                .buffers = buffers_,
+                                                .files = files_.executor()}));
+    objects_ = std::make_unique<Objects>(*connections_, std::string(setup.get_string("profile")),
+                                         loop_.executor(), buffers_);
+    DatabaseOptions options{
+        .path = std::string(setup.get_string("database")),
+        .temp = std::string(setup.get_string("temp")),
+        .memory_bytes = static_cast<uint64_t>(setup.get_int("memory_bytes")),
+        .threads = static_cast<uint32_t>(setup.get_int("threads", 2)),
+        .temp_bytes_max = static_cast<uint64_t>(setup.get_int("temp_bytes_max"))};
+    CO_TRY(database_, Database::open(std::move(options), *objects_, *statements_, names_of(setup)));
+    co_return Unit{};
+  }
+
+  Task<Outcome> run(rt::Context& ctx, action::ProgramRun&, Value, Value with) override {
+    const bool alone = with.get_string("op") == "load";
+    if (alone) {
+      CO_OK(co_await loading_.acquire(ctx));
+    }
+    Result<Outcome> outcome = co_await run_now(ctx, std::move(with));
+    if (alone) {
+      loading_.release();
+    }
+    co_return outcome;
+  }
+
+  Task<action::Preview> plan(rt::Context&, Value, Value) override {
+    co_return fail(Code::unsupported, "tutti-sql plans nothing: the actions do");
+  }
+
+ private:
+  static cloud::ConnectionTable table_of(const Value& setup) {
+    cloud::ConnectionTable table;
+    auto& profile = table[std::string(setup.get_string("profile"))];
+    if (setup["connections"].is_map()) {
+      for (const auto& [name, config] : setup["connections"].as_map()) {
+        profile[name] = {.type = std::string(config.get_string("type")),
+                         .settings = config["settings"],
+                         .sandbox = config.get_bool("sandbox")};
+      }
+    }
+    return table;
+  }
+
+  static std::set<std::string> names_of(const Value& setup) {
+    std::set<std::string> names = {"file", "s3", "gs", "az"};
+    if (setup["connections"].is_map()) {
+      for (const auto& [name, config] : setup["connections"].as_map()) {
+        names.insert(name);
+      }
+    }
+    return names;
+  }
+
+  struct Job {
+    std::mutex mutex;
+    Connection* connection = nullptr;  // while it may be interrupted
+    std::optional<Outcome> outcome;
+    std::shared_ptr<rt::Waiter> ended = rt::Waiter::make();
+
+    void interrupt() {
+      const std::lock_guard lock(mutex);
+      if (connection != nullptr) {
+        connection->interrupt();
+      }
+    }
+    void set(Connection* now) {
+      const std::lock_guard lock(mutex);
+      connection = now;
+    }
+  };
+
+  Task<Outcome> run_now(rt::Context& ctx, Value with) {
+    auto job = std::make_shared<Job>();
+    boost::asio::post(pool_.executor(), [this, job, ctx, with = std::move(with)] {
+      carry_out(*job, ctx, with);
+      job->ended->complete();
+    });
+    Result<Unit> waited = co_await job->ended->wait(ctx);
+    // An interrupt that comes just before a statement begins is forgotten by it: say it again.
+    rt::Context patient = ctx.uncancellable();
+    while (!waited.has_value() && !over(*job)) {
+      job->interrupt();
+      (void)co_await rt::delay(patient, milliseconds(20));
+    }
+    co_return std::move(*job->outcome);
+  }
+
+  static bool over(Job& job) {
+    const std::lock_guard lock(job.mutex);
+    return job.outcome.has_value();
+  }
+
+  void carry_out(Job& job, const rt::Context& ctx, const Value& with) {
+    const auto stopped = [&ctx] { return !ctx.check().has_value(); };
+    Outcome outcome = Failed{.error = {.code = Code::cancelled, .what = "it was stopped"}};
+    if (!stopped()) {
+      Connection connection(*database_, std::make_shared<StatementIo>(ctx));
+      job.set(&connection);
+      outcome = work(connection, with, bytes_text(database_->memory_bytes()), stopped);
+      job.set(nullptr);
+    }
+    const std::lock_guard lock(job.mutex);
+    job.outcome = std::move(outcome);
+  }
+
+  // In the order in which they must be left: the database before what it reads through.
+  cloud::BufferPool buffers_;
+  rt::Pool files_{2};
+  rt::Loop loop_;
+  rt::Semaphore loading_{1};
+  std::unique_ptr<cloud::Connections> connections_;
+  std::unique_ptr<Objects> objects_;
+  std::unique_ptr<StatementTable> statements_;
+  std::unique_ptr<Database> database_;
+  rt::Pool pool_{statements_max};
+};
+
+}  // namespace
+
+std::unique_ptr<action::Program> make_program() { return std::make_unique<SqlProgram>(); }
+
+}  // namespace tutti::sql
