@@ -45,6 +45,7 @@ struct ParamSchema {
   bool many = false;  // one value of the kind, or a list of them
   bool secret_allowed = false;
   std::vector<std::string> choices;  // closed set of plain values
+  std::vector<std::string> names;    // what an expression may name beside the context: status, body
   Value default_value;               // for the docs; null: none
 };
 
@@ -69,8 +70,11 @@ struct ActionSchema {
   bool outputs_open = false;  // may give outputs beyond the list (process, python)
   bool is_branch = false;
   bool idempotent = false;
-  bool light = false;        // carried out without process or network
-  bool takes_files = false;  // `files`, `env` and `runtime` of the task make sense
+  bool light = false;          // carried out without process or network
+  bool only_outputs = false;   // has no effect but its outputs (list): warn when nobody reads them
+  bool takes_files = false;    // `files` of the task may be given
+  bool takes_env = false;      // `env`
+  bool takes_runtime = false;  // `runtime`
   // Where a write may happen twice: `write_param` not among `safe_values` and no `key_param` given
   // (http: method, GET HEAD OPTIONS PUT DELETE, idempotency_key). Empty: does not apply.
   std::string write_param = {};

@@ -8,36 +8,12 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "core/spec/catalogue.h"
+#include "core/spec/problem.h"
 #include "core/spec/spec.h"
 
 namespace tutti::spec {
-
-enum class Severity : uint8_t { error, warning };
-
-struct Problem {
-  std::string id;    // docs/errors.md: "unknown_key", "not_yet", ...
-  std::string file;  // as given
-  Mark mark;
-  std::string what;    // one sentence without the final point
-  std::string remedy;  // may be empty
-  Severity severity = Severity::error;
-  auto operator<=>(const Problem&) const = default;
-};
-// "file:line:column: error: what. remedy"
-std::string to_text(const Problem& problem);
-
-struct Report {
-  std::vector<Problem> problems;  // by file, line, column; errors before warnings at one place
-  bool has_errors() const;
-  size_t error_count() const;
-  size_t warning_count() const;
-};
-std::string to_text(const Report& report);  // one line each
-Value to_value(const Report& report);       // {errors, warnings, problems: [...]} for -o json
-Error to_error(const Report& report);       // the first error, naming how many more; has_errors()
 
 struct Source {
   std::string file;  // for messages

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a project file must satisfy beyond its keys.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/spec/check.h"
+#include "core/spec/check_project.h"
+#include "core/spec/structure.h"
+
+namespace tutti::spec {
+
+namespace {
+
+struct BuiltIn {
+  std::string_view name;
+  std::string_view type;  // what it may be outside a sandbox; empty: nothing
+};
+constexpr BuiltIn built_ins[] = {{"s3", "s3"}, {"gs", "gcs"}, {"az", "azure"},
+                                 {"file", ""}, {"http", ""},  {"https", ""}};
+
+void check_redirect(const YamlMember& profile, const YamlMember& connection, Reporter& reporter) {
+  const auto* row = std::ranges::find(built_ins, connection.key.text, &BuiltIn::name);
+  const YamlNode* type = connection.value.get("type");
+  if (row == std::end(built_ins) || type == nullptr) {
+    return;
+  }
+  const bool elsewhere = type->text != row->type || connection.value.find("endpoint") != nullptr;
+  if (elsewhere) {
+    reporter.error("redirected_connection", connection.key,
+                   fmt::format("'{}' may point elsewhere only in a sandbox", row->name),
+                   fmt::format("add 'sandbox: true' to the profile '{}', or choose another name",
+                               profile.key.text));
+  }
+}
+
+void check_local(const YamlMember& connection, Reporter& reporter) {
+  const YamlNode* type = connection.value.get("type");
+  if (type == nullptr || type->text != "local") {
+    return;
+  }
+  const YamlMember* root = connection.value.find("root");
+  const YamlMember* buckets = connection.value.find("buckets");
+  if (root != nullptr && buckets != nullptr) {
+    reporter.error("conflicting_keys", buckets->key, "'root' and 'buckets' exclude each other",
+                   "keep 'root' for one bucket, 'buckets' for a folder of them");
+  } else if (root == nullptr && buckets == nullptr) {
+    reporter.error("missing_key", connection.key,
+                   fmt::format("'{}' is not told where its folder is", connection.key.text),
+                   "add 'root: FOLDER' for one bucket, or 'buckets: FOLDER' for many");
+  }
+}
+
+void check_profile(const YamlMember& profile, Check& check) {
+  const YamlNode* connections = profile.value.get("connections");
+  const YamlNode* flag = profile.value.get("sandbox");
+  const bool sandbox =
+      flag == nullptr ? profile.key.text == "local" : to_value(*flag) == Value(true);
+  if (connections == nullptr || !connections->is_map()) {
+    return;
+  }
+  for (const YamlMember& connection : connections->members) {
+    if (!sandbox) {
+      check_redirect(profile, connection, check.reporter);
+    }
+    check_local(connection, check.reporter);
+    const YamlNode* type = connection.value.get("type");
+    if (type != nullptr && type->text == "http") {
+      check_texts(check, connection.value,
+                  {.secret_allowed = true, .in_params = true, .subject = "a connection"},
+                  std::nullopt);
+    }
+  }
+}
+
+void check_secret(const YamlMember& secret, Reporter& reporter) {
+  if (!secret.value.is_map()) {
+    return;
+  }
+  if (secret.value.members.empty()) {
+    reporter.error("secret_source", secret.key,
+                   fmt::format("the secret '{}' comes from nowhere", secret.key.text),
+                   "write {env: VARIABLE} or {file: PATH}");
+  } else if (secret.value.members.size() > 1) {
+    reporter.error("secret_source", secret.value.members[1].key,
+                   fmt::format("the secret '{}' has more than one source", secret.key.text),
+                   "keep one of them");
+  }
+}
+
+void check_var(const YamlNode& node, Reporter& reporter) {
+  if (node.is_string() && has_template(node.text)) {
+    reporter.error("template_not_allowed", node, "variables are not rendered",
+                   "write the value itself, or put the template where the variable is used");
+  }
+  for (const YamlNode& item : node.items) {
+    check_var(item, reporter);
+  }
+  for (const YamlMember& member : node.members) {
+    check_var(member.value, reporter);
+  }
+}
+
+}  // namespace
+
+void check_project(const YamlDocument& document, const Project& project, Reporter& reporter) {
+  static const Catalogue no_actions;
+  const BuiltWorkflow no_workflow;
+  Check check(document, project, no_actions, {}, no_workflow, reporter);
+  const YamlNode& root = document.root;
+  if (const YamlNode* profiles = root.get("profiles"); profiles != nullptr) {
+    for (const YamlMember& profile : profiles->members) {
+      check_profile(profile, check);
+    }
+  }
+  if (const YamlNode* secrets = root.get("secrets"); secrets != nullptr) {
+    for (const YamlMember& secret : secrets->members) {
+      check_secret(secret, reporter);
+    }
+  }
+  if (const YamlNode* vars = root.get("vars"); vars != nullptr) {
+    check_var(*vars, reporter);
+  }
+}
+
+}  // namespace tutti::spec

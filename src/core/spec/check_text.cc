@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// Templates and expressions: syntax, names, references, secrets.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/closest.h"
+#include "core/spec/check.h"
+#include "core/spec/context.h"
+#include "core/spec/resolve.h"
+#include "core/spec/structure.h"
+
+namespace tutti::spec {
+
+namespace {
+
+class TextCheck {
+ public:
+  TextCheck(Check& check, const YamlNode& scalar, const TextRules& rules,
+            std::optional<TaskNo> task)
+      : check_(check), scalar_(scalar), rules_(rules), task_(task) {}
+
+  void run() {
+    const auto tmpl = rules_.expression ? expr::parse_expression(scalar_.text)
+                                        : expr::parse_template(scalar_.text);
+    if (!tmpl.has_value()) {
+      const bool braces = rules_.expression && has_template(scalar_.text);
+      if (braces) {
+        error("expression_braces", scalar_.text.find('{'),
+              fmt::format("{} is an expression already", rules_.subject),
+              "remove the braces: write the expression alone");
+      } else {
+        error(rules_.expression ? "expression_syntax" : "template_syntax", tmpl.error().offset,
+              tmpl.error().what, tmpl.error().remedy);
+      }
+      return;
+    }
+    for (const expr::Problem& problem : expr::check(*tmpl)) {
+      error("template_call", problem.offset, problem.what, problem.remedy);
+    }
+    for (const expr::Reference& reference : expr::references(*tmpl)) {
+      root(reference);
+    }
+  }
+
+ private:
+  void error(std::string_view id, size_t offset, std::string what, std::string remedy) {
+    check_.reporter.error_in(id, scalar_, offset, std::move(what), std::move(remedy));
+  }
+
+  void root(const expr::Reference& reference) {
+    const std::string& name = reference.path[0];
+    if (rules_.names != nullptr && std::ranges::find(*rules_.names, name) != rules_.names->end()) {
+      return;
+    }
+    const ContextRoot* root = find_context_root(name);
+    if (root == nullptr) {
+      unknown_root(reference);
+    } else if (root->later) {
+      error("not_yet", reference.offset, fmt::format("'{}' comes in a later version", name),
+            "remove it");
+    } else if (rules_.in_params && !root->in_params &&
+               !(rules_.secret_allowed && name == "secrets")) {
+      error("not_in_default", reference.offset,
+            fmt::format("'{}' cannot be read in {}", name, rules_.subject),
+            "use dates, run, workflow or vars");
+    } else if (name == "params") {
+      param(reference);
+    } else if (name == "tasks") {
+      task(reference);
+    } else if (name == "secrets") {
+      secret(reference);
+    } else if (name == "files") {
+      file(reference);
+    } else if (name == "vars") {
+      var(reference);
+    } else if (name == "connections") {
+      connection(reference);
+    } else if (!root->members.empty()) {
+      member(reference, *root);
+    }
+  }
+
+  void unknown_root(const expr::Reference& reference) {
+    std::vector<std::string_view> known;
+    for (const ContextRoot& row : context_roots()) {
+      if (!row.later) {
+        known.push_back(row.name);
+      }
+    }
+    if (rules_.names != nullptr) {
+      known.insert(known.end(), rules_.names->begin(), rules_.names->end());
+    }
+    const std::string& name = reference.path[0];
+    std::string remedy = did_you_mean(name, known);
+    if (check_.workflow.find_param(name) != nullptr) {
+      remedy = fmt::format("write params.{}", name);
+    } else if (check_.find_task(name).has_value()) {
+      remedy = fmt::format("write tasks.{}.outputs", name);
+    } else if (check_.project.vars.as_map().contains(name)) {
+      remedy = fmt::format("write vars.{}", name);
+    } else if (remedy.empty()) {
+      remedy = "see docs/workflow-reference.md for the names a template can use";
+    }
+    error("unknown_name", reference.offset, fmt::format("'{}' is not known here", name),
+          std::move(remedy));
+  }
+
+  void param(const expr::Reference& reference) {
+    if (reference.path.size() < 2) {
+      check_.used.all_params = true;
+      return;
+    }
+    const std::string& name = reference.path[1];
+    check_.used.params.insert(name);
+    if (check_.workflow.find_param(name) == nullptr) {
+      std::vector<std::string_view> known;
+      for (const Param& row : check_.workflow.params) {
+        known.push_back(row.name);
+      }
+      error("unknown_param", reference.offset, fmt::format("there is no parameter '{}'", name),
+            or_else(remedy_for(name, known), "add it under 'params'"));
+    }
+  }
+
+  static std::string or_else(std::string remedy, std::string other) {
+    return remedy.empty() ? std::move(other) : std::move(remedy);
+  }
+
+  void task(const expr::Reference& reference) {
+    if (reference.path.size() < 2) {
+      check_.used.all_tasks = true;
+      return;
+    }
+    const std::string& name = reference.path[1];
+    const auto other = check_.find_task(name);
+    if (!other.has_value()) {
+      error("unknown_task", reference.offset, fmt::format("there is no task '{}'", name),
+            or_else(did_you_mean(name, check_.task_names()), "name a task of this file"));
+      return;
+    }
+    check_.used.tasks.insert(name);
+    upstream(reference, *other);
+    if (reference.path.size() > 2) {
+      task_member(reference, *other);
+    }
+  }
+
+  void upstream(const expr::Reference& reference, TaskNo other) {
+    if (!task_.has_value() || check_.is_upstream(*task_, other)) {
+      return;
+    }
+    const std::string& own = check_.workflow.task(*task_).name;
+    const std::string& name = check_.workflow.task(other).name;
+    if (*task_ == other) {
+      error("task_not_upstream", reference.offset,
+            fmt::format("'{}' reads its own outputs, which exist only when it has ended", own),
+            "read the outputs of a task it needs");
+    } else if (check_.is_upstream(other, *task_)) {
+      error("task_not_upstream", reference.offset,
+            fmt::format("'{}' runs after '{}', so its outputs are not there yet", name, own),
+            fmt::format("move the reference to a task that needs '{}'", name));
+    } else {
+      error("task_not_upstream", reference.offset,
+            fmt::format("'{}' does not wait for '{}'", own, name),
+            fmt::format("add '{}' to its needs", name));
+    }
+  }
+
+  void task_member(const expr::Reference& reference, TaskNo other) {
+    const std::string& name = check_.workflow.task(other).name;
+    if (reference.path[2] == "state") {
+      return;
+    }
+    if (reference.path[2] != "outputs") {
+      error("unknown_name", reference.offset,
+            fmt::format("tasks.{} has no '{}'", name, reference.path[2]),
+            fmt::format("write tasks.{}.outputs.KEY or tasks.{}.state", name, name));
+      return;
+    }
+    const ActionSchema* schema = check_.catalogue.find(check_.workflow.task(other).uses);
+    if (schema == nullptr || schema->outputs_open || reference.path.size() < 4 ||
+        schema->find_output(reference.path[3]) != nullptr || reference.guarded) {
+      return;
+    }
+    std::vector<std::string_view> known;
+    for (const OutputSchema& row : schema->outputs) {
+      known.push_back(row.name);
+    }
+    error("unknown_output", reference.offset,
+          fmt::format("'{}' ({}) has no output '{}'", name, schema->name, reference.path[3]),
+          or_else(remedy_for(reference.path[3], known), "this action has no outputs"));
+  }
+
+  void secret(const expr::Reference& reference) {
+    if (reference.path.size() >= 2 && check_.project.find_secret(reference.path[1]) == nullptr) {
+      std::vector<std::string_view> known;
+      for (const SecretSource& row : check_.project.secrets) {
+        known.push_back(row.name);
+      }
+      error(
+          "unknown_secret", reference.offset,
+          fmt::format("there is no secret '{}'", reference.path[1]),
+          or_else(did_you_mean(reference.path[1], known), "add it under 'secrets' of tutti.yaml"));
+    }
+    if (rules_.command) {
+      error("secret_in_command", reference.offset,
+            fmt::format("{} would show a secret in the process list", rules_.subject),
+            "pass it by env or stdin");
+    } else if (rules_.condition) {
+      error("secret_in_condition", reference.offset,
+            fmt::format("{} cannot depend on a secret", rules_.subject),
+            "decide by a parameter or an output instead");
+    } else if (!rules_.secret_allowed) {
+      error("secret_not_allowed", reference.offset,
+            fmt::format("{} cannot hold a secret", rules_.subject),
+            "give the secret by env, or by auth or headers of the action");
+    }
+  }
+
+  void file(const expr::Reference& reference) {
+    if (!task_.has_value() || reference.path.size() < 2) {
+      return;
+    }
+    const Task& own = check_.workflow.task(*task_);
+    std::vector<std::string_view> known;
+    for (const Value* side : {&own.files_in, &own.files_out}) {
+      for (const auto& [name, address] : side->as_map()) {
+        known.push_back(name);
+      }
+    }
+    if (std::ranges::find(known, reference.path[1]) == known.end()) {
+      error("unknown_file", reference.offset,
+            fmt::format("'{}' has no file '{}'", own.name, reference.path[1]),
+            or_else(remedy_for(reference.path[1], known), "add it under 'files' of the task"));
+    }
+  }
+
+  void var(const expr::Reference& reference) {
+    if (reference.path.size() < 2) {
+      return;
+    }
+    const ValueMap& vars = check_.project.vars.as_map();
+    if (!vars.contains(reference.path[1])) {
+      std::vector<std::string_view> known;
+      for (const auto& [name, value] : vars) {
+        known.push_back(name);
+      }
+      error("unknown_var", reference.offset,
+            fmt::format("there is no variable '{}'", reference.path[1]),
+            or_else(did_you_mean(reference.path[1], known), "add it under 'vars' of tutti.yaml"));
+    }
+  }
+
+  void connection(const expr::Reference& reference) {
+    if (reference.path.size() >= 2) {
+      check_connection(check_, scalar_, reference.offset, reference.path[1]);
+    }
+  }
+
+  void member(const expr::Reference& reference, const ContextRoot& root) {
+    if (reference.path.size() < 2 ||
+        std::ranges::find(root.members, reference.path[1], &ContextMember::name) !=
+            root.members.end()) {
+      return;
+    }
+    std::vector<std::string_view> known;
+    for (const ContextMember& row : root.members) {
+      known.push_back(row.name);
+    }
+    error("unknown_name", reference.offset,
+          fmt::format("{} has no '{}'", root.name, reference.path[1]),
+          remedy_for(reference.path[1], known));
+  }
+
+  Check& check_;
+  const YamlNode& scalar_;
+  const TextRules& rules_;
+  std::optional<TaskNo> task_;
+};
+
+}  // namespace
+
+void check_text(Check& check, const YamlNode& scalar, const TextRules& rules,
+                std::optional<TaskNo> task) {
+  if (!scalar.is_string() || scalar.text.empty()) {
+    return;
+  }
+  if (rules.expression || has_template(scalar.text)) {
+    TextCheck(check, scalar, rules, task).run();
+  }
+}
+
+void check_texts(Check& check, const YamlNode& node, const TextRules& rules,
+                 std::optional<TaskNo> task) {
+  if (node.is_string()) {
+    check_text(check, node, rules, task);
+  }
+  for (const YamlNode& item : node.items) {
+    check_texts(check, item, rules, task);
+  }
+  for (const YamlMember& member : node.members) {
+    check_texts(check, member.value, rules, task);
+  }
+}
+
+void check_connection(Check& check, const YamlNode& scalar, size_t offset, std::string_view name) {
+  const Connection* found = nullptr;
+  std::vector<std::string_view> known;
+  for (const Profile& profile : check.project.profiles) {
+    if (!check.profile.empty() && profile.name != check.profile) {
+      continue;
+    }
+    if (const Connection* connection = profile.find(name); connection != nullptr) {
+      found = connection;
+      break;
+    }
+    for (const Connection& connection : profile.connections) {
+      known.push_back(connection.name);
+    }
+  }
+  if (found == nullptr) {
+    const std::string guess = did_you_mean(name, known);
+    check.reporter.error_in(
+        "unknown_connection", scalar, offset,
+        check.profile.empty()
+            ? fmt::format("no profile has a connection '{}'", name)
+            : fmt::format("the profile '{}' has no connection '{}'", check.profile, name),
+        guess.empty() ? "add it under 'connections' of a profile in tutti.yaml" : guess);
+    return;
+  }
+  const ConnectionType* type = find_connection_type(found->type);
+  if (!check.profile.empty() && type != nullptr && !type->usable) {
+    check.reporter.error_in(
+        "connection_not_yet", scalar, offset,
+        fmt::format("'{}' is of type {}, which comes in a later version", name, found->type),
+        "use a profile where it is of type local, file, duckdb or http");
+  }
+}
+
+}  // namespace tutti::spec

@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/spec/table.h"
+
+#include <algorithm>
+
+#include "core/spec/spec.h"
+
+namespace tutti::spec {
+
+namespace {
+
+const Type any{};
+const Type text{.form = Form::text, .may_be_empty = false};
+const Type expression{.form = Form::expression, .may_be_empty = false};
+const Type name{.form = Form::name};
+const Type variable_name{.form = Form::variable_name};
+const Type boolean{.form = Form::boolean};
+const Type duration{.form = Form::duration};
+const Type template_text{.form = Form::template_text, .may_be_empty = false};
+const Type template_scalar{.form = Form::template_scalar};
+const Type scalar_text{.form = Form::scalar_text};
+const Type scalar_texts{.form = Form::list_of, .item = &scalar_text, .may_be_empty = false};
+const Type any_list{.form = Form::list_of, .item = &any, .may_be_empty = false};
+const Type names{.form = Form::one_or_list, .item = &name};
+const Type tags{
+    .form = Form::map_of, .item = &scalar_text, .key_form = Form::name, .key_noun = "tag"};
+const Type with{.form = Form::map_of, .item = &any, .key_form = Form::text, .key_noun = "input"};
+const Type env{.form = Form::map_of,
+               .item = &template_scalar,
+               .key_form = Form::variable_name,
+               .key_noun = "variable"};
+const Type addresses{
+    .form = Form::map_of, .item = &template_text, .key_form = Form::name, .key_noun = "file"};
+
+const Type attempts{.form = Form::integer, .min = 1, .max = 1000};
+const Type backoff{.form = Form::number, .min = 1000, .max = 100'000};
+const Type jitter{.form = Form::number, .min = 0, .max = 1000};
+
+const Table retry_table{
+    .noun = "retry",
+    .doc =
+        "How often a task is tried and how long it waits in between: `delay * backoff^(n-1)`, at "
+        "most `max_delay`, moved by at most `jitter` of itself. Keys that are missing come from "
+        "`defaults` of the workflow, then of the project, then from the table.",
+    .keys =
+        {
+            {"attempts", &attempts, "All tries, the first one counted (1 to 1000).", Need::optional,
+             "1"},
+            {"delay", &duration, "The wait before the second try.", Need::optional, "10s"},
+            {"backoff", &backoff, "The factor for each further wait (1 to 100).", Need::optional,
+             "2"},
+            {"max_delay", &duration, "The longest wait.", Need::optional, "30m"},
+            {"jitter", &jitter, "The part of a wait that is left to chance (0 to 1).",
+             Need::optional, "0"},
+        },
+    .hints = {{"max_attempts", "attempts"},
+              {"retries", "attempts"},
+              {"count", "attempts"},
+              {"limit", "attempts"},
+              {"interval", "delay"},
+              {"wait", "delay"},
+              {"factor", "backoff"},
+              {"multiplier", "backoff"},
+              {"max_interval", "max_delay"}},
+    .example = "retry: {attempts: 4, delay: 5m, backoff: 2, max_delay: 30m, jitter: 0.2}",
+};
+const Type retry{.form = Form::object, .table = &retry_table};
+
+const Table defaults_table{
+    .noun = "defaults",
+    .doc = "What every task has unless it says otherwise.",
+    .keys =
+        {
+            {"retry", &retry, "See *retry*; merged key by key."},
+            {"timeout", &duration, "Of one attempt."},
+            {"pool", &any, "", Need::later},
+            {"queue", &any, "", Need::later},
+            {"priority", &any, "", Need::later},
+        },
+    .hints = {{"retries", "retry"}},
+    .example = "defaults: {retry: {attempts: 4, delay: 5m}, timeout: 30m}",
+};
+const Type defaults{.form = Form::object, .table = &defaults_table};
+
+const Type param_type{.form = Form::choice,
+                      .choices = {"string", "integer", "number", "boolean", "date", "datetime",
+                                  "duration", "uri", "list", "map"}};
+const Table param_table{
+    .noun = "parameter",
+    .doc = "A value the run is given, read as `params.NAME`. One without `default` must be given.",
+    .keys =
+        {
+            {"type", &param_type, "What it may hold.", Need::optional, "string"},
+            {"default", &any, "Used when the run gives none; a string may be a template."},
+            {"description", &text, "For people who start the run."},
+            {"choices", &any_list, "The only values allowed."},
+        },
+    .hints = {{"values", "choices"},
+              {"enum", "choices"},
+              {"options", "choices"},
+              {"doc", "description"},
+              {"value", "default"},
+              {"required", "default"}},
+    .example = "params: {region: {type: string, choices: [eu, us], default: eu}}",
+};
+const Type param{.form = Form::object, .table = &param_table};
+const Type params{
+    .form = Form::map_of, .item = &param, .key_form = Form::name, .key_noun = "parameter"};
+
+const Table files_table{
+    .noun = "files",
+    .doc =
+        "Objects that are brought to the task as local files before it starts, and local files "
+        "that are published, verified, when it has succeeded.",
+    .keys =
+        {
+            {"in", &addresses, "Name of the file for the task -> address it comes from."},
+            {"out", &addresses, "Name of the file the task writes -> address it goes to."},
+        },
+    .hints = {{"input", "in"}, {"inputs", "in"}, {"output", "out"}, {"outputs", "out"}},
+    .example =
+        "files: {in: {raw: \"az://landing/{{ ds }}.json\"}, out: {clean: \"s3://clean/{{ ds "
+        "}}.csv\"}}",
+};
+const Type files{.form = Form::object, .table = &files_table};
+
+const Table runtime_table{
+    .noun = "runtime",
+    .doc = "What a `python` task runs on; built once and kept by content.",
+    .keys =
+        {
+            {"python", &text, "Version of the interpreter, as a string: \"3.12\"."},
+            {"requirements", &text, "File of the project with the packages to install."},
+        },
+    .hints = {{"version", "python"}, {"packages", "requirements"}},
+    .example = "runtime: {python: \"3.12\", requirements: requirements.txt}",
+};
+const Type runtime{.form = Form::object, .table = &runtime_table};
+
+const Type trigger_rule{
+    .form = Form::choice,
+    .choices = {"all_success", "all_failed", "all_done", "all_done_min_one_success", "all_skipped",
+                "one_success", "one_failed", "one_done", "none_failed",
+                "none_failed_min_one_success", "none_skipped", "always"}};
+
+const Table task_table{
+    .noun = "task",
+    .doc = "One step. Its name is the key; names are `[a-z0-9_-]`, at most 63.",
+    .keys =
+        {
+            {"uses", &text, "The action that does the work.", Need::required},
+            {"with", &with, "What the action is given; see docs/actions.md for the keys of each."},
+            {"needs", &names, "The tasks that must end before this one is looked at."},
+            {"trigger_rule", &trigger_rule, "Which ends of the needed tasks let this one run.",
+             Need::optional, "all_success"},
+            {"when", &expression,
+             "An expression without braces; when it is not true, the task is skipped."},
+            {"retry", &retry, "See *retry*."},
+            {"timeout", &duration, "Of one attempt; an attempt that takes longer fails."},
+            {"allow_failure", &boolean,
+             "A failure counts as success for the tasks behind and for the run.", Need::optional,
+             "false"},
+            {"env", &env, "Environment variables of the task's process; secrets may go here."},
+            {"files", &files, "See *files*."},
+            {"runtime", &runtime, "See *runtime*."},
+            {"tags", &tags, "As for the workflow; replace the workflow's for this task."},
+            {"group", &name, "Tasks of one group are shown together."},
+            {"foreach", &any, "", Need::later},
+            {"max_parallel", &any, "", Need::later},
+            {"deadline", &any, "", Need::later},
+            {"on_late", &any, "", Need::later},
+            {"on_success", &any, "", Need::later},
+            {"on_failure", &any, "", Need::later},
+            {"on_retry", &any, "", Need::later},
+            {"pool", &any, "", Need::later},
+            {"slots", &any, "", Need::later},
+            {"queue", &any, "", Need::later},
+            {"priority", &any, "", Need::later},
+            {"depends_on_past", &any, "", Need::later},
+            {"reads", &any, "", Need::later},
+            {"writes", &any, "", Need::later},
+            {"image", &any, "", Need::later},
+            {"place", &any, "", Need::later},
+            {"alternatives", &any, "", Need::later},
+            {"teardown_of", &any, "", Need::later},
+        },
+    .hints = {{"if", "when"},
+              {"condition", "when"},
+              {"depends_on", "needs"},
+              {"depends", "needs"},
+              {"dependencies", "needs"},
+              {"after", "needs"},
+              {"upstream", "needs"},
+              {"run", "uses: process with: {run: ...}"},
+              {"command", "uses: process with: {run: ...}"},
+              {"script", "uses: process with: {run: ...}"},
+              {"type", "uses"},
+              {"action", "uses"},
+              {"operator", "uses"},
+              {"steps", "needs"},
+              {"args", "with"},
+              {"inputs", "with"},
+              {"parameters", "with"},
+              {"retries", "retry: {attempts: ...}"},
+              {"environment", "env"},
+              {"continue_on_error", "allow_failure"},
+              {"continue-on-error", "allow_failure"},
+              {"name", "the key of the task"}},
+    .example =
+        "extract: {needs: wait, uses: copy, with: {from: \"az://in/{{ ds }}.json\", to: "
+        "\"gs://raw/{{ ds }}.json\"}}",
+};
+const Type task{.form = Form::object, .table = &task_table};
+const Type tasks{.form = Form::map_of,
+                 .item = &task,
+                 .key_form = Form::name,
+                 .key_noun = "task",
+                 .may_be_empty = false};
+
+const Table workflow_keys{
+    .noun = "workflow",
+    .doc = "A file `workflows/*.yaml`: one workflow.",
+    .keys =
+        {
+            {"workflow", &name, "Its name.", Need::required},
+            {"description", &text, "What it is for."},
+            {"tags", &tags, "Tag -> value; the keys are those of the project's `tag_keys`."},
+            {"params", &params, "See *parameter*."},
+            {"defaults", &defaults, "See *defaults*."},
+            {"timeout", &duration,
+             "Of the whole run; then what still runs is ended and the run fails."},
+            {"tasks", &tasks, "Name -> task, see *task*.", Need::required},
+            {"triggers", &any, "", Need::later},
+            {"max_active_runs", &any, "", Need::later},
+            {"deadline", &any, "", Need::later},
+            {"on_late", &any, "", Need::later},
+            {"on_success", &any, "", Need::later},
+            {"on_failure", &any, "", Need::later},
+            {"on_retry", &any, "", Need::later},
+            {"history", &any, "", Need::later},
+            {"pool", &any, "", Need::later},
+            {"queue", &any, "", Need::later},
+            {"priority", &any, "", Need::later},
+        },
+    .hints = {{"name", "workflow"},
+              {"id", "workflow"},
+              {"dag_id", "workflow"},
+              {"jobs", "tasks"},
+              {"steps", "tasks"},
+              {"stages", "tasks"},
+              {"inputs", "params"},
+              {"parameters", "params"},
+              {"labels", "tags"},
+              {"on", "triggers"},
+              {"schedule", "triggers"},
+              {"retry", "defaults: {retry: ...}"},
+              {"default_args", "defaults"}},
+    .example = "workflow: sales\ntasks:\n  hello: {uses: process, with: {run: echo hello}}",
+};
+
+const Table tag_key_table{
+    .noun = "tag key",
+    .doc = "A tag that workflows and tasks may carry. The set is closed: other tags are errors.",
+    .keys =
+        {
+            {"required", &boolean, "Every workflow must have it.", Need::optional, "false"},
+            {"values", &scalar_texts, "The only values allowed; without it, any."},
+        },
+    .hints = {{"choices", "values"}, {"enum", "values"}},
+    .example = "tag_keys: {cost_center: {required: true}, residency: {values: [eu, us]}}",
+};
+const Type tag_key{.form = Form::object, .table = &tag_key_table};
+const Type tag_keys{
+    .form = Form::map_of, .item = &tag_key, .key_form = Form::name, .key_noun = "tag key"};
+
+const Table secret_table{
+    .noun = "secret",
+    .doc =
+        "Where a secret comes from; exactly one of the keys. Read as `secrets.NAME`, by workers "
+        "only, just before a task starts.",
+    .keys =
+        {
+            {"env", &variable_name, "Name of an environment variable."},
+            {"file", &text, "A file that only its owner can read (mode 0600)."},
+            {"vault", &any, "", Need::later},
+            {"aws_secret", &any, "", Need::later},
+            {"gcp_secret", &any, "", Need::later},
+            {"azure_secret", &any, "", Need::later},
+        },
+    .hints = {{"variable", "env"}, {"path", "file"}, {"value", "env"}},
+    .example = "secrets: {api_key: {env: SHOP_API_KEY}}",
+};
+const Type secret{.form = Form::object, .table = &secret_table};
+const Type secrets{
+    .form = Form::map_of, .item = &secret, .key_form = Form::name, .key_noun = "secret"};
+
+const Type vars{.form = Form::map_of, .item = &any, .key_form = Form::name, .key_noun = "variable"};
+
+const Table connection_keys{
+    .noun = "connection",
+    .doc =
+        "An outside system. Its name is the scheme of addresses (`landing://key`) and what "
+        "`connection:` of an action means. The other keys depend on the type.",
+    .keys =
+        {
+            {"type", &text, "See *connection types*.", Need::required},
+        },
+    .hints = {},
+    .example = "connections: {landing: {type: local, root: clouds/gs/landing}}",
+};
+const Type connection{.form = Form::connection, .table = &connection_keys};
+const Type connections{.form = Form::map_of,
+                       .item = &connection,
+                       .key_form = Form::connection_name,
+                       .key_noun = "connection"};
+
+const Table profile_table{
+    .noun = "profile",
+    .doc =
+        "A named set of connections. `local` is always there: a sandbox whose `s3`, `gs` and `az` "
+        "are folders below `clouds/` and whose `warehouse` is DuckDB.",
+    .keys =
+        {
+            {"sandbox", &boolean,
+             "Only a sandbox may point s3, gs, az, file, http or https elsewhere.", Need::optional,
+             "false (true for local)"},
+            {"connections", &connections, "Name -> connection, see *connection*."},
+        },
+    .hints = {{"connection", "connections"}},
+    .example =
+        "profiles: {test: {sandbox: true, connections: {s3: {type: local, buckets: clouds/s3}}}}",
+};
+const Type profile{.form = Form::object, .table = &profile_table};
+const Type profiles{
+    .form = Form::map_of, .item = &profile, .key_form = Form::name, .key_noun = "profile"};
+
+const Table project_keys{
+    .noun = "project",
+    .doc = "The file `tutti.yaml`: what all workflows of the folder share.",
+    .keys =
+        {
+            {"project", &name, "Its name.", Need::required},
+            {"description", &text, "What it is for."},
+            {"tag_keys", &tag_keys, "See *tag key*."},
+            {"secrets", &secrets, "See *secret*."},
+            {"vars", &vars, "Values read as `vars.NAME`."},
+            {"profiles", &profiles, "See *profile*."},
+            {"defaults", &defaults, "See *defaults*."},
+            {"assets", &any, "", Need::later},
+            {"pools", &any, "", Need::later},
+            {"policies", &any, "", Need::later},
+            {"budgets", &any, "", Need::later},
+        },
+    .hints = {{"name", "project"},
+              {"connections", "profiles: {NAME: {connections: ...}}"},
+              {"variables", "vars"},
+              {"tags", "tag_keys"},
+              {"env", "vars"}},
+    .example =
+        "project: shop\nprofiles:\n  local:\n    connections: {landing: {type: local, root: "
+        "clouds/gs/landing}}",
+};
+
+const Key type_key{"type", &text, "The type of the connection.", Need::required};
+
+const Table local_table{
+    .noun = "local connection",
+    .doc = "A folder that stands in for a store of objects. Exactly one of `root` and `buckets`.",
+    .keys =
+        {
+            type_key,
+            {"root", &text, "A folder that is one bucket: `NAME://key`."},
+            {"buckets", &text, "A folder of buckets: `NAME://bucket/key`."},
+        },
+    .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}, {"bucket", "buckets"}},
+    .example = "landing: {type: local, root: clouds/gs/landing}",
+};
+const Table file_table{
+    .noun = "file connection",
+    .doc = "A folder of ordinary files, under their own names.",
+    .keys =
+        {
+            type_key,
+            {"root", &text, "The folder; an address cannot leave it.", Need::required},
+        },
+    .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}},
+    .example = "inbox: {type: file, root: /mnt/inbox}",
+};
+const Table duckdb_table{
+    .noun = "duckdb connection",
+    .doc = "A DuckDB database in a file.",
+    .keys =
+        {
+            type_key,
+            {"path", &text, "The database file.", Need::optional, "clouds/NAME.duckdb"},
+        },
+    .hints = {{"database", "path"}, {"file", "path"}},
+    .example = "warehouse: {type: duckdb, path: clouds/warehouse.duckdb}",
+};
+
+const Table http_auth_table{
+    .noun = "auth",
+    .doc = "How requests are authenticated: `bearer`, or `user` and `password`. Secrets go here.",
+    .keys =
+        {
+            {"bearer", &template_text, "A token for the header Authorization."},
+            {"user", &template_text, "User of basic authentication."},
+            {"password", &template_text, "Password of basic authentication."},
+        },
+    .hints = {{"token", "bearer"}, {"username", "user"}},
+    .example = "auth: {bearer: \"{{ secrets.api_key }}\"}",
+};
+const Type http_auth{.form = Form::object, .table = &http_auth_table};
+const Type headers{
+    .form = Form::map_of, .item = &template_scalar, .key_form = Form::text, .key_noun = "header"};
+const Table http_table{
+    .noun = "http connection",
+    .doc = "A web service.",
+    .keys =
+        {
+            type_key,
+            {"url", &text, "What every `path` is added to.", Need::required},
+            {"headers", &headers, "Sent with every request."},
+            {"auth", &http_auth, "See *auth*."},
+            {"timeout", &duration, "Of one request.", Need::optional, "30s"},
+            {"ca", &text, "File of the certificates to trust instead of the system's."},
+        },
+    .hints = {{"host", "url"}, {"base_url", "url"}, {"endpoint", "url"}},
+    .example = "inventory: {type: http, url: \"https://inventory.example.com\"}",
+};
+
+}  // namespace
+
+const Key* Table::find(std::string_view key) const {
+  const auto found = std::ranges::find(keys, key, &Key::name);
+  return found == keys.end() ? nullptr : &*found;
+}
+
+const Table& project_table() { return project_keys; }
+
+const Table& any_connection_table() { return connection_keys; }
+
+const Table& workflow_table() { return workflow_keys; }
+
+const Table* connection_table(std::string_view type) {
+  if (type == "local") {
+    return &local_table;
+  }
+  if (type == "file") {
+    return &file_table;
+  }
+  if (type == "duckdb") {
+    return &duckdb_table;
+  }
+  return type == "http" ? &http_table : nullptr;
+}
+
+std::string_view form_text(Form form) {
+  switch (form) {
+    case Form::any:
+      return "any value";
+    case Form::text:
+      return "text";
+    case Form::template_text:
+      return "text, templates allowed";
+    case Form::expression:
+      return "an expression without braces";
+    case Form::name:
+      return "a name: a-z, 0-9, _ and -, at most 63";
+    case Form::connection_name:
+      return "a name: a letter, then a-z, 0-9, _ and -, at most 63";
+    case Form::variable_name:
+      return "the name of an environment variable";
+    case Form::boolean:
+      return "true or false";
+    case Form::integer:
+      return "a whole number";
+    case Form::number:
+      return "a number";
+    case Form::duration:
+      return "a duration such as 30s, 5m or 1h30m";
+    case Form::choice:
+      return "one of a few words";
+    case Form::scalar_text:
+      return "text or a number";
+    case Form::template_scalar:
+      return "text (templates allowed) or a number";
+    case Form::object:
+    case Form::map_of:
+    case Form::connection:
+      return "a map: KEY: VALUE pairs";
+    case Form::list_of:
+      return "a list";
+    case Form::one_or_list:
+      return "a name, or a list";
+  }
+  return "";
+}
+
+}  // namespace tutti::spec
