@@ -82,7 +82,7 @@ Parsed<std::shared_ptr<const Program>> Parser::run() {
   if (program_->body.size() == 1) {
     const Stmt& only = program_->stmts[program_->body[0]];
     program_->single = only.act == Act::output;
-    program_->root = only.expr;
+    program_->root = program_->single ? only.expr : absent;
   }
   const std::string_view text = program_->text;
   program_->plain = true;

@@ -134,6 +134,7 @@ Parsed<ExprId> Parser::parse_postfix(ExprId node) {
 Parsed<ExprId> Parser::parse_attribute(ExprId node) {
   TRY_OK(advance());
   Expr expr = make(Op::attribute, {node});
+  expr.offset = program_->exprs[node].offset;
   expr.text = token_.text;
   if (token_.kind == Tok::integer) {
     TRY(const ExprId key, parse_number());
@@ -147,6 +148,7 @@ Parsed<ExprId> Parser::parse_attribute(ExprId node) {
 
 Parsed<ExprId> Parser::parse_index(ExprId node) {
   Expr expr = make(Op::index, {node});
+  expr.offset = program_->exprs[node].offset;
   TRY_OK(advance());
   ExprId key = absent;
   if (!at_op(":")) {

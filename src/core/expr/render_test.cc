@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Typed results, errors, limits, secrets and unknown values. That texts are those of Jinja2 is
+// shown by tests/conformance/expr.
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "core/expr/expr.h"
+
+#include "base/doctest.h"
+
+namespace tutti::expr {
+namespace {
+
+Context sample() {
+  Context context;
+  context.set("ds", Value("2026-11-21"));
+  context.set("params", Value::of({{"start", "2026-01-01"}, {"days", 3}, {"ratio", 0.5}}));
+  context.set("files", Value(ValueList{Value::of({{"key", "a.csv"}, {"size", 10}}),
+                                       Value::of({{"key", "b.csv"}, {"size", 20}})}));
+  return context;
+}
+
+Context with_secrets() {
+  Context context = sample();
+  context.set_secrets([](std::string_view name) -> Result<Value> {
+    if (name == "token") {
+      return Value("s3cr3t");
+    }
+    if (name == "login") {
+      return Value::of({{"user", "ann"}, {"password", "pa55"}});
+    }
+    if (name == "broken") {
+      return fail(Code::denied, "the vault refused 'broken'");
+    }
+    return fail(Code::not_found, "no such secret");
+  });
+  return context;
+}
+
+Result<Rendered> rendered(std::string_view text, const Context& context, Limits limits = {}) {
+  auto parsed = parse_template(text);
+  if (!parsed) {
+    return std::unexpected(to_error(parsed.error(), text));
+  }
+  return render(*parsed, context, limits);
+}
+
+// The result as JSON, or the error's text.
+std::string outcome(std::string_view text, const Context& context = sample(), Limits limits = {}) {
+  auto result = rendered(text, context, limits);
+  return result ? to_json(result->value) : result.error().text();
+}
+
+// The JSON pointers of what is secret in the result, or the error.
+std::string secret_parts(std::string_view text) {
+  auto result = rendered(text, with_secrets());
+  if (!result) {
+    return result.error().text();
+  }
+  std::string out;
+  for (const std::string& part : result->secret_parts) {
+    out += "[" + part + "]";
+  }
+  return out;
+}
+
+std::string redacted(std::string_view text) {
+  Context context = sample();
+  context.redact_secrets();
+  return outcome(text, context);
+}
+
+}  // namespace
+
+TEST_CASE("a single expression keeps its type, everything else is text") {
+  CHECK(outcome("{{ params.days }}") == "3");
+  CHECK(outcome("{{ params.days }} ") == R"("3 ")");
+  CHECK(outcome("{{ params.ratio * 2 }}") == "1.0");
+  CHECK(outcome("{{ '1' }}") == R"("1")");  // a text is never read as a literal
+  CHECK(outcome("{{ none }}") == "null");
+  CHECK(outcome("{{ params }}") == R"({"start":"2026-01-01","days":3,"ratio":0.5})");
+  CHECK(outcome("{{ (1, 2) }}") == "[1,2]");
+  CHECK(outcome("{{ range(3) }}") == "[0,1,2]");
+  CHECK(outcome("{{ files | map(attribute='size') }}") == "[10,20]");
+  CHECK(outcome("{{ params.items() }}") == R"([["start","2026-01-01"],["days",3],["ratio",0.5]])");
+  CHECK(outcome("plain { text }\n") == R"("plain { text }\n")");
+  CHECK(outcome("{% if params.days > 2 %}yes{% endif %}") == R"("yes")");
+  auto expression = parse_expression("params.days == 3 and ds is defined").value();
+  CHECK(render(expression, sample())->value == Value(true));
+  CHECK(truth(Value(ValueList{Value(1)})));
+  CHECK_FALSE(truth(Value("")));
+  CHECK_FALSE(truth(Value(0.0)));
+  CHECK(to_text(Value(ValueList{Value(), Value(true), Value(1.0), Value("it's")})) ==
+        R"([None, True, 1.0, "it's"])");
+}
+
+TEST_CASE("an error names the template's words, the place and the remedy") {
+  CHECK(outcome("{{ parms.start }}") == "1:4: 'parms' is not defined. did you mean 'params'?");
+  CHECK(outcome("a\n  {{ params.strat }}") ==
+        "2:6: 'params.strat' is not defined: there is no member 'strat'. did you mean 'start'?");
+  CHECK(outcome("{{ params['x y'] }}") ==
+        "1:4: 'params['x y']' is not defined: there is no member 'x y'");
+  CHECK(outcome("{{ files[7].key }}") ==
+        "1:4: 'files[7]' is not defined: there is no item 7. ask its length before");
+  CHECK(outcome("{{ ds + 1 }}") ==
+        "1:7: '+' does not work on a string and an integer. convert with `int`, `float` or "
+        "`string`; `~` joins texts");
+  CHECK(outcome("{{ 1 / 0 }}") == "1:6: division by zero. ask before: `a / b if b else 0`");
+  CHECK(outcome("{{ 9223372036854775807 + 1 }}").contains("does not fit into a whole number"));
+  CHECK(outcome("{{ ds | uper }}") == "1:9: there is no filter 'uper'. did you mean 'upper'?");
+  CHECK(outcome("{{ ds | random }}").contains("same result each time"));
+  CHECK(outcome("{{ ds is strng }}") == "1:10: there is no test 'strng'. did you mean 'string'?");
+  CHECK(outcome("{{ ds | truncate(lenght=3) }}") ==
+        "1:9: 'truncate' has no argument 'lenght'. its arguments are: length=255 killwords=false "
+        "end='...' leeway=5");
+  CHECK(outcome("{{ ['a', 1] | sort }}") ==
+        "1:15: an integer and a string have no order. compare values of one type; `int` and "
+        "`string` convert");
+  CHECK(outcome("{{ ds.upperr() }}") ==
+        "1:4: a string has no method 'upperr'. did you mean 'upper'?");
+  CHECK(outcome("{{ rnge(3) }}") == "1:4: 'rnge' is no function. did you mean 'range'?");
+  CHECK(outcome("{% for a, b in [[1]] %}{% endfor %}") ==
+        "1:8: 2 names are to be set, but there are 1 values. give as many names as values");
+  CHECK(outcome("{{ {1: 2} }}").contains("the key of a map is a string"));
+}
+
+TEST_CASE("steps, text, lists and depth are limited, and refused fast") {
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(outcome("{% for i in range(10**9) %}{% endfor %}").contains("more than 1000000 steps"));
+  CHECK(outcome("{{ range(10**18) | list }}").contains("a list of more than"));
+  CHECK(outcome("{{ range(10**18) | sum }}").contains("a list of more than"));
+  CHECK(outcome("{{ 'x' * 10**12 }}").contains("a text of more than"));
+  CHECK(outcome("{{ [1] * 10**12 }}").contains("a list of more than"));
+  CHECK(outcome("{{ 'x' | center(10**12) }}").contains("a text of more than"));
+  CHECK(outcome("{{ '%1000000000d' % 1 }}").contains("width over"));
+  CHECK(outcome("{{ 2 ** 100000 }}").contains("64 bits"));
+  CHECK(outcome("{% set n = namespace(x=['a']) %}{% for i in range(10000) %}"
+                "{% set n.x = [n.x] %}{% endfor %}")
+            .contains("nested more than 100 deep"));
+  // Shared lists: small in memory, huge when printed.
+  CHECK(outcome("{% set n = namespace(x=['a']) %}{% for i in range(90) %}"
+                "{% set n.x = [n.x, n.x] %}{% endfor %}{{ n.x }}")
+            .contains("more than 1000000 steps"));
+  CHECK(outcome("{% set n = namespace(x='a') %}{% for i in range(90) %}"
+                "{% set n.x = n.x ~ n.x %}{% endfor %}{{ n.x }}")
+            .contains("a text of more than"));
+  CHECK(outcome("{% for i in range(100) %}{{ 'x' * 1000000 }}{% endfor %}")
+            .contains("a text of more than"));
+  CHECK(outcome("{% for i in range(10) %}{{ i }}{% endfor %}", sample(), {.steps_max = 20})
+            .contains("more than 20 steps"));
+  CHECK(outcome("{{ 'x' * 100 }}", sample(), {.output_bytes_max = 99}).contains("99 bytes"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+}
+
+TEST_CASE("a namespace cannot end up in itself") {
+  const std::string made = "{% set n = namespace() %}";
+  CHECK(outcome(made + "{% set n.x = n %}").contains("cannot be part of"));
+  CHECK(outcome(made + "{% set n.x = [n] %}").contains("cannot be part of"));
+  CHECK(outcome(made + "{% for i in [1] %}{{ loop.changed(n, loop) }}{% endfor %}")
+            .contains("cannot be part of"));
+  CHECK(outcome("{% set p.x = 1 %}").contains("'p' is no namespace"));
+}
+
+TEST_CASE("what depends on a secret is marked") {
+  CHECK(secret_parts("{{ ds }}").empty());
+  CHECK(secret_parts("{{ secrets.token }}") == "[]");
+  CHECK(secret_parts("Bearer {{ secrets.token }}") == "[]");
+  CHECK(secret_parts("{{ secrets['token'] }}") == "[]");
+  CHECK(secret_parts("{{ secrets.login.password }}") == "[]");
+  for (const char* derived :
+       {"secrets.token ~ 'x'",
+        "'x' + secrets.token",
+        "secrets.token[0]",
+        "secrets.token[1:3]",
+        "secrets.token | upper",
+        "secrets.token | length",
+        "secrets.token | b64encode",
+        "secrets.token | sha256",
+        "['a', secrets.token] | join('-')",
+        "'%s' % secrets.token",
+        "'%s' | format(secrets.token)",
+        "'a' | replace('a', secrets.token)",
+        "{'t': secrets.token} | tojson",
+        "secrets.token == 'x'",
+        "'x' in secrets.token",
+        "secrets.token is string",
+        "not secrets.token",
+        "secrets.token and 1",
+        "1 if secrets.token else 2",
+        "secrets.token.split('c') | first",
+        "secrets.token | default('x')",
+        "secrets.nothing | default('x')",
+        "[3, 1] | sort(reverse=secrets.token)",
+        "secrets.token | list | count",
+        "'{\"a\": [1]}' | replace('1', secrets.token | length | string) | fromjson",
+        "[1, 2][secrets.token | length - 5]",
+        "params[secrets.token] | default(1)",
+        "(secrets.token, 'a') | max",
+        "secrets.login.items() | list | length",
+        "'a' | mask(secrets.token | length)",
+        "secrets.token * 2"}) {
+    CAPTURE(derived);
+    CHECK(secret_parts(std::string("{{ ") + derived + " }}") != "");
+  }
+  CHECK(secret_parts("{{ {'a': [1, secrets.token], 'b/c': secrets.token, 'd': 2} }}") ==
+        "[/a/1][/b~1c]");
+  CHECK(secret_parts("{{ ['x', secrets.token] | first }}").empty());
+  CHECK(secret_parts("{{ ['x', secrets.token] | length }}").empty());
+  CHECK(secret_parts("{{ ['x', secrets.token] | map('upper') }}") == "[/1]");
+  CHECK(secret_parts("{{ ['x', secrets.token] + [1] }}") == "[/1]");
+  CHECK(secret_parts("{% if secrets.token == 's' %}a{% else %}b{% endif %}") == "[]");
+  CHECK(secret_parts("{% if secrets.token == 's' %}a{% endif %}") == "[]");
+  CHECK(secret_parts("{% for c in secrets.token %}.{% endfor %}") == "[]");
+  CHECK(secret_parts("{% for f in files if f.key != secrets.token %}.{% endfor %}") == "[]");
+  CHECK(secret_parts("{% set x = 1 %}{% if secrets.token %}{% set x = 2 %}{% endif %}{{ x }}") ==
+        "[]");
+  CHECK(secret_parts("{% set x %}{{ secrets.token }}{% endset %}{% if ds %}{{ x }}{% endif %}") ==
+        "[]");
+  CHECK(secret_parts("{% filter upper %}{{ secrets.token }}{% endfilter %}") == "[]");
+  CHECK(secret_parts("{% set n = namespace(x=1) %}{% for c in secrets.token %}"
+                     "{% set n.x = n.x + 1 %}{% endfor %}{{ n.x }}") == "[]");
+  auto both = rendered("{{ secrets.token }}{{ secrets.login.user }}", with_secrets());
+  REQUIRE_OK(both);
+  CHECK(both->secrets == std::vector<std::string>{"login", "token"});
+  CHECK(both->value == Value("s3cr3tann"));
+}
+
+TEST_CASE("a secret that is missing is undefined, one that cannot be read ends the rendering") {
+  CHECK(outcome("{{ secrets.tken }}", with_secrets()) ==
+        "1:4: there is no secret 'tken'. name it under `secrets:`");
+  CHECK(outcome("{{ secrets.nothing is defined }}", with_secrets()) == "false");
+  CHECK(rendered("{{ secrets.broken }}", with_secrets()).error().code == Code::denied);
+  CHECK(outcome("{{ secrets }}", with_secrets()).contains("secrets cannot be used as a whole"));
+  CHECK(outcome("{{ secrets | tojson }}", with_secrets()).contains("as a whole"));
+}
+
+TEST_CASE("redacted, a secret is never asked for and everything it touches is its name") {
+  Context context = sample();
+  context.set_secrets([](std::string_view) -> Result<Value> { return Value("leak"); });
+  context.redact_secrets();
+  CHECK(outcome("Bearer {{ secrets.token }}!", context) == "\"Bearer ‹secret:token›!\"");
+  CHECK(redacted("{{ secrets.token | b64encode }}") == "\"‹secret:token›\"");
+  CHECK(redacted("{{ 'a' ~ secrets.token }}") == "\"‹secret:token›\"");
+  CHECK(redacted("{{ secrets.login.user }}") == "\"‹secret:login›\"");
+  CHECK(redacted("{{ {'a': [1, secrets.token]} }}") == "{\"a\":[1,\"‹secret:token›\"]}");
+  CHECK(redacted("{{ [1, secrets.token] | join }}") == "\"‹secret:token›\"");
+  CHECK(redacted("{{ [1, secrets.token] | first }}") == "1");
+  CHECK(redacted("{% if secrets.token %}a{% else %}b{% endif %}") == "\"‹secret:token›\"");
+  CHECK(redacted("{% for c in secrets.token %}a{% endfor %}") == "\"‹secret:token›\"");
+  CHECK(redacted("{% set x = 1 %}{% if secrets.t %}{% set x = 2 %}{% endif %}{{ x }}") ==
+        "\"‹secret:t›‹secret:t›\"");
+  CHECK(redacted("{% set x %}a{{ secrets.t }}{% endset %}{{ x | upper }}") == "\"‹secret:t›\"");
+  CHECK(redacted("{{ 1 if secrets.t == 'x' else 2 }}") == "\"‹secret:t›\"");
+  CHECK(redacted("{{ secrets.t.split('a')[0] }}") == "\"‹secret:t›\"");
+  CHECK(redacted("{{ secrets.t is defined }}") == "\"‹secret:t›\"");
+  auto result = rendered("{{ ['a', secrets.t] }}", context);
+  REQUIRE_OK(result);
+  CHECK(result->secret_parts == std::vector<std::string>{"/1"});
+  CHECK(result->secrets == std::vector<std::string>{"t"});
+}
+
+TEST_CASE("what is not known yet renders as its path") {
+  Context context = sample();
+  const std::vector<std::string> path{"tasks", "extract", "outputs"};
+  context.set("tasks", Value::of({{"extract", Value::of({{"state", "waiting"}})}}));
+  context.set_unknown(path);
+  CHECK(outcome("to {{ tasks.extract.outputs.path }}", context) ==
+        "\"to ‹tasks.extract.outputs.path›\"");
+  CHECK(outcome("{{ tasks.extract.outputs.rows[0].key | upper }}", context) ==
+        "\"‹tasks.extract.outputs.rows.0.key›\"");
+  CHECK(outcome("{{ tasks.extract.state }}", context) == "\"waiting\"");
+  CHECK(outcome("{{ tasks | tojson }}", context) == "\"‹tasks›\"");
+  CHECK(rendered("{{ tasks.extract.outputs.path }}", context)->unknown);
+  CHECK(rendered("a {{ tasks.extract.outputs.path }}", context)->unknown);
+  CHECK_FALSE(rendered("{{ tasks.extract.state }}", context)->unknown);
+  CHECK_FALSE(rendered("{{ tasks.extract.outputs.path }}", context)->secret());
+}
+
+TEST_CASE("a big list of the context is not copied to read a part of it") {
+  ValueList rows(200'000, Value::of({{"key", "x"}}));
+  Context context;
+  context.set("rows", Value(std::move(rows)));
+  auto parsed = parse_template("{{ rows[7].key }}{{ rows | length }}").value();
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < 10'000; ++i) {
+    REQUIRE_OK(render(parsed, context));
+  }
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+}
+
+}  // namespace tutti::expr
