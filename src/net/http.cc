@@ -1,0 +1,533 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http.h"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "base/check.h"
+#include "rt/wait.h"
+
+namespace tutti::net {
+namespace {
+
+constexpr size_t waiting_bytes_max = 256u << 10;
+
+void init_curl_once() {
+  static std::once_flag once;
+  std::call_once(once, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
+}
+
+std::string probe_ca_file() {
+  if (const char* own = std::getenv("SSL_CERT_FILE")) {
+    return own;
+  }
+  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
+    struct stat info{};
+    if (stat(path, &info) == 0) {
+      return path;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+struct HttpExchange::Transfer {
+  HttpRequest request;
+  CURL* easy = nullptr;
+  curl_slist* headers = nullptr;
+  std::array<char, CURL_ERROR_SIZE> error_text{};
+  HttpHead head;
+  bool head_done = false;
+  bool done = false;
+  bool paused = false;
+  CURLcode result = CURLE_OK;
+  std::string waiting;  // of the body
+  rt::Notify changed;
+  std::shared_ptr<HttpClient::State> client;
+
+  // Whether any byte of the request can have reached the server.
+  bool may_have_left() const {
+    long request_bytes = 0;
+    curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
+    return request_bytes > 0;
+  }
+  bool repeatable() const { return request.repeatable.value_or(is_idempotent(request.method)); }
+};
+
+using Transfer = HttpExchange::Transfer;
+
+// Drives libcurl's multi handle from the loop's descriptors and timer.
+struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
+  struct Watch {
+    explicit Watch(rt::Executor executor) : descriptor(std::move(executor)) {}
+    rt::asio::posix::stream_descriptor descriptor;
+    int want = 0;
+    bool gone = false;
+    bool reading = false;
+    bool writing = false;
+  };
+
+  State(rt::Executor executor, rt::Clock& c, HttpClientOptions o)
+      : loop(std::move(executor)), clock(c), options(std::move(o)) {}
+
+  void open();
+  void close();
+  void add(const std::shared_ptr<HttpExchange::Transfer>& transfer);
+  void remove(HttpExchange::Transfer& transfer);
+  void act(curl_socket_t fd, int events);
+  void collect();
+  void watch(curl_socket_t fd, int what);
+  void arm(curl_socket_t fd, const std::shared_ptr<Watch>& each);
+  void set_timer(long ms);
+
+  rt::Executor loop;
+  rt::Clock& clock;
+  HttpClientOptions options;
+  CURLM* multi = nullptr;
+  std::map<curl_socket_t, std::shared_ptr<Watch>> watches;
+  std::unique_ptr<rt::Timer> timer;
+};
+
+namespace {
+
+int on_socket(CURL*, curl_socket_t fd, int what, void* state, void*) {
+  static_cast<HttpClient::State*>(state)->watch(fd, what);
+  return 0;
+}
+
+int on_timer(CURLM*, long ms, void* state) {
+  static_cast<HttpClient::State*>(state)->set_timer(ms);
+  return 0;
+}
+
+size_t on_header(char* data, size_t, size_t size, void* argument) {
+  Transfer& transfer = *static_cast<Transfer*>(argument);
+  std::string_view line(data, size);
+  while (!line.empty() && (line.back() == '\r' || line.back() == '\n')) {
+    line.remove_suffix(1);
+  }
+  if (transfer.head_done) {
+    return size;  // a trailer
+  }
+  if (line.starts_with("HTTP/")) {
+    transfer.head.headers.clear();
+    return size;
+  }
+  if (!line.empty()) {
+    const size_t colon = line.find(':');
+    if (colon != std::string_view::npos) {
+      std::string_view value = line.substr(colon + 1);
+      while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) {
+        value.remove_prefix(1);
+      }
+      transfer.head.headers.push_back({std::string(line.substr(0, colon)), std::string(value)});
+    }
+    return size;
+  }
+  long status = 0;
+  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  if (status >= 200) {  // not of an interim reply
+    transfer.head.status = static_cast<int>(status);
+    transfer.head_done = true;
+    transfer.changed.notify();
+  }
+  return size;
+}
+
+size_t on_body(char* data, size_t, size_t size, void* argument) {
+  Transfer& transfer = *static_cast<Transfer*>(argument);
+  if (transfer.waiting.size() >= waiting_bytes_max) {
+    transfer.paused = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  transfer.waiting.append(data, size);
+  transfer.changed.notify();
+  return size;
+}
+
+}  // namespace
+
+void HttpClient::State::open() {
+  init_curl_once();
+  multi = curl_multi_init();
+  CHECK(multi != nullptr);
+  if (options.ca_file.empty()) {
+    options.ca_file = probe_ca_file();
+  }
+  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
+  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.connections_max);
+}
+
+void HttpClient::State::close() {
+  if (multi != nullptr) {
+    curl_multi_cleanup(std::exchange(multi, nullptr));
+  }
+  for (auto& [fd, each] : watches) {
+    each->gone = true;
+    each->descriptor.release();
+  }
+  watches.clear();
+  timer.reset();
+}
+
+void HttpClient::State::set_timer(long ms) {
+  timer.reset();
+  if (ms < 0) {
+    return;
+  }
+  timer = clock.arm(loop, clock.boot() + milliseconds(ms), [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self != nullptr && self->multi != nullptr) {
+      self->act(CURL_SOCKET_TIMEOUT, 0);
+    }
+  });
+}
+
+void HttpClient::State::act(curl_socket_t fd, int events) {
+  int running = 0;
+  curl_multi_socket_action(multi, fd, events, &running);
+  collect();
+}
+
+void HttpClient::State::collect() {
+  int left = 0;
+  while (CURLMsg* message = curl_multi_info_read(multi, &left)) {
+    if (message->msg != CURLMSG_DONE) {
+      continue;
+    }
+    Transfer* transfer = nullptr;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer);
+    transfer->done = true;
+    transfer->result = message->data.result;
+    transfer->changed.notify();
+  }
+}
+
+void HttpClient::State::watch(curl_socket_t fd, int what) {
+  if (what == CURL_POLL_REMOVE) {
+    if (const auto found = watches.find(fd); found != watches.end()) {
+      found->second->gone = true;
+      found->second->descriptor.release();  // the socket is curl's
+      watches.erase(found);
+    }
+    return;
+  }
+  auto& each = watches[fd];
+  if (each == nullptr) {
+    each = std::make_shared<Watch>(loop);
+    each->descriptor.assign(fd);
+  }
+  each->want = what;
+  arm(fd, each);
+}
+
+void HttpClient::State::arm(curl_socket_t fd, const std::shared_ptr<Watch>& each) {
+  using Wait = rt::asio::posix::descriptor_base;
+  const auto start = [&](bool wanted, bool Watch::* pending, Wait::wait_type wait, int event) {
+    if (!wanted || (*each).*pending) {
+      return;
+    }
+    (*each).*pending = true;
+    each->descriptor.async_wait(
+        wait, [weak = weak_from_this(), each, pending, fd, event](boost::system::error_code error) {
+          (*each).*pending = false;
+          const auto self = weak.lock();
+          if (self == nullptr || self->multi == nullptr || each->gone) {
+            return;
+          }
+          self->act(fd, error ? CURL_CSELECT_ERR : event);
+          if (!each->gone) {
+            self->arm(fd, each);
+          }
+        });
+  };
+  start((each->want & CURL_POLL_IN) != 0, &Watch::reading, Wait::wait_read, CURL_CSELECT_IN);
+  start((each->want & CURL_POLL_OUT) != 0, &Watch::writing, Wait::wait_write, CURL_CSELECT_OUT);
+}
+
+namespace {
+
+void set_method(Transfer& transfer) {
+  const HttpRequest& request = transfer.request;
+  CURL* easy = transfer.easy;
+  if (request.method == "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.body || request.method == "POST") {
+    static const std::string none;
+    const std::string& body = request.body ? *request.body : none;
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.c_str());
+  }
+  if (request.method != "GET" && request.method != "HEAD") {
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  } else if (request.method == "GET" && request.body) {
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "GET");
+  }
+}
+
+void set_headers(Transfer& transfer) {
+  const auto add = [&](const std::string& line) {
+    transfer.headers = curl_slist_append(transfer.headers, line.c_str());
+  };
+  add("Expect:");  // no pause before a body
+  if (find_header(transfer.request.headers, "content-type") == nullptr) {
+    add("Content-Type:");  // none that nobody asked for
+  }
+  for (const HttpHeader& header : transfer.request.headers) {
+    add(header.value.empty() ? header.name + ";" : header.name + ": " + header.value);
+  }
+  curl_easy_setopt(transfer.easy, CURLOPT_HTTPHEADER, transfer.headers);
+}
+
+void set_up(Transfer& transfer, const HttpClientOptions& options) {
+  CURL* easy = transfer.easy;
+  const HttpRequest& request = transfer.request;
+  curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+  curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(easy, CURLOPT_USERAGENT, options.user_agent.c_str());
+  curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
+                   static_cast<long>(std::max<int64_t>(1, request.timeouts.connect.us / 1000)));
+  curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error_text.data());
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
+  if (!options.ca_file.empty()) {
+    curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
+  }
+  if (!transfer.repeatable()) {
+    // On an old connection that turns out dead curl sends again by itself.
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  }
+  set_method(transfer);
+  set_headers(transfer);
+}
+
+Error transfer_error(const Transfer& transfer) {
+  const CURLcode code = transfer.result;
+  Error error{.code = Code::unavailable,
+              .what = transfer.error_text[0] != '\0' ? transfer.error_text.data()
+                                                     : curl_easy_strerror(code),
+              .where = transfer.request.url,
+              .provider_code = fmt::format("curl {}", static_cast<int>(code))};
+  switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      error.remedy = "check the host's name, and that this machine can resolve it";
+      return error;
+    case CURLE_COULDNT_CONNECT:
+      error.remedy = "check host and port, that the service runs, and the firewall between";
+      return error;
+    case CURLE_PEER_FAILED_VERIFICATION:
+      error.code = Code::denied;
+      error.what = "the server's certificate cannot be trusted: " + error.what;
+      error.remedy = "check the host's name; for an own CA name its PEM file in SSL_CERT_FILE";
+      return error;
+    case CURLE_SSL_CACERT_BADFILE:
+      error.code = Code::bad_input;
+      error.remedy = "name a PEM file of CA certificates in SSL_CERT_FILE";
+      return error;
+    case CURLE_SSL_CONNECT_ERROR:
+      error.what = "no TLS connection: " + error.what;
+      error.remedy = "check that the port speaks TLS";
+      return error;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      error.code = Code::bad_input;
+      return error;
+    case CURLE_OPERATION_TIMEDOUT:
+      error.code = Code::timed_out;
+      break;
+    case CURLE_TOO_LARGE:
+      error.code = Code::bad_input;
+      error.what = "the reply's headers are too large";
+      break;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+      error.remedy = "the server ended the connection early; see its log";
+      break;
+    case CURLE_OUT_OF_MEMORY:
+      error.code = Code::internal;
+      break;
+    default:
+      break;
+  }
+  return error;
+}
+
+// No reply came: was it carried out?
+Error without_reply(const Transfer& transfer, Error error) {
+  if (!transfer.may_have_left() || transfer.repeatable()) {
+    return error;
+  }
+  error.code = Code::unknown_outcome;
+  error.what =
+      fmt::format("the {} was sent, but no reply came: {}", transfer.request.method, error.what);
+  error.where = transfer.request.url;
+  error.remedy = "look whether it was carried out; give an idempotency_key to make it repeatable";
+  return error;
+}
+
+Result<Unit> check_request(const HttpRequest& request) {
+  TRY_OK(check_url(request.url));
+  const auto has_line_end = [](const std::string& text) {
+    return text.find('\r') != std::string::npos || text.find('\n') != std::string::npos ||
+           text.find('\0') != std::string::npos;
+  };
+  const auto is_word = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  for (const HttpHeader& header : request.headers) {
+    if (header.name.empty() || !std::ranges::all_of(header.name, is_word) ||
+        has_line_end(header.value)) {
+      return fail(Code::bad_input, fmt::format("'{}' cannot be a header", header.name),
+                  "a header has a name of letters and a value of one line");
+    }
+  }
+  if (request.method.empty() || !std::ranges::all_of(request.method, is_word)) {
+    return fail(Code::bad_input, fmt::format("'{}' is no HTTP method", request.method));
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+void HttpClient::State::add(const std::shared_ptr<Transfer>& transfer) {
+  transfer->client = shared_from_this();
+  transfer->easy = curl_easy_init();
+  CHECK(transfer->easy != nullptr);
+  set_up(*transfer, options);
+  curl_multi_add_handle(multi, transfer->easy);
+}
+
+void HttpClient::State::remove(Transfer& transfer) {
+  if (multi != nullptr) {
+    curl_multi_remove_handle(multi, transfer.easy);
+  }
+  curl_easy_cleanup(std::exchange(transfer.easy, nullptr));
+  curl_slist_free_all(std::exchange(transfer.headers, nullptr));
+}
+
+HttpExchange::HttpExchange(std::shared_ptr<Transfer> transfer) : transfer_(std::move(transfer)) {}
+
+HttpExchange::~HttpExchange() { transfer_->client->remove(*transfer_); }
+
+const HttpHead& HttpExchange::head() const { return transfer_->head; }
+
+Task<std::string> HttpExchange::read(rt::Context& ctx) {
+  Transfer& transfer = *transfer_;
+  while (transfer.waiting.empty()) {
+    if (transfer.done) {
+      if (transfer.result == CURLE_OK) {
+        co_return std::string();
+      }
+      co_return fail(transfer_error(transfer));
+    }
+    CO_OK(ctx.check());
+    rt::Context patient = ctx.with_timeout(transfer.request.timeouts.idle);
+    auto changed = co_await transfer.changed.wait(patient);
+    if (!changed.has_value()) {
+      CO_OK(ctx.check());
+      co_return fail(Error{.code = Code::timed_out,
+                           .what = fmt::format("nothing more of the reply came for {}",
+                                               human(transfer.request.timeouts.idle)),
+                           .where = transfer.request.url});
+    }
+  }
+  std::string bytes = std::exchange(transfer.waiting, {});
+  if (std::exchange(transfer.paused, false)) {
+    curl_easy_pause(transfer.easy, CURLPAUSE_CONT);
+    transfer.client->collect();
+  }
+  co_return bytes;
+}
+
+HttpClient::HttpClient(rt::Executor loop, rt::Clock& clock, HttpClientOptions options)
+    : state_(std::make_shared<State>(std::move(loop), clock, std::move(options))) {
+  state_->open();
+}
+
+HttpClient::~HttpClient() { state_->close(); }
+
+Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequest request) {
+  const int redirects_max = request.redirects_max;
+  while (true) {
+    CO_OK(ctx.check());
+    CO_OK(check_request(request));
+    auto transfer = std::make_shared<Transfer>();
+    transfer->request = std::move(request);
+    state_->add(transfer);
+    std::unique_ptr<HttpExchange> exchange(new HttpExchange(transfer));
+    rt::Context patient = ctx.with_timeout(transfer->request.timeouts.reply);
+    while (!transfer->head_done && !transfer->done) {
+      auto changed = co_await transfer->changed.wait(patient);
+      if (changed.has_value() || transfer->head_done) {
+        continue;
+      }
+      Error error = std::move(changed).error();
+      if (ctx.check().has_value()) {
+        error.what = fmt::format("no reply within {}", human(transfer->request.timeouts.reply));
+        error.where = transfer->request.url;
+      }
+      co_return fail(without_reply(*transfer, std::move(error)));
+    }
+    if (!transfer->head_done) {
+      co_return fail(without_reply(*transfer, transfer_error(*transfer)));
+    }
+    transfer->head.url = transfer->request.url;
+    CO_TRY(auto next, follow_redirect(transfer->request, transfer->head));
+    if (!next) {
+      const std::string* location = find_header(transfer->head.headers, "location");
+      if (redirects_max > 0 && transfer->request.redirects_max == 0 && location != nullptr &&
+          transfer->head.status / 100 == 3) {
+        co_return fail(Error{.code = Code::bad_input,
+                             .what = fmt::format("more than {} redirects", redirects_max),
+                             .where = transfer->request.url,
+                             .remedy = "the server sends in circles; use the final address"});
+      }
+      co_return exchange;
+    }
+    request = std::move(*next);
+  }
+}
+
+Task<HttpResponse> HttpClient::fetch(rt::Context& ctx, HttpRequest request, size_t body_bytes_max) {
+  CO_TRY(auto exchange, co_await start(ctx, std::move(request)));
+  HttpResponse response{.head = exchange->head()};
+  while (true) {
+    CO_TRY(const std::string bytes, co_await exchange->read(ctx));
+    if (bytes.empty()) {
+      co_return response;
+    }
+    if (response.body.size() + bytes.size() > body_bytes_max) {
+      co_return fail(Error{.code = Code::bad_input,
+                           .what = fmt::format("the reply is longer than {} bytes", body_bytes_max),
+                           .where = response.head.url});
+    }
+    response.body += bytes;
+  }
+}
+
+}  // namespace tutti::net

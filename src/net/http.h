@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// HttpClient: HTTP/1.1 and HTTP/2 over libcurl, on one loop.
+//
+// - Only http and https. Certificates are verified, with the machine's CA bundle.
+// - A body is pulled: who does not read stops the sender; at most some 300 KiB wait in memory.
+// - Redirects are followed up to a limit. On the way to another origin (scheme, host, port) no
+//   header goes along that could carry a credential, https never becomes http, and a request with
+//   a body that would have to be sent again (307, 308) is refused.
+// - It never tries again: rt::retry does. An error says whether the request may have been carried
+//   out: `unknown_outcome` when it left and no reply came, unless the request may be repeated.
+// - Proxies as usual: http_proxy, https_proxy, no_proxy of the process.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rt/context.h"
+#include "rt/task.h"
+
+namespace tutti::net {
+
+struct HttpHeader {
+  std::string name;
+  std::string value;
+  bool operator==(const HttpHeader&) const = default;
+};
+using HttpHeaders = std::vector<HttpHeader>;
+// The first of that name (in any case), or nullptr.
+const std::string* find_header(const HttpHeaders& headers, std::string_view name);
+
+struct HttpTimeouts {
+  Duration connect = seconds(10);  // DNS, TCP, TLS
+  Duration reply = seconds(120);   // from the request to the reply's headers
+  Duration idle = seconds(60);     // between two pieces of the body
+};
+
+struct HttpRequest {
+  std::string method = "GET";  // upper case
+  std::string url;
+  HttpHeaders headers = {};
+  std::optional<std::string> body = std::nullopt;
+  HttpTimeouts timeouts = {};
+  int redirects_max = 10;  // 0: a redirect is the reply
+  // Whether carrying it out twice does no harm; unset: by the method (is_idempotent).
+  std::optional<bool> repeatable = std::nullopt;
+};
+// GET HEAD OPTIONS TRACE PUT DELETE.
+bool is_idempotent(std::string_view method);
+// Something that changes nothing: GET HEAD OPTIONS TRACE.
+bool is_safe(std::string_view method);
+
+struct HttpHead {
+  int status = 0;
+  HttpHeaders headers;
+  std::string url;  // the last one, after redirects
+};
+
+struct HttpResponse {
+  HttpHead head;
+  std::string body;
+};
+
+struct HttpClientOptions {
+  std::string user_agent = "tutti";
+  std::string ca_file = {};  // PEM; empty: SSL_CERT_FILE, or where systems keep theirs
+  long connections_max = 64;
+};
+
+// A reply whose headers have come. Destroying it ends it, whether or not it was read to its end.
+class HttpExchange {
+ public:
+  ~HttpExchange();
+  HttpExchange(const HttpExchange&) = delete;
+  HttpExchange& operator=(const HttpExchange&) = delete;
+  const HttpHead& head() const;
+  // The next bytes of the body (decompressed); empty at its end. `unavailable` when it was cut
+  // off, `timed_out` when nothing came for timeouts.idle.
+  Task<std::string> read(rt::Context& ctx);
+
+  struct Transfer;  // inside of http.cc
+
+ private:
+  friend class HttpClient;
+  explicit HttpExchange(std::shared_ptr<Transfer> transfer);
+  std::shared_ptr<Transfer> transfer_;
+};
+
+// A service; outlives its exchanges. Keeps connections open between requests.
+class HttpClient {
+ public:
+  HttpClient(rt::Executor loop, rt::Clock& clock, HttpClientOptions options = {});
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  // Returns when the headers have come; any status is a success here. Errors: bad_input (the URL),
+  // unavailable (no such host, refused, cut off), denied (certificate), timed_out,
+  // unknown_outcome, and the context's before the request has left.
+  Task<std::unique_ptr<HttpExchange>> start(rt::Context& ctx, HttpRequest request);
+
+  // With the whole body; bad_input when it is longer than `body_bytes_max`.
+  Task<HttpResponse> fetch(rt::Context& ctx, HttpRequest request,
+                           size_t body_bytes_max = 64u << 20);
+
+  struct State;  // inside of http.cc
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+// ---- pure parts
+
+// The request a redirect leads to; nullopt when `head` is none (or the limit is 0).
+Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,
+                                                   const HttpHead& head);
+// `reference` as seen from the absolute URL `base` (RFC 3986).
+Result<std::string> resolve_url(const std::string& base, const std::string& reference);
+Result<Unit> check_url(const std::string& url);
+// Everything but letters, digits and -_.~ as %XX.
+std::string url_encode(std::string_view text);
+// The value of Retry-After: seconds, or a date as HTTP writes it.
+std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
+
+}  // namespace tutti::net

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+#include <memory>
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include "net/http.h"
+
+namespace tutti::net {
+namespace {
+
+using CurlUrl = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool same_name(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+}
+
+Error url_error(const std::string& url, std::string_view why) {
+  return {.code = Code::bad_input,
+          .what = fmt::format("it is no URL we can use: {}", why),
+          .where = url,
+          .remedy = "write http://HOST/PATH or https://HOST/PATH"};
+}
+
+Result<CurlUrl> parse(const std::string& url) {
+  CurlUrl parsed(curl_url(), curl_url_cleanup);
+  const CURLUcode code = curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), CURLU_URLENCODE);
+  if (code != CURLUE_OK) {
+    return fail(url_error(url, curl_url_strerror(code)));
+  }
+  return parsed;
+}
+
+std::string part(const CurlUrl& url, CURLUPart which, unsigned flags = 0) {
+  char* text = nullptr;
+  std::string out;
+  if (curl_url_get(url.get(), which, &text, flags) == CURLUE_OK) {
+    out = text;
+    curl_free(text);
+  }
+  return out;
+}
+
+struct Origin {
+  std::string scheme, host, port;
+  bool operator==(const Origin&) const = default;
+};
+
+Result<Origin> origin_of(const std::string& url) {
+  TRY(const CurlUrl parsed, parse(url));
+  Origin origin{part(parsed, CURLUPART_SCHEME), part(parsed, CURLUPART_HOST),
+                part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
+  std::ranges::transform(origin.host, origin.host.begin(), lower);
+  return origin;
+}
+
+// What may go to a stranger: nothing that could be a key.
+bool is_harmless(const std::string& name) {
+  constexpr std::string_view names[] = {"accept",       "accept-language", "user-agent",
+                                        "content-type", "range",           "if-modified-since",
+                                        "if-none-match"};
+  return std::ranges::any_of(names, [&](std::string_view each) { return same_name(each, name); });
+}
+
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+int month_of(std::string_view name) {
+  constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+  const size_t at = name.size() == 3 ? names.find(name) : std::string_view::npos;
+  return at == std::string_view::npos || at % 3 != 0 ? 0 : static_cast<int>(at / 3) + 1;
+}
+
+std::optional<int64_t> number(std::string_view text) {
+  int64_t value = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && value >= 0
+             ? std::optional(value)
+             : std::nullopt;
+}
+
+// Sun, 06 Nov 1994 08:49:37 GMT
+std::optional<Instant> parse_http_date(std::string_view text) {
+  if (text.size() != 29 || !text.ends_with(" GMT")) {
+    return std::nullopt;
+  }
+  const auto day = number(text.substr(5, 2));
+  const int month = month_of(text.substr(8, 3));
+  const auto year = number(text.substr(12, 4));
+  const auto hour = number(text.substr(17, 2));
+  const auto minute = number(text.substr(20, 2));
+  const auto second = number(text.substr(23, 2));
+  if (!day || month == 0 || !year || !hour || !minute || !second) {
+    return std::nullopt;
+  }
+  const CivilDate date{static_cast<int>(*year), static_cast<unsigned>(month),
+                       static_cast<unsigned>(*day)};
+  if (!is_valid(date)) {
+    return std::nullopt;
+  }
+  return start_of(date_of(date)) + hours(*hour) + minutes(*minute) + seconds(*second);
+}
+
+}  // namespace
+
+const std::string* find_header(const HttpHeaders& headers, std::string_view name) {
+  for (const HttpHeader& header : headers) {
+    if (same_name(header.name, name)) {
+      return &header.value;
+    }
+  }
+  return nullptr;
+}
+
+bool is_safe(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "TRACE";
+}
+
+bool is_idempotent(std::string_view method) {
+  return is_safe(method) || method == "PUT" || method == "DELETE";
+}
+
+Result<Unit> check_url(const std::string& url) {
+  TRY(const CurlUrl parsed, parse(url));
+  const std::string scheme = part(parsed, CURLUPART_SCHEME);
+  if (scheme != "http" && scheme != "https") {
+    return fail(url_error(url, fmt::format("its scheme is {}", scheme)));
+  }
+  if (url.find_first_of("\r\n\0", 0, 3) != std::string::npos) {
+    return fail(url_error(url, "it holds a line end"));
+  }
+  return Unit{};
+}
+
+Result<std::string> resolve_url(const std::string& base, const std::string& reference) {
+  TRY(const CurlUrl url, parse(base));
+  const CURLUcode code = curl_url_set(url.get(), CURLUPART_URL, reference.c_str(), CURLU_URLENCODE);
+  if (code != CURLUE_OK) {
+    return fail(url_error(reference, curl_url_strerror(code)));
+  }
+  std::string resolved = part(url, CURLUPART_URL);
+  TRY_OK(check_url(resolved));
+  return resolved;
+}
+
+std::string url_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       std::string_view("-_.~").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<uint8_t>(c));
+  }
+  return out;
+}
+
+Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,
+                                                   const HttpHead& head) {
+  const std::string* location = find_header(head.headers, "location");
+  if (!is_redirect(head.status) || location == nullptr || request.redirects_max == 0) {
+    return std::nullopt;
+  }
+  HttpRequest next = request;
+  --next.redirects_max;
+  TRY(next.url, resolve_url(request.url, *location));
+  TRY(const Origin from, origin_of(request.url));
+  TRY(const Origin to, origin_of(next.url));
+  if (from.scheme == "https" && to.scheme == "http") {
+    return fail(Error{.code = Code::denied,
+                      .what = "the server redirects from https to http",
+                      .where = request.url,
+                      .remedy = "use the address of the https service"});
+  }
+  const bool keeps_method = head.status == 307 || head.status == 308;
+  if (!keeps_method && !is_safe(request.method)) {
+    next.method = "GET";
+    next.body = std::nullopt;
+    std::erase_if(next.headers,
+                  [](const HttpHeader& each) { return same_name(each.name, "content-type"); });
+  }
+  if (from != to) {
+    if (!is_safe(next.method) || next.body) {
+      return fail(Error{.code = Code::denied,
+                        .what = fmt::format("the server redirects a {} to another host, {}",
+                                            next.method, to.host),
+                        .where = request.url,
+                        .remedy = "use the address of that host if you trust it"});
+    }
+    std::erase_if(next.headers, [](const HttpHeader& each) { return !is_harmless(each.name); });
+  }
+  return next;
+}
+
+std::optional<Duration> parse_retry_after(std::string_view value, Instant now) {
+  if (const auto whole = number(value)) {
+    constexpr int64_t seconds_max = 24 * 3600;
+    return seconds(std::min(*whole, seconds_max));
+  }
+  if (const auto at = parse_http_date(value)) {
+    return *at > now ? *at - now : Duration{0};
+  }
+  return std::nullopt;
+}
+
+}  // namespace tutti::net

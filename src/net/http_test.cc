@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http.h"
+
+#include <signal.h>
+
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "net/testing.h"
+#include "rt/loop.h"
+#include "rt/scope.h"
+
+#include "base/doctest.h"
+
+namespace tutti::net {
+namespace {
+
+struct World {
+  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
+  std::unique_ptr<rt::Random> random = rt::make_system_random();
+  rt::CancelSource source;
+  rt::Context ctx{*clock, *random, source.token()};
+  rt::Loop loop;
+  HttpClient client{loop.executor(), *clock};
+
+  World() { signal(SIGPIPE, SIG_IGN); }  // as main does
+
+  Result<HttpResponse> fetch(HttpRequest request, size_t bytes_max = 64U << 20U) {
+    return loop.run(client.fetch(ctx, std::move(request), bytes_max));
+  }
+};
+
+// A server that answers all requests with `answer`.
+struct Answering {
+  explicit Answering(std::function<std::string(const std::string&)> answer)
+      : server(TestServer::answering(self, std::move(answer))) {
+    self = &server;
+  }
+  TestServer* self = nullptr;
+  TestServer server;
+};
+
+TEST_CASE("a request goes out as written and the reply comes back") {
+  World w;
+  Answering a([](const std::string&) {
+    return http_reply("201 Created", "made", "X-Id: 7\r\nx-empty:\r\n");
+  });
+  auto response = w.fetch({.method = "POST",
+                           .url = a.server.url("/p?q=1"),
+                           .headers = {{"X-Key", "k"}, {"X-None", ""}},
+                           .body = "body"});
+  REQUIRE_OK(response);
+  CHECK(response->head.status == 201);
+  CHECK(response->body == "made");
+  CHECK(*find_header(response->head.headers, "x-id") == "7");
+  CHECK(find_header(response->head.headers, "X-EMPTY")->empty());
+  CHECK(find_header(response->head.headers, "none") == nullptr);
+  const std::string request = a.server.requests().at(0);
+  CHECK(request.starts_with("POST /p?q=1 HTTP/1.1\r\n"));
+  CHECK(request.find("\r\nX-Key: k\r\n") != std::string::npos);
+  CHECK(request.find("\r\nX-None:\r\n") != std::string::npos);
+  CHECK(request.find("Expect") == std::string::npos);
+  CHECK(request.find("Content-Type") == std::string::npos);
+  CHECK(request.ends_with("\r\n\r\nbody"));
+}
+
+TEST_CASE("methods are sent as they are, and connections are used again") {
+  World w;
+  Answering a(
+      [](const std::string& r) { return http_reply("200 OK", r.starts_with("HEAD") ? "" : "x"); });
+  for (const std::string method : {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "GET"}) {
+    auto response = w.fetch({.method = method, .url = a.server.url()});
+    REQUIRE_OK(response);
+    CHECK(a.server.requests().back().starts_with(method + " / "));
+  }
+  CHECK(a.server.connections() == 1);
+  REQUIRE_OK(w.fetch({.method = "POST", .url = a.server.url()}));
+  CHECK(a.server.requests().back().find("Content-Length: 0") != std::string::npos);
+  CHECK(a.server.connections() == 2);  // a POST never takes an old connection
+}
+
+TEST_CASE("who cannot be reached is said, with what to do") {
+  World w;
+  int closed_port = 0;
+  {
+    closed_port = TestServer([](TestConnection&) {}).port();
+  }
+  Error refused =
+      w.fetch({.method = "POST", .url = "http://127.0.0.1:" + std::to_string(closed_port)}).error();
+  CHECK(refused.code == Code::unavailable);
+  CHECK(refused.remedy.find("check host and port") != std::string::npos);
+  Error unknown = w.fetch({.url = "http://no-such-host.invalid/"}).error();
+  CHECK(unknown.code == Code::unavailable);
+  CHECK(unknown.remedy.find("resolve") != std::string::npos);
+  for (const std::string url : {"ftp://h/x", "file:///etc/passwd", "", "http://", "no url"}) {
+    CAPTURE(url);
+    CHECK(w.fetch({.url = url}).error().code == Code::bad_input);
+  }
+  CHECK(w.fetch({.url = "http://h/", .headers = {{"A", "x\r\nB: y"}}}).error().code ==
+        Code::bad_input);
+  CHECK(w.fetch({.method = "GET /", .url = "http://h/"}).error().code == Code::bad_input);
+}
+
+TEST_CASE("a lost reply is unknown for a POST and unavailable for what may be repeated") {
+  World w;
+  TestServer server([](TestConnection& c) { c.read_request(); });
+  CHECK(w.fetch({.url = server.url()}).error().code == Code::unavailable);
+  CHECK(w.fetch({.method = "PUT", .url = server.url()}).error().code == Code::unavailable);
+  Error lost = w.fetch({.method = "POST", .url = server.url(), .body = "x"}).error();
+  CHECK(lost.code == Code::unknown_outcome);
+  CHECK(lost.remedy.find("idempotency_key") != std::string::npos);
+  CHECK(w.fetch({.method = "POST", .url = server.url(), .repeatable = true}).error().code ==
+        Code::unavailable);
+}
+
+TEST_CASE("each phase has its time-out") {
+  World w;
+  TestServer silent([](TestConnection& c) { c.wait_for_close(); });
+  const HttpTimeouts soon{.reply = milliseconds(50), .idle = milliseconds(50)};
+  Error reply = w.fetch({.url = silent.url(), .timeouts = soon}).error();
+  CHECK(reply.code == Code::timed_out);
+  CHECK(reply.what == "no reply within 50 ms");
+  CHECK(w.fetch({.method = "POST", .url = silent.url(), .timeouts = soon}).error().code ==
+        Code::unknown_outcome);
+  TestServer stalls([](TestConnection& c) {
+    c.read_request();
+    c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+    c.wait_for_close();
+  });
+  Error idle = w.fetch({.url = stalls.url(), .timeouts = soon}).error();
+  CHECK(idle.code == Code::timed_out);
+  CHECK(idle.what.find("nothing more of the reply") != std::string::npos);
+}
+
+TEST_CASE("cancel ends a wait with its reason") {
+  World w;
+  TestServer silent([&w](TestConnection& c) {
+    c.read_request();
+    w.source.cancel(rt::cancelled_error("the user said so"));
+    c.wait_for_close();
+  });
+  CHECK(w.fetch({.url = silent.url()}).error().what == "the user said so");
+}
+
+TEST_CASE("hostile replies end in errors") {
+  const std::string big(400'000, 'x');
+  for (const std::string& reply :
+       {std::string("garbage\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n"),
+        "HTTP/1.1 200 OK\r\nX: " + big + "\r\n\r\n", std::string("HTTP/9.9 200 OK\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"),
+        std::string("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc"),
+        std::string("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc")}) {
+    World w;
+    CAPTURE(reply.substr(0, 60));
+    TestServer server([&reply](TestConnection& c) {
+      c.read_request();
+      c.send(reply);
+    });
+    auto response = w.fetch({.url = server.url(), .timeouts = {.reply = seconds(5)}});
+    CHECK_FALSE(response.has_value());
+  }
+}
+
+TEST_CASE("a body longer than allowed is refused") {
+  World w;
+  Answering a([](const std::string&) { return http_reply("200 OK", std::string(1000, 'x')); });
+  CHECK(w.fetch({.url = a.server.url()}, 999).error().code == Code::bad_input);
+  CHECK(w.fetch({.url = a.server.url()}, 1000)->body.size() == 1000);
+}
+
+Task<size_t> read_slowly(rt::Context& ctx, HttpClient& client, std::string url,
+                         std::atomic<size_t>* sent, size_t* sent_early) {
+  CO_TRY(auto exchange, co_await client.start(ctx, {.url = std::move(url)}));
+  CO_OK(co_await rt::delay(ctx, milliseconds(200)));
+  *sent_early = *sent;
+  size_t bytes = 0;
+  while (true) {
+    CO_TRY(const std::string piece, co_await exchange->read(ctx));
+    if (piece.empty()) {
+      co_return bytes;
+    }
+    bytes += piece.size();
+  }
+}
+
+TEST_CASE("a slow reader stops the sender") {
+  World w;
+  constexpr size_t total = 64U << 20U;
+  std::atomic<size_t> sent = 0;
+  TestServer server([&sent](TestConnection& c) {
+    c.read_request();
+    c.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(total) + "\r\n\r\n");
+    const std::string piece(1U << 20U, 'x');
+    for (size_t at = 0; at < total && c.send(piece); at += piece.size()) {
+      sent = c.sent();
+    }
+  });
+  size_t early = 0;
+  auto bytes = w.loop.run(read_slowly(w.ctx, w.client, server.url(), &sent, &early));
+  REQUIRE_OK(bytes);
+  CHECK(*bytes == total);
+  CHECK(early < total / 2);
+}
+
+TEST_CASE("redirects are followed, but not in circles") {
+  World w;
+  Answering a([](const std::string& request) {
+    if (request.starts_with("GET /a ") || request.starts_with("POST /a ")) {
+      return http_reply("302 Found", "", "Location: /b?x=1\r\n");
+    }
+    if (request.starts_with("GET /loop ")) {
+      return http_reply("302 Found", "", "Location: /loop\r\n");
+    }
+    return http_reply("200 OK", "here");
+  });
+  auto response = w.fetch({.url = a.server.url("/a"), .headers = {{"Authorization", "Bearer x"}}});
+  REQUIRE_OK(response);
+  CHECK(response->body == "here");
+  CHECK(response->head.url == a.server.url("/b?x=1"));
+  CHECK(a.server.requests().back().find("Authorization: Bearer x") != std::string::npos);
+  REQUIRE_OK(w.fetch({.method = "POST", .url = a.server.url("/a"), .body = "b"}));
+  CHECK(a.server.requests().back().starts_with("GET /b?x=1 "));
+  Error circle = w.fetch({.url = a.server.url("/loop"), .redirects_max = 3}).error();
+  CHECK(circle.what == "more than 3 redirects");
+  CHECK(w.fetch({.url = a.server.url("/a"), .redirects_max = 0})->head.status == 302);
+}
+
+TEST_CASE("a redirect to another host carries nothing that could be a key") {
+  World w;
+  Answering other([](const std::string&) { return http_reply("200 OK", "other"); });
+  Answering a([&](const std::string&) {
+    return http_reply("307 Temporary Redirect", "", "Location: " + other.server.url("/x") + "\r\n");
+  });
+  auto response = w.fetch({.url = a.server.url(),
+                           .headers = {{"Authorization", "Bearer x"},
+                                       {"X-Api-Key", "k"},
+                                       {"Cookie", "c"},
+                                       {"Accept", "text/plain"}}});
+  REQUIRE_OK(response);
+  const std::string request = other.server.requests().at(0);
+  CHECK(request.find("Bearer") == std::string::npos);
+  CHECK(request.find("Api-Key") == std::string::npos);
+  CHECK(request.find("Cookie") == std::string::npos);
+  CHECK(request.find("Accept: text/plain") != std::string::npos);
+  Error refused = w.fetch({.method = "POST", .url = a.server.url(), .body = "b"}).error();
+  CHECK(refused.code == Code::denied);
+  CHECK(other.server.requests().size() == 1);
+}
+
+TEST_CASE("pure: URLs, redirects and Retry-After") {
+  CHECK(*resolve_url("https://h/a/b?c", "../d") == "https://h/d");
+  CHECK(*resolve_url("https://h/a", "//x/y") == "https://x/y");
+  CHECK_FALSE(resolve_url("https://h/a", "ftp://x").has_value());
+  CHECK(url_encode("a b/é~") == "a%20b%2F%C3%A9~");
+  HttpHead head{.status = 301, .headers = {{"location", "http://h/"}}};
+  CHECK(follow_redirect({.url = "https://h/"}, head).error().code == Code::denied);
+  head.status = 304;
+  CHECK_FALSE(follow_redirect({.url = "https://h/"}, head)->has_value());
+  const Instant now = *parse_instant("1994-11-06T08:49:00Z");
+  CHECK(parse_retry_after("120", now) == seconds(120));
+  CHECK(parse_retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now) == seconds(37));
+  CHECK(parse_retry_after("Sun, 06 Nov 1994 08:48:37 GMT", now) == seconds(0));
+  CHECK_FALSE(parse_retry_after("soon", now).has_value());
+  CHECK_FALSE(parse_retry_after("-1", now).has_value());
+  CHECK_FALSE(parse_retry_after("Sun, 36 Nov 1994 08:49:37 GMT", now).has_value());
+}
+
+// ---- TLS
+
+struct Tls {
+  SSL_CTX* context = SSL_CTX_new(TLS_server_method());
+  EVP_PKEY* key = EVP_RSA_gen(2048);
+  X509* certificate = X509_new();
+  std::string pem_path =
+      (std::filesystem::temp_directory_path() / ("tutti_ca_" + std::to_string(getpid()))).string();
+
+  Tls() {
+    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
+    X509_set_version(certificate, 2);
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    X509_NAME* name = X509_get_subject_name(certificate);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                               reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
+    X509_set_issuer_name(certificate, name);
+    X509_sign(certificate, key, EVP_sha256());
+    SSL_CTX_use_certificate(context, certificate);
+    SSL_CTX_use_PrivateKey(context, key);
+    FILE* file = fopen(pem_path.c_str(), "w");
+    PEM_write_X509(file, certificate);
+    fclose(file);
+  }
+  ~Tls() {
+    std::filesystem::remove(pem_path);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    SSL_CTX_free(context);
+  }
+  TestServer::Handler handler() {
+    return [this](TestConnection& connection) {
+      SSL* ssl = SSL_new(context);
+      SSL_set_fd(ssl, connection.fd());
+      if (SSL_accept(ssl) == 1) {
+        char buffer[4096];
+        SSL_read(ssl, buffer, sizeof(buffer));
+        const std::string reply = http_reply("200 OK", "secret", "Connection: close\r\n");
+        SSL_write(ssl, reply.data(), static_cast<int>(reply.size()));
+        SSL_shutdown(ssl);
+      }
+      SSL_free(ssl);
+    };
+  }
+};
+
+TEST_CASE("a certificate nobody vouches for is refused, one that is known is taken") {
+  World w;
+  Tls tls;
+  TestServer server(tls.handler());
+  const std::string url = "https://127.0.0.1:" + std::to_string(server.port()) + "/";
+  Error denied = w.fetch({.method = "POST", .url = url}).error();
+  CHECK(denied.code == Code::denied);
+  CHECK(denied.what.find("the server's certificate cannot be trusted") == 0);
+  CHECK(denied.remedy.find("SSL_CERT_FILE") != std::string::npos);
+  HttpClient trusting(w.loop.executor(), *w.clock, {.ca_file = tls.pem_path});
+  auto response = w.loop.run(trusting.fetch(w.ctx, {.url = url}));
+  REQUIRE_OK(response);
+  CHECK(response->body == "secret");
+}
+
+TEST_CASE("a port that speaks no TLS says so") {
+  World w;
+  Answering a([](const std::string&) { return http_reply("200 OK", ""); });
+  TestServer plain([](TestConnection& c) { c.reply("200 OK", "plain"); });
+  Error error =
+      w.fetch({.method = "POST", .url = "https://127.0.0.1:" + std::to_string(plain.port())})
+          .error();
+  CHECK(error.code == Code::unavailable);
+  CHECK(error.what.find("no TLS connection") == 0);
+}
+
+Task<Unit> fetch_one(rt::Context& ctx, HttpClient& client, std::string url, int* ok) {
+  CO_TRY(auto response, co_await client.fetch(ctx, {.url = std::move(url)}));
+  *ok += response.head.status == 200 ? 1 : 0;
+  co_return Unit{};
+}
+
+Task<Unit> fetch_many(rt::Scope& scope, HttpClient* client, std::string url, int* ok) {
+  for (int i = 0; i < 200; ++i) {
+    CO_OK(co_await scope.spawn(fetch_one(scope.context(), *client, url, ok)));
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("many at once share the loop") {
+  World w;
+  Answering a([](const std::string&) { return http_reply("200 OK", std::string(10'000, 'x')); });
+  int ok = 0;
+  REQUIRE_OK(w.loop.run(
+      rt::scoped(w.ctx, {.children_max = 50}, fetch_many, &w.client, a.server.url(), &ok)));
+  CHECK(ok == 200);
+}
+
+}  // namespace
+}  // namespace tutti::net
