@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/transfer/plan.h"
+
+#include "base/doctest.h"
+
+namespace tutti::transfer {
+namespace {
+
+TEST_CASE("a pattern matches what it says") {
+  struct Row {
+    std::string pattern, key;
+    bool matches;
+  };
+  const Row rows[] = {
+      {"a/*.csv", "a/x.csv", true},
+      {"a/*.csv", "a/.csv", true},
+      {"a/*.csv", "a/b/x.csv", false},
+      {"a/*.csv", "a/x.csv.gz", false},
+      {"a/**/x", "a/x", true},
+      {"a/**/x", "a/b/c/x", true},
+      {"a/**/x", "a/bx", false},
+      {"a/**", "a/", true},
+      {"a/**", "a/b/c", true},
+      {"a/**", "a", false},
+      {"**", "", true},
+      {"**.json", "a/b.json", true},
+      {"a**b", "a/x/b", true},
+      {"**/x", "x", true},
+      {"**/x", "ax", false},
+      {"?.txt", "a.txt", true},
+      {"?.txt", "/.txt", false},
+      {"?.txt", "\u00fc.txt", true},
+      {"?.txt", "ab.txt", false},
+      {"[a-c]1", "b1", true},
+      {"[a-c]1", "d1", false},
+      {"[!a-c]1", "d1", true},
+      {"[!a]x", "/x", false},
+      {"[]]", "]", true},
+      {"{a,b}/x", "b/x", true},
+      {"{a,b}/x", "c/x", false},
+      {"{a,b{1,2}}.z", "b2.z", true},
+      {"{a,b{1,2}}.z", "b.z", false},
+      {"day=*/part-{0,1}?", "day=1/part-07", true},
+      {"\\*.txt", "*.txt", true},
+      {"\\*.txt", "a.txt", false},
+      {"*a*a*a*b", "aaaaaaaaaaaaaaaaaaaa", false},
+      {"plain", "plain", true},
+      {"plain", "plainer", false},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.pattern);
+    CAPTURE(row.key);
+    const auto glob = Glob::parse(row.pattern);
+    REQUIRE_OK(glob);
+    CHECK(glob->matches(row.key) == row.matches);
+  }
+}
+
+TEST_CASE("a pattern is matched in linear time") {
+  std::string pattern;
+  for (int i = 0; i < 200; ++i) {
+    pattern += "*a";
+  }
+  CHECK_FALSE(Glob::parse(pattern + "b")->matches(std::string(10'000, 'a')));
+  CHECK(Glob::parse("[a").error().code == Code::bad_input);
+  CHECK(Glob::parse("{a,b").error().text().find("has a '{' without its '}'") != std::string::npos);
+  CHECK(Glob::parse("{1,2,3}{1,2,3}{1,2,3}{1,2,3}{1,2,3}{1,2,3}{1,2,3}").error().code ==
+        Code::bad_input);
+}
+
+TEST_CASE("the prefix to list is what every match begins with") {
+  CHECK(Glob::parse("a/b/*.csv")->prefix() == "a/b/");
+  CHECK(Glob::parse("a/{x1,x2}/*")->prefix() == "a/x");
+  CHECK(Glob::parse("**/x")->prefix().empty());
+  CHECK(Glob::parse("a\\*b*")->prefix() == "a*b");
+}
+
+TEST_CASE("a selection is an object, a prefix or a pattern") {
+  CHECK(parse_selection("a/b")->kind == Selection::Kind::object);
+  CHECK(parse_selection("a/")->kind == Selection::Kind::prefix);
+  CHECK(parse_selection("")->kind == Selection::Kind::prefix);
+  CHECK(parse_selection("a/*")->kind == Selection::Kind::glob);
+  CHECK(parse_selection("a\\[1\\]")->key == "a[1]");
+}
+
+TEST_CASE("each key has its destination") {
+  struct Row {
+    std::string from, key, to, expected;
+  };
+  const Row rows[] = {
+      {"a/b.txt", "a/b.txt", "c", "c"},
+      {"a/b.txt", "a/b.txt", "c/", "c/b.txt"},
+      {"a/b.txt", "a/b.txt", "", "b.txt"},
+      {"a/", "a/x/y", "c/", "c/x/y"},
+      {"a/", "a/x/y", "", "x/y"},
+      {"", "a/x", "c/", "c/a/x"},
+      {"a/b/*.csv", "a/b/1.csv", "c/", "c/1.csv"},
+      {"a/*/d.csv", "a/b/d.csv", "c/", "c/b/d.csv"},
+      {"a/x*", "a/xy", "", "xy"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.from);
+    CHECK(destination_of(*parse_selection(row.from), row.key, row.to).value() == row.expected);
+  }
+  const auto many = check_destination(*parse_selection("a/"), "c");
+  CHECK(many.error().text() ==
+        "many objects cannot be copied to the one name 'c'. end it with '/' to keep their names "
+        "below it: c/");
+}
+
+TEST_CASE("what happens to an object that exists") {
+  const Digest one = sha256("one");
+  const Digest two = sha256("two");
+  const Digest crc = digest_of(DigestKind::crc32c, "one");
+  struct Row {
+    IfExists if_exists;
+    std::optional<Known> existing;
+    Act act;
+  };
+  const Known source{.key = "a", .size = 3, .digests = {one, crc}};
+  const Row rows[] = {
+      {IfExists::fail, std::nullopt, Act::copy},
+      {IfExists::verify, std::nullopt, Act::copy},
+      {IfExists::fail, Known{.key = "a", .size = 3}, Act::conflict},
+      {IfExists::skip, Known{.key = "a", .size = 9}, Act::skip},
+      {IfExists::replace, Known{.key = "a", .size = 3, .digests = {one}}, Act::replace},
+      {IfExists::verify, Known{.key = "a", .size = 4}, Act::conflict},
+      {IfExists::verify, Known{.key = "a", .size = 3, .digests = {one}}, Act::equal},
+      {IfExists::verify, Known{.key = "a", .size = 3, .digests = {two}}, Act::conflict},
+      {IfExists::verify, Known{.key = "a", .size = 3}, Act::compare},
+      {IfExists::verify, Known{.key = "a", .size = 3, .digests = {crc}}, Act::compare},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(if_exists_name(row.if_exists));
+    const Step step = decide(source, "b", row.existing ? &*row.existing : nullptr, row.if_exists);
+    CHECK(act_name(step.act) == act_name(row.act));
+    CHECK(step.why.empty() == (row.act != Act::conflict));
+    CHECK(step.to == "b");
+  }
+}
+
+std::string text_of_plan(const Plan& plan) {
+  std::string text;
+  for (const Step& step : plan.steps) {
+    text += std::string(act_name(step.act)) + ":" + step.to + " ";
+  }
+  return text;
+}
+
+TEST_CASE("two sorted listings make a plan") {
+  const std::vector<Known> sources{{"a/1", 1}, {"a/2", 2}, {"a/4", 4}};
+  const std::vector<Known> existing{{"b/0", 9}, {"b/2", 2}, {"b/3", 9}};
+  const Selection from = *parse_selection("a/");
+  auto plan = make_plan(from, sources, "b/", existing, {.if_exists = IfExists::skip});
+  REQUIRE_OK(plan);
+  CHECK(text_of_plan(*plan) == "copy:b/1 skip:b/2 copy:b/4 ");
+  CHECK(plan->objects == 2);
+  CHECK(plan->bytes == 5);
+  CHECK(plan->skipped == 1);
+  plan = make_plan(from, sources, "b/", existing,
+                   {.if_exists = IfExists::replace, .remove_extra = true});
+  CHECK(text_of_plan(*plan) == "remove:b/0 copy:b/1 replace:b/2 remove:b/3 copy:b/4 ");
+  CHECK(plan->removes == 2);
+  CHECK_FALSE(make_plan(from, sources, "b", existing, {}).has_value());
+}
+
+TEST_CASE("part sizes are fixed up front and within the limits") {
+  constexpr uint64_t mib = 1U << 20U;
+  CHECK(part_bytes_of(100, 8 * mib, {}).value() == 8 * mib);
+  CHECK(part_bytes_of(0, 8 * mib, {}).value() == 8 * mib);
+  CHECK(part_bytes_of(200'000 * mib, 8 * mib, {}).value() == 20 * mib);
+  CHECK(part_bytes_of(200'001 * mib, 8 * mib, {}).value() == 21 * mib);
+  CHECK(part_bytes_of(10, 1, {.part_bytes_min = 5 * mib}).value() == 5 * mib);
+  CHECK(part_bytes_of(10'001 * mib, mib, {.part_bytes_max = mib}).error().code == Code::bad_input);
+}
+
+}  // namespace
+}  // namespace tutti::transfer
