@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/hashing.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rt/scope.h"
+
+namespace tutti::xfer {
+namespace {
+
+constexpr size_t offload_bytes_min = 64U << 10U;  // below, a hop costs more than the hash
+
+class Hashes {
+ public:
+  void update(std::span<const std::byte> bytes) {
+    sha_.update(bytes);
+    crc_.update(bytes);
+  }
+  std::vector<Digest> finish() { return {sha_.finish(), crc_.finish()}; }
+
+ private:
+  Hasher sha_{DigestKind::sha256};
+  Hasher crc_{DigestKind::crc32c};
+};
+
+class HashingSource final : public cloud::ByteSource {
+ public:
+  HashingSource(std::unique_ptr<cloud::ByteSource> inner, std::vector<Digest> expected,
+                rt::Executor cpu, std::shared_ptr<Seen> seen, OnBytes on_bytes)
+      : inner_(std::move(inner)),
+        expected_(std::move(expected)),
+        cpu_(std::move(cpu)),
+        seen_(std::move(seen)),
+        on_bytes_(std::move(on_bytes)) {
+    *seen_ = {};
+  }
+
+  Task<cloud::Chunk> next(rt::Context& ctx) override {
+    CO_TRY(cloud::Chunk chunk, co_await inner_->next(ctx));
+    if (chunk.empty()) {
+      CO_OK(finish());
+      co_return chunk;
+    }
+    if (chunk.size() < offload_bytes_min) {
+      hashes_->update(chunk.bytes());
+    } else {
+      auto update = [hashes = hashes_, chunk] {
+        hashes->update(chunk.bytes());
+        return Unit{};
+      };
+      co_await rt::offload(cpu_, std::move(update));
+    }
+    seen_->bytes += chunk.size();
+    if (on_bytes_) {
+      on_bytes_(chunk.size());
+    }
+    co_return chunk;
+  }
+
+ private:
+  Result<Unit> finish() {
+    if (!seen_->digests.empty()) {
+      return Unit{};
+    }
+    seen_->digests = hashes_->finish();
+    for (const Digest& each : expected_) {
+      const auto mine = std::ranges::find(seen_->digests, each.kind, &Digest::kind);
+      if (mine != seen_->digests.end() && *mine != each) {
+        return fail(Code::corrupt,
+                    fmt::format("the source gave bytes with {}, but says {}", to_text(*mine),
+                                to_text(each)),
+                    "the source is damaged, or was changed without Tutti: write it again");
+      }
+    }
+    return Unit{};
+  }
+
+  std::unique_ptr<cloud::ByteSource> inner_;
+  std::vector<Digest> expected_;
+  rt::Executor cpu_;
+  std::shared_ptr<Seen> seen_;
+  OnBytes on_bytes_;
+  std::shared_ptr<Hashes> hashes_ = std::make_shared<Hashes>();
+};
+
+// What is shared by the openings of one body.
+struct Opening {
+  cloud::Body inner;
+  std::vector<Digest> expected;
+  rt::Executor cpu;
+  std::shared_ptr<Seen> seen;
+  OnBytes on_bytes;
+};
+
+Task<std::unique_ptr<cloud::ByteSource>> open_hashing(rt::Context& ctx,
+                                                      std::shared_ptr<const Opening> opening) {
+  CO_TRY(auto source, co_await opening->inner.open(ctx, 0));
+  co_return std::make_unique<HashingSource>(std::move(source), opening->expected, opening->cpu,
+                                            opening->seen, opening->on_bytes);
+}
+
+Task<std::unique_ptr<cloud::ByteSource>> cannot_start_inside() {
+  co_return fail(Code::unsupported, "a digest of the whole cannot start in the middle");
+}
+
+}  // namespace
+
+cloud::Body hashing_body(cloud::Body inner, std::vector<Digest> expected, rt::Executor cpu,
+                         std::shared_ptr<Seen> seen, OnBytes on_bytes) {
+  cloud::Body body;
+  body.size = inner.size;
+  body.one_shot = inner.one_shot;
+  body.digests_after = [seen] { return seen->digests; };
+  inner.digests.clear();
+  auto opening = std::make_shared<const Opening>(
+      Opening{std::move(inner), std::move(expected), std::move(cpu), seen, std::move(on_bytes)});
+  body.open = [opening](rt::Context& ctx, uint64_t offset) {
+    return offset == 0 ? open_hashing(ctx, opening) : cannot_start_inside();
+  };
+  return body;
+}
+
+Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
+                         std::string if_match, rt::Executor cpu) {
+  CO_TRY(cloud::Opened opened,
+         co_await store.get(ctx, std::move(key), {.if_match = std::move(if_match)}));
+  auto seen = std::make_shared<Seen>();
+  HashingSource source(std::move(opened.source), opened.meta.digests, std::move(cpu), seen, {});
+  while (true) {
+    CO_TRY(const cloud::Chunk chunk, co_await source.next(ctx));
+    if (chunk.empty()) {
+      co_return *seen;
+    }
+  }
+}
+
+}  // namespace tutti::xfer

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Digests of the bytes that go by: SHA-256 and CRC32C in one pass.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cloud/object_store.h"
+#include "rt/task.h"
+
+namespace tutti::xfer {
+
+using OnBytes = std::function<void(uint64_t bytes)>;
+
+// What a body has seen; starts anew when the body is opened again.
+struct Seen {
+  uint64_t bytes = 0;
+  std::vector<Digest> digests = {};  // once the end was reached
+};
+
+// A body that hashes `inner` on the way, on `cpu`. The end is `corrupt` when a digest in `expected`
+// differs from what went by: nothing that was read wrong becomes visible.
+cloud::Body hashing_body(cloud::Body inner, std::vector<Digest> expected, rt::Executor cpu,
+                         std::shared_ptr<Seen> seen, OnBytes on_bytes);
+
+// Reads an object to its end for its digests.
+Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
+                         std::string if_match, rt::Executor cpu);
+
+}  // namespace tutti::xfer

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The manifest: one JSON line for each object of a transfer, `tutti.manifest/1`. Values; pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/address.h"
+#include "base/digest.h"
+#include "base/time.h"
+#include "base/value.h"
+
+namespace tutti::xfer {
+
+// How far it is proven that the destination has the source's bytes.
+enum class Proof : uint8_t {
+  end_to_end,  // the destination was read back, or both ends know the same SHA-256 of their bytes
+  store,       // the store computed the same CRC32C over what it wrote
+  size,        // only the sizes agree
+};
+std::string_view proof_name(Proof proof);  // "end_to_end", "store", "size"
+
+enum class Done : uint8_t { written, replaced, skipped };
+std::string_view done_name(Done done);
+
+struct Side {
+  std::string address;
+  ObjectRef ref;
+  std::string etag = {};
+};
+
+struct Entry {
+  Side from;
+  Side to;
+  uint64_t bytes = 0;
+  std::vector<Digest> digests = {};  // of the bytes
+  bool digests_from_store = false;   // else computed by Tutti from the bytes it read
+  Proof proof = Proof::size;
+  Done done = Done::written;
+  std::string storage_class = {};  // asked for
+  bool class_kept = false;         // the destination has classes and took it
+  Instant at = {};
+};
+
+Value to_value(const Entry& entry);
+std::string to_line(const Entry& entry);  // with its line end
+
+// Sorted by destination, then written as lines.
+std::string to_text(std::vector<Entry> entries);
+
+// SHA-256 over destination address, size and digests in the order of the destinations: equal
+// content has an equal digest, however often and whenever it was copied.
+Digest content_digest(std::vector<Entry> entries);
+
+}  // namespace tutti::xfer

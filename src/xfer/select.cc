@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/select.h"
+
+#include <fmt/format.h>
+
+namespace tutti::xfer {
+
+using transfer::Selection;
+
+Selected::Selected(cloud::Located located, Selection selection)
+    : located_(std::move(located)),
+      selection_(std::move(selection)),
+      listing_(*located_.store, {.prefix = {selection_.key}}) {}
+
+Result<Selected> Selected::of(cloud::Located located) {
+  auto selection = transfer::parse_selection(located.key.text);
+  if (!selection.has_value()) {
+    Error error = std::move(selection).error();
+    error.where = cloud::address_of(located, located.key);
+    return fail(std::move(error));
+  }
+  return Selected(std::move(located), std::move(*selection));
+}
+
+Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
+  if (selection_.kind == Selection::Kind::object) {
+    if (std::exchange(done_, true)) {
+      co_return std::nullopt;
+    }
+    auto meta = co_await located_.store->head(ctx, {selection_.key});
+    if (!meta.has_value() && meta.error().code == Code::not_found) {
+      co_return std::nullopt;
+    }
+    CO_OK(meta);
+    co_return std::optional(std::move(*meta));
+  }
+  while (true) {
+    CO_TRY(auto meta, co_await listing_.next(ctx));
+    if (!meta || selection_.matches(meta->key.text)) {
+      co_return meta;
+    }
+  }
+}
+
+Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
+  Error error{.code = Code::not_found,
+              .what = "there is no such object",
+              .where = cloud::address_of(located, located.key)};
+  CO_TRY(const Selection selection, transfer::parse_selection(located.key.text));
+  if (selection.kind != Selection::Kind::object) {
+    error.what = selection.kind == Selection::Kind::glob ? "no object matches the pattern"
+                                                         : "there is no object below this prefix";
+    co_return error;
+  }
+  auto page = co_await located.store->list(ctx, {.prefix = {selection.key + "/"}, .limit = 1});
+  if (page.has_value() && !page->objects.empty()) {
+    error.remedy = fmt::format("end it with '/' to mean what is below it: {}/", error.where);
+  }
+  co_return error;
+}
+
+cloud::Listing list_below(const cloud::Located& located, bool recursive) {
+  return {*located.store, {.prefix = located.key, .delimiter = recursive ? "" : "/"}};
+}
+
+Task<cloud::ObjectMeta> read_to(rt::Context& ctx, cloud::Located located,
+                                std::optional<cloud::Range> range, Sink sink) {
+  CO_TRY(cloud::Opened opened, co_await located.store->get(ctx, located.key, {.range = range}));
+  while (true) {
+    CO_TRY(const cloud::Chunk chunk, co_await opened.source->next(ctx));
+    if (chunk.empty()) {
+      co_return opened.meta;
+    }
+    CO_OK(sink(chunk.text()));
+  }
+}
+
+}  // namespace tutti::xfer

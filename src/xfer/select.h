@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// The objects an address means, and small services over them for commands and actions.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string_view>
+
+#include "cloud/body.h"
+#include "cloud/connections.h"
+#include "core/transfer/plan.h"
+
+namespace tutti::xfer {
+
+// Streams what a located address selects (one object, a prefix, a glob), in the order of the keys;
+// one page in memory. An object that does not exist is no object: the stream is empty.
+class Selected {
+ public:
+  static Result<Selected> of(cloud::Located located);
+
+  Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
+  const transfer::Selection& selection() const { return selection_; }
+  const cloud::Located& located() const { return located_; }
+
+ private:
+  Selected(cloud::Located located, transfer::Selection selection);
+
+  cloud::Located located_;
+  transfer::Selection selection_;
+  cloud::Listing listing_;
+  bool done_ = false;
+};
+
+// Error for an address that selects nothing; says whether a prefix was meant.
+Task<Error> nothing_there(rt::Context& ctx, cloud::Located located);
+
+// What `tutti ls` shows: the objects directly below a prefix and the common prefixes ("folders"),
+// which have no etag. `recursive`: all objects.
+cloud::Listing list_below(const cloud::Located& located, bool recursive);
+
+// The bytes of one object, chunk by chunk (`tutti cat`). Ends with the sink's first error.
+using Sink = std::function<Result<Unit>(std::string_view bytes)>;
+Task<cloud::ObjectMeta> read_to(rt::Context& ctx, cloud::Located located,
+                                std::optional<cloud::Range> range, Sink sink);
+
+}  // namespace tutti::xfer

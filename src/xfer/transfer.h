@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// A transfer: one object, a prefix or a glob to one or several destinations.
+//
+// Streams in bounded memory, several objects at once; SHA-256 and CRC32C are computed in the same
+// pass; nothing is visible before it is complete; writes are create-only, or bound to the version
+// that was looked at. The first failure cancels the rest and is the result; what was complete by
+// then stays, and the same transfer run again with if_exists: verify finishes it.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cloud/connections.h"
+#include "core/transfer/plan.h"
+#include "rt/context.h"
+#include "rt/task.h"
+#include "xfer/manifest.h"
+
+namespace tutti::xfer {
+
+enum class Verify : uint8_t {
+  full,   // read every destination back: proof end_to_end
+  store,  // the store's own check; read back where the store has none
+  none,   // sizes only
+};
+Result<Verify> parse_verify(std::string_view text);
+
+struct Progress {
+  uint64_t objects_done = 0;
+  uint64_t bytes_done = 0;
+  std::optional<uint64_t> objects_total = std::nullopt;  // once the listing has ended
+  std::optional<uint64_t> bytes_total = std::nullopt;
+};
+
+struct Request {
+  cloud::Located from;
+  std::vector<cloud::Located> to;
+  transfer::IfExists if_exists = transfer::IfExists::fail;
+  Verify verify = Verify::store;
+  std::string storage_class = {};  // given to stores that have classes
+  bool allow_empty = false;        // else nothing to copy is not_found
+  // Who writes: kept with each object, so that the second try of a task knows the objects of its
+  // first from other people's under if_exists: fail. Empty: nobody in particular.
+  std::string origin = {};
+  size_t objects_parallel = 8;
+  std::function<void(const Progress&)> on_progress = {};  // quick; on the loop
+};
+
+struct Report {
+  uint64_t objects = 0;  // written, counted once for each destination
+  uint64_t bytes = 0;
+  uint64_t skipped = 0;
+  std::vector<Entry> entries;  // all of them
+};
+
+// `cpu`: where digests of large pieces are computed. Errors: those of the stores; conflict for an
+// object that exists (fail) or differs (verify), with its address.
+Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu);
+
+// What run() would do, from listings and heads alone.
+Task<transfer::Plan> preview(rt::Context& ctx, Request request);
+
+}  // namespace tutti::xfer
