@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "action/copy/copy.h"
+
+#include <fmt/format.h>
+
+#include "xfer/transfer.h"
+
+namespace tutti::action {
+namespace {
+
+using objects::human_bytes;
+using objects::objects_text;
+
+constexpr size_t manifest_bytes_max = 32U << 20U;
+
+Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
+                                 const Value& with) {
+  TRY(cloud::Located from, objects::open_param(services, info, with, "from"));
+  TRY(std::vector<cloud::Located> to, objects::open_params(services, info, with, "to"));
+  TRY(const std::string if_exists, objects::text_param(with, "if_exists"));
+  TRY(const std::string verify, objects::text_param(with, "verify"));
+  xfer::Request request{.from = std::move(from), .to = std::move(to)};
+  TRY(request.if_exists, transfer::parse_if_exists(if_exists.empty() ? "fail" : if_exists));
+  TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
+  TRY(request.storage_class, objects::text_param(with, "class"));
+  request.allow_empty = with.get_bool("allow_empty");
+  // The same for every attempt of this task run.
+  request.origin = fmt::format("{}/{}", to_text(info.id.run), info.id.task.value);
+  return request;
+}
+
+Value output_of(const xfer::Report& report) {
+  std::string text = xfer::to_text(report.entries);
+  const std::string digest = to_text(xfer::content_digest(report.entries));
+  Value manifest = Value::of({{"digest", digest}, {"objects", report.entries.size()}});
+  manifest.edit_map().set("text",
+                          text.size() <= manifest_bytes_max ? Value(std::move(text)) : Value());
+  return Value::of({{"objects", report.objects},
+                    {"bytes", report.bytes},
+                    {"skipped", report.skipped},
+                    {"manifest", std::move(manifest)}});
+}
+
+std::string proof_text(const xfer::Report& report) {
+  size_t counts[3] = {};
+  for (const xfer::Entry& each : report.entries) {
+    ++counts[static_cast<size_t>(each.proof)];
+  }
+  std::string text;
+  constexpr std::string_view words[3] = {"proven equal end to end", "proven by the store's CRC32C",
+                                         "compared by size only"};
+  for (size_t i = 0; i < 3; ++i) {
+    if (counts[i] > 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", counts[i], words[i]);
+    }
+  }
+  return text;
+}
+
+class Copy final : public Action {
+ public:
+  explicit Copy(objects::Services services) : services_(std::move(services)) {}
+  const Schema& schema() const override { return schema_; }
+
+  Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
+    Preview preview;
+    for (const std::string_view name : {"from", "to"}) {
+      if (objects::is_unknown(with[name])) {
+        preview.unknown.push_back(fmt::format("{}: {}", name, to_json(with[name])));
+      }
+    }
+    if (!preview.unknown.empty()) {
+      co_return preview;
+    }
+    CO_TRY(xfer::Request request, request_of(services_, info, with));
+    const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
+    CO_TRY(const transfer::Plan plan, co_await xfer::preview(ctx, std::move(request)));
+    preview.steps.push_back({.what = fmt::format("copy {} to {}", objects_text(plan.objects), to),
+                             .objects = plan.objects,
+                             .bytes = plan.bytes});
+    if (plan.skipped > 0) {
+      preview.steps.push_back({.what = fmt::format("{} there already: left as they are if equal",
+                                                   objects_text(plan.skipped)),
+                               .objects = plan.skipped});
+    }
+    if (plan.conflicts > 0) {
+      preview.steps.push_back(
+          {.what = fmt::format("would fail: {} there already and must not be, or different",
+                               objects_text(plan.conflicts)),
+           .objects = plan.conflicts});
+    }
+    co_return preview;
+  }
+
+  Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
+    auto request = request_of(services_, attempt.info(), with);
+    if (!request.has_value()) {
+      co_return objects::outcome_of(ctx, std::move(request).error());
+    }
+    CO_OK(co_await say_class(ctx, attempt, *request));
+    request->on_progress = [&attempt](const xfer::Progress& progress) {
+      attempt.progress({.bytes_done = static_cast<int64_t>(progress.bytes_done),
+                        .bytes_total = progress.bytes_total,
+                        .items_done = static_cast<int64_t>(progress.objects_done),
+                        .items_total = progress.objects_total});
+    };
+    auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
+    if (!report.has_value()) {
+      co_return objects::outcome_of(ctx, std::move(report).error());
+    }
+    CO_OK(co_await attempt.log(
+        ctx, Stream::system,
+        fmt::format("copied {} ({}), {} skipped; {}\n", objects_text(report->objects),
+                    human_bytes(report->bytes), report->skipped, proof_text(*report))));
+    co_return Outcome(Done{.output = output_of(*report)});
+  }
+
+ private:
+  static Task<Unit> say_class(rt::Context& ctx, Attempt& attempt, xfer::Request& request) {
+    if (request.storage_class.empty()) {
+      co_return Unit{};
+    }
+    for (const cloud::Located& to : request.to) {
+      const cloud::Capabilities& can = to.store->capabilities();
+      if (can.storage_classes.empty()) {
+        CO_OK(co_await attempt.log(
+            ctx, Stream::system,
+            fmt::format("class {}: {} has no storage classes, so it is only recorded in the "
+                        "manifest ({})\n",
+                        request.storage_class, can.provider, to.base)));
+      }
+    }
+    co_return Unit{};
+  }
+
+  objects::Services services_;
+  Schema schema_ = copy_schema();
+};
+
+}  // namespace
+
+Schema copy_schema() {
+  Schema schema{.name = "copy",
+                .summary = "Copies an object, a prefix or what a glob matches, verified"};
+  schema.params = {
+      {.name = "from",
+       .kind = ParamKind::address,
+       .doc = "What to copy: an object, a prefix (ends with /) or a glob (* ** ? [] {a,b}).",
+       .required = true},
+      {.name = "to",
+       .kind = ParamKind::address,
+       .doc = "Where to: a name, or a prefix (ends with /) below which names are kept.",
+       .required = true,
+       .many = true},
+      {.name = "if_exists",
+       .doc = "What happens to a destination that exists; verify: it must be equal.",
+       .choices = {"fail", "skip", "replace", "verify"},
+       .fallback = "fail"},
+      {.name = "verify",
+       .doc = "How each copy is proven: read back, by the store's own check, or by size.",
+       .choices = {"full", "store", "none"},
+       .fallback = "store"},
+      {.name = "class", .doc = "Storage class, where the destination has classes."},
+      {.name = "allow_empty",
+       .kind = ParamKind::boolean,
+       .doc = "Nothing to copy is no failure.",
+       .fallback = "false"}};
+  schema.outputs = {
+      {"objects", "integer", "Objects written, counted for each destination."},
+      {"bytes", "integer", "Bytes of those."},
+      {"skipped", "integer", "Objects that were there already and left."},
+      {"manifest", "{digest, objects, text}", "One JSON line for each object, and its digest."}};
+  return schema;
+}
+
+std::unique_ptr<Action> make_copy(objects::Services services) {
+  return std::make_unique<Copy>(std::move(services));
+}
+
+}  // namespace tutti::action

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "action/copy/copy.h"
+#include "action/objects/test_world.h"
+
+#include "base/doctest.h"
+
+namespace tutti::action {
+namespace {
+
+using objects::error_text;
+using objects::output;
+
+struct World : objects::TestWorld {
+  World() : TestWorld("copy_test") {}
+  Outcome copy(Value with) { return run(*action, std::move(with)); }
+  std::unique_ptr<Action> action = make_copy(services);
+};
+
+Value with(std::string from, std::string to, std::string if_exists = "fail") {
+  return Value::of(
+      {{"from", std::move(from)}, {"to", std::move(to)}, {"if_exists", std::move(if_exists)}});
+}
+
+TEST_CASE("a prefix is copied to a prefix, with its manifest") {
+  World w;
+  w.write("az://pos/sales/1.json", "one");
+  w.write("az://pos/sales/eu/2.json", "two!");
+  w.write("az://pos/other/3.json", "three");
+  const Outcome outcome = w.copy(with("az://pos/sales/", "gs://staging/in/"));
+  CHECK(error_text(outcome) == "it succeeded");
+  CHECK(w.read("gs://staging/in/1.json") == "one");
+  CHECK(w.read("gs://staging/in/eu/2.json") == "two!");
+  CHECK_FALSE(w.exists("gs://staging/in/3.json"));
+  CHECK(w.junk() == 0);
+  CHECK(output(outcome)["objects"] == Value(2));
+  CHECK(output(outcome)["bytes"] == Value(7));
+  CHECK(output(outcome)["skipped"] == Value(0));
+  const std::string text = output(outcome)["manifest"]["text"].as_string();
+  const auto line = parse_json(text.substr(0, text.find('\n')));
+  REQUIRE_OK(line);
+  CHECK((*line)["from"]["address"] == Value("az://pos/sales/1.json"));
+  CHECK((*line)["to"]["bucket"] == Value("staging"));
+  CHECK((*line)["digests"]["sha256"] == Value(hex(sha256("one"))));
+  CHECK((*line)["proof"] == Value("store"));
+  CHECK((*line)["done"] == Value("written"));
+  CHECK(w.attempt.logged == "copied 2 objects (7 B), 0 skipped; 2 proven by the store's CRC32C\n");
+  CHECK(w.attempt.last.bytes_done == 7);
+  CHECK(w.attempt.last.items_total == 2);
+}
+
+TEST_CASE("running it again under verify changes nothing and says so") {
+  World w;
+  w.write("az://pos/1", "one");
+  w.write("az://pos/2", std::string(3U << 20U, 'x'));
+  const Outcome first = w.copy(with("az://pos/", "s3://archive/d/", "verify"));
+  const auto time = std::filesystem::last_write_time(w.path("s3://archive/d/1"));
+  const Outcome again = w.copy(with("az://pos/", "s3://archive/d/", "verify"));
+  CHECK(error_text(again) == "it succeeded");
+  CHECK(output(again)["objects"] == Value(0));
+  CHECK(output(again)["skipped"] == Value(2));
+  CHECK(std::filesystem::last_write_time(w.path("s3://archive/d/1")) == time);
+  CHECK(output(again)["manifest"]["digest"] == output(first)["manifest"]["digest"]);
+  CHECK(w.junk() == 0);
+}
+
+TEST_CASE("verify names the object that differs") {
+  World w;
+  w.write("az://pos/1", "one");
+  w.write("s3://archive/1", "eno");
+  const std::string text = error_text(w.copy(with("az://pos/", "s3://archive/", "verify")));
+  CHECK(text.find("s3://archive/1: copying az://pos/1 to s3://archive/1: it exists and is "
+                  "different: sha256:") == 0);
+  CHECK(w.read("s3://archive/1") == "eno");
+}
+
+TEST_CASE("each if_exists does what it says") {
+  World w;
+  w.write("az://pos/1", "one");
+  w.write("s3://a/1", "old");
+  w.write("s3://a/2", "stays");
+  CHECK(error_text(w.copy(with("az://pos/1", "s3://a/1")))
+            .find("it exists already. if_exists: verify leaves equal objects") !=
+        std::string::npos);
+  CHECK(output(w.copy(with("az://pos/1", "s3://a/", "skip")))["skipped"] == Value(1));
+  CHECK(w.read("s3://a/1") == "old");
+  CHECK(output(w.copy(with("az://pos/1", "s3://a/", "replace")))["objects"] == Value(1));
+  CHECK(w.read("s3://a/1") == "one");
+  CHECK(w.read("s3://a/2") == "stays");
+  CHECK(error_text(w.copy(with("az://pos/1", "s3://a/1", "maybe")))
+            .find("if_exists: 'maybe' is not known") != std::string::npos);
+}
+
+TEST_CASE("a second try of the same task knows the objects of its first") {
+  World w;
+  w.write("az://pos/1", "one");
+  w.write("az://pos/2", "two");
+  REQUIRE(error_text(w.copy(with("az://pos/1", "s3://a/"))) == "it succeeded");
+  w.attempt.info_.id.attempt = 2;
+  if (w.connections.open("local", "s3://a/1")->store->capabilities().metadata_bytes_max == 0) {
+    return;  // no extended attributes here, so nobody can tell
+  }
+  const Outcome second = w.copy(with("az://pos/", "s3://a/"));
+  CHECK(error_text(second) == "it succeeded");
+  CHECK(output(second)["objects"] == Value(1));
+  CHECK(output(second)["skipped"] == Value(1));
+  w.attempt.info_.id.task.value = 7;
+  CHECK(error_text(w.copy(with("az://pos/", "s3://a/"))).find("it exists already") !=
+        std::string::npos);
+}
+
+TEST_CASE("a glob, several destinations and one object to a prefix") {
+  World w;
+  w.write("s3://logs/d/a.csv", "1");
+  w.write("s3://logs/d/b.csv", "2");
+  w.write("s3://logs/d/c.txt", "3");
+  const Value several = Value::of({{"from", "s3://logs/d/*.csv"},
+                                   {"to", Value(ValueList{"gs://x/", "az://y/z/"})},
+                                   {"verify", "full"}});
+  const Outcome outcome = w.copy(several);
+  CHECK(error_text(outcome) == "it succeeded");
+  CHECK(output(outcome)["objects"] == Value(4));
+  CHECK(w.read("gs://x/a.csv") == "1");
+  CHECK(w.read("az://y/z/b.csv") == "2");
+  CHECK_FALSE(w.exists("gs://x/c.txt"));
+  CHECK(w.attempt.logged.find("4 proven equal end to end") != std::string::npos);
+}
+
+TEST_CASE("what cannot be copied is refused with its remedy") {
+  World w;
+  w.write("s3://logs/d/a.csv", "1");
+  const std::pair<Value, std::string> rows[] = {
+      {with("s3://logs/d/", "gs://x/y"), "end it with '/' to keep their names below it: y/"},
+      {with("s3://logs/d", "gs://x/y"), "end it with '/' to mean what is below it: s3://logs/d/"},
+      {with("s3://logs/none/", "gs://x/"), "there is no object below this prefix"},
+      {with("s3://logs/*.gz", "gs://x/"), "no object matches the pattern"},
+      {with("s3://logs/d/a.csv", "s3://logs/d/"), "source and destination are the same object"},
+      {with("s3://logs/", "s3://logs/copy/"), "the destination is inside the source"},
+      {with("s4://logs/", "s3://logs/copy/"), "did you mean 's3'?"},
+      {Value::of({{"to", "s3://a/"}}), "`from` is missing"},
+  };
+  for (const auto& [input, says] : rows) {
+    const std::string text = error_text(w.copy(input));
+    CAPTURE(says);
+    CHECK_MESSAGE(text.find(says) != std::string::npos, text);
+  }
+  Value empty = with("s3://logs/none/", "gs://x/");
+  empty.edit_map().set("allow_empty", true);
+  CHECK(output(w.copy(empty))["objects"] == Value(0));
+}
+
+TEST_CASE("a class a store does not have is recorded and said") {
+  World w;
+  w.write("s3://a/1", "one");
+  Value input = with("s3://a/1", "gs://x/1");
+  input.edit_map().set("class", "glacier");
+  const Outcome outcome = w.copy(input);
+  CHECK(output(outcome)["manifest"]["text"].as_string().find(
+            R"("class":"glacier","class_kept":false)") != std::string::npos);
+  CHECK(w.attempt.logged.find("local has no storage classes") != std::string::npos);
+}
+
+TEST_CASE("a cancelled copy leaves no partial object and no staging") {
+  World w;
+  for (int i = 0; i < 20; ++i) {
+    w.write(fmt::format("s3://a/{}", i), std::string(4U << 20U, 'x'));
+  }
+  auto cancelling = [](World& world) -> Task<Unit> {
+    auto request_stop = [](World& inner) -> Task<Unit> {
+      while (inner.attempt.last.bytes_done < (20 << 20)) {
+        CO_OK(co_await rt::delay(inner.ctx, microseconds(200)));
+      }
+      inner.cancel.cancel(rt::cancelled_error("the user said so"));
+      co_return Unit{};
+    };
+    auto both = [](rt::Scope& scope, World& inner, auto stop) -> Task<Unit> {
+      CO_OK(co_await scope.spawn(stop(inner)));
+      auto outcome =
+          co_await inner.action->run(inner.ctx, inner.attempt, with("s3://a/", "gs://b/"));
+      REQUIRE_FALSE(outcome.has_value());
+      CHECK(outcome.error().code == Code::cancelled);
+      co_return Unit{};
+    };
+    rt::Context free = world.ctx.uncancellable();
+    co_return co_await rt::scoped(free, {}, both, std::ref(world), request_stop);
+  };
+  REQUIRE_OK(w.loop.run(cancelling(w)));
+  CHECK(w.junk() == 0);
+  size_t whole = 0;
+  if (w.exists("gs://b")) {
+    for (const auto& each : std::filesystem::directory_iterator(w.path("gs://b"))) {
+      CHECK(each.file_size() == 4U << 20U);
+      ++whole;
+    }
+  }
+  CHECK(whole < 20);
+}
+
+TEST_CASE("plan counts without doing") {
+  World w;
+  w.write("s3://a/1", "one");
+  w.write("s3://a/2", "two");
+  w.write("gs://b/2", "xxx");
+  const Value input = with("s3://a/", "gs://b/", "skip");
+  auto preview = w.loop.run(w.action->plan(w.ctx, w.attempt.info(), input));
+  REQUIRE_OK(preview);
+  REQUIRE(preview->steps.size() == 2);
+  CHECK(preview->steps[0].what == "copy 1 object to gs://b/");
+  CHECK(preview->steps[0].bytes == 3);
+  CHECK_FALSE(w.exists("gs://b/1"));
+  preview = w.loop.run(
+      w.action->plan(w.ctx, w.attempt.info(), with("{{ tasks.x.outputs.uri }}", "gs://b/")));
+  CHECK(preview->unknown.size() == 1);
+}
+
+}  // namespace
+}  // namespace tutti::action

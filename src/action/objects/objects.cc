@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "action/objects/objects.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace tutti::action::objects {
+namespace {
+
+std::unexpected<Error> bad(std::string_view name, std::string_view why, std::string remedy = {}) {
+  return fail(Code::bad_input, fmt::format("`{}` {}", name, why), std::move(remedy));
+}
+
+Result<cloud::Located> open_value(const Services& services, const AttemptInfo& info,
+                                  const Value& value, std::string_view name) {
+  if (!value.is_string() || value.as_string().empty()) {
+    return bad(name, value.is_null() ? "is missing" : "is not an address",
+               "write an address, for example s3://bucket/key");
+  }
+  auto located = services.connections.open(info.profile, std::string_view(value.as_string()));
+  if (!located.has_value()) {
+    Error error = std::move(located).error();
+    if (error.where.empty()) {
+      error.where = value.as_string();
+    }
+    return fail(std::move(error));
+  }
+  return located;
+}
+
+}  // namespace
+
+Result<cloud::Located> open_param(const Services& services, const AttemptInfo& info,
+                                  const Value& with, std::string_view name) {
+  return open_value(services, info, with[name], name);
+}
+
+Result<std::vector<cloud::Located>> open_params(const Services& services, const AttemptInfo& info,
+                                                const Value& with, std::string_view name) {
+  const Value& value = with[name];
+  std::vector<cloud::Located> all;
+  for (const Value& each : value.is_list() ? value.as_list() : ValueList{value}) {
+    TRY(cloud::Located located, open_value(services, info, each, name));
+    all.push_back(std::move(located));
+  }
+  if (all.empty()) {
+    return bad(name, "is an empty list", "write at least one address");
+  }
+  return all;
+}
+
+Result<int64_t> int_param(const Value& with, std::string_view name, int64_t fallback,
+                          int64_t least) {
+  const Value& value = with[name];
+  if (value.is_null()) {
+    return fallback;
+  }
+  if (!value.is_int() || value.as_int() < least) {
+    return bad(name, fmt::format("is not a whole number of at least {}", least));
+  }
+  return value.as_int();
+}
+
+Result<std::string> text_param(const Value& with, std::string_view name) {
+  const Value& value = with[name];
+  if (!value.is_null() && !value.is_string()) {
+    return bad(name, "is not a text");
+  }
+  return value.is_null() ? std::string() : value.as_string();
+}
+
+bool is_unknown(const Value& value) {
+  if (value.is_string()) {
+    return value.as_string().contains("{{") || value.as_string().contains("{%");
+  }
+  if (value.is_list()) {
+    for (const Value& each : value.as_list()) {
+      if (is_unknown(each)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+Result<Outcome> outcome_of(rt::Context& ctx, Error error) {
+  if (!ctx.check().has_value() || error.code == Code::cancelled ||
+      error.code == Code::unknown_outcome) {
+    return fail(std::move(error));
+  }
+  Failed failed{.error = std::move(error), .reason = FailReason::data};
+  switch (failed.error.code) {
+    case Code::throttled:
+    case Code::unavailable:
+      failed.reason = FailReason::infrastructure;
+      break;
+    case Code::timed_out:
+      failed.reason = FailReason::timeout;
+      break;
+    case Code::internal:
+      failed.reason = FailReason::code;
+      break;
+    case Code::bad_input:
+    case Code::unsupported:
+      failed.reason = FailReason::code;
+      failed.retryable = false;  // the same words give the same answer
+      break;
+    default:
+      break;
+  }
+  return Outcome(std::move(failed));
+}
+
+Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta) {
+  return Value::of({{"uri", cloud::address_of(located, meta.key)},
+                    {"key", meta.key.text},
+                    {"size", meta.size},
+                    {"etag", meta.etag},
+                    {"modified", to_text(meta.modified)}});
+}
+
+std::string human_bytes(uint64_t bytes) {
+  constexpr std::array<std::string_view, 6> units{"B", "kB", "MB", "GB", "TB", "PB"};
+  if (bytes < 1000) {
+    return fmt::format("{} B", bytes);
+  }
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, units[unit]);
+}
+
+std::string objects_text(uint64_t objects) {
+  return objects == 1 ? "1 object" : fmt::format("{} objects", objects);
+}
+
+}  // namespace tutti::action::objects

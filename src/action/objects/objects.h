@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inputs and failures of the actions on objects.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "action/api/action.h"
+#include "cloud/connections.h"
+#include "rt/task.h"
+
+namespace tutti::action::objects {
+
+// What these actions are made with; outlives them.
+struct Services {
+  const cloud::Connections& connections;
+  rt::Executor cpu;  // a pool's, for digests
+};
+
+// An address of `with`, opened in the attempt's profile. bad_input names the parameter.
+Result<cloud::Located> open_param(const Services& services, const AttemptInfo& info,
+                                  const Value& with, std::string_view name);
+// One or a list of them; at least one.
+Result<std::vector<cloud::Located>> open_params(const Services& services, const AttemptInfo& info,
+                                                const Value& with, std::string_view name);
+// A whole number of at least `least`; `fallback` where the parameter is not given.
+Result<int64_t> int_param(const Value& with, std::string_view name, int64_t fallback,
+                          int64_t least);
+// A text; empty where it is not given.
+Result<std::string> text_param(const Value& with, std::string_view name);
+
+// True where a template in it is still to be rendered: plan() cannot open it.
+bool is_unknown(const Value& value);
+
+// How an attempt ends with this error. Cancellation, time-outs of the attempt and unknown outcomes
+// stay errors, as Action::run wants them.
+Result<Outcome> outcome_of(rt::Context& ctx, Error error);
+
+// {uri, key, size, etag, modified}
+Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta);
+
+std::string human_bytes(uint64_t bytes);     // "1.5 MB"
+std::string objects_text(uint64_t objects);  // "1 object", "12 objects"
+
+}  // namespace tutti::action::objects
