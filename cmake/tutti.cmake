@@ -49,6 +49,18 @@ function(tutti_test name)
   endif()
 endfunction()
 
+# tutti_script_test(NAME SCRIPT FILE.py ARGS ... LABEL l TIMEOUT n): a Python program that ctest runs with
+# the tests' packages (TUTTI_PYTHON). Pass programs by $<TARGET_FILE:tutti>.
+function(tutti_script_test name)
+  cmake_parse_arguments(ARG "" "SCRIPT;LABEL;TIMEOUT" "ARGS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 300)
+  endif()
+  add_test(NAME ${name} COMMAND ${TUTTI_PYTHON} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_SCRIPT} ${ARG_ARGS}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
 # tutti_fuzz(NAME SOURCES ... DEPS ...): a target with LLVMFuzzerTestOneInput. With TUTTI_FUZZ a libFuzzer
 # program (./dev fuzz); else a test, label fuzz, that runs it on the files of tests/fuzz/corpus/NAME.
 add_custom_target(fuzzers)
