@@ -79,7 +79,11 @@ Task<Unit> answer(rt::Context& parent, Client& client, Call call) {
   }
   const uint64_t id = call.id;
   client.calls[id] = &source;
+  const bool about_owner = call.verb == Verb::owner;
   auto result = co_await rt::guarded(dispatch(ctx, client.server.plane, std::move(call)));
+  if (about_owner && result.has_value()) {  // what the plane cannot know
+    result->edit_map().set("clients", client.server.clients);
+  }
   client.calls.erase(id);
   // A reply that cannot be sent: the reader of the connection sees its end too.
   (void)co_await send_reply(parent, client, {.id = id, .result = std::move(result)});
@@ -192,9 +196,16 @@ Task<bool> is_needed(rt::Context& ctx, Server& server) {
   co_return view.live_runs > 0;
 }
 
+// True when a client left meanwhile, false when the time is over.
+Task<bool> client_leaves(rt::Context& ctx, Server& server, Duration within) {
+  rt::Context soon = ctx.with_timeout(within);
+  const auto left = co_await server.client_left.wait(soon);
+  CO_OK(ctx.check());
+  co_return left.has_value();
+}
+
 // Waits for the moment to end. Runs are looked at every `idle` alone: nobody waits for it.
 Task<Unit> await_idle(rt::Context& ctx, Server& server) {
-  const Duration idle = server.options.idle.value_or(seconds(1));
   while (true) {
     if (server.clients > 0 || (!server.options.idle && !server.retiring)) {
       CO_OK(co_await server.client_left.wait(ctx));
@@ -202,11 +213,16 @@ Task<Unit> await_idle(rt::Context& ctx, Server& server) {
     }
     const uint64_t clients_before = server.clients_ever;
     CO_TRY(const bool needed_before, co_await is_needed(ctx, server));
-    if (needed_before || !server.retiring) {
-      CO_OK(co_await rt::delay(ctx, idle));
+    if (server.retiring && !needed_before) {
+      co_return Unit{};
+    }
+    CO_TRY(const bool left,
+           co_await client_leaves(ctx, server, server.options.idle.value_or(seconds(1))));
+    if (left || needed_before || server.clients_ever != clients_before) {
+      continue;
     }
     CO_TRY(const bool needed, co_await is_needed(ctx, server));
-    if (!needed_before && !needed && server.clients_ever == clients_before) {
+    if (!needed) {
       co_return Unit{};
     }
   }

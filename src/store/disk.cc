@@ -37,7 +37,9 @@ constexpr std::array<std::pair<uint32_t, std::string_view>, 11> network_file_sys
 }  // namespace
 
 Result<Unit> prepare_state_folder(const std::filesystem::path& folder) {
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+  if (mkdir(folder.c_str(), 0700) == 0) {
+    (void)rt::write_file(folder / ".gitignore", "*\n", {.durable = false});
+  } else if (errno != EEXIST) {
     return fail(rt::error_of_errno(errno, "making the folder", folder));
   }
   struct statfs info{};
