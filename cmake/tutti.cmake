@@ -6,6 +6,10 @@
 add_library(tutti_pch STATIC ${CMAKE_CURRENT_LIST_DIR}/pch.cc)
 target_precompile_headers(tutti_pch PRIVATE ${CMAKE_CURRENT_LIST_DIR}/pch.h)
 
+# CMake would also pass the header itself, by an absolute path that keeps ccache from sharing objects between
+# checkouts; beside the compiled header it has no use.
+set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -Xclang -include-pch -Xclang <PCH_FILE>)
+
 function(tutti_settings target)
   target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${TUTTI_WARNINGS}>)
