@@ -300,8 +300,10 @@ Result<Val> Evaluator::eval_binary(const Expr& expr) {
     if (left.is(Type::opaque)) {
       return left;
     }
-    return expr.op == Op::negative ? machine_.negative(left)
-                                   : machine_.binary(Op::add, Val(int64_t{0}), left);
+    if (expr.op == Op::negative) {
+      return machine_.negative(left);
+    }
+    return left.is(Type::real) ? left : machine_.binary(Op::add, Val(int64_t{0}), left);
   }
   TRY(const Val right, eval(expr.kids[1]));
   const bool lists = left.is_listlike() && right.is_listlike();

@@ -61,6 +61,7 @@ class Evaluator {
   Result<Unit> exec_loop(const Stmt& stmt);
   Result<Unit> exec_items(const Stmt& stmt, const std::shared_ptr<Loop>& loop);
   Result<Unit> filter_items(const Stmt& stmt, const Val& iterable, Vals& items, Taint& taint);
+  Result<Val> unpacked(const Target& target);
   Result<Unit> exec_assign(const Stmt& stmt);
   Result<Unit> exec_scope(const Stmt& stmt);
   Result<Unit> exec_filter_block(const Stmt& stmt);

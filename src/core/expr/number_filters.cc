@@ -47,6 +47,9 @@ Result<Val> int_filter(Machine&, const Args& a) {
   if (a.input.is(Type::real)) {
     return std::isnan(a.input.as_real()) ? Result<Val>(fallback) : whole(a.input.as_real());
   }
+  if (a.input.is(Type::undefined)) {
+    return Machine::undefined(a.input);
+  }
   if (!a.input.is_string()) {
     return fallback;
   }
@@ -64,6 +67,9 @@ Result<Val> int_filter(Machine&, const Args& a) {
 Result<Val> float_filter(Machine&, const Args& a) {
   if (a.input.is_number()) {
     return Val(a.input.as_real());
+  }
+  if (a.input.is(Type::undefined)) {
+    return Machine::undefined(a.input);
   }
   if (a.input.is_string()) {
     if (const std::optional<double> real = parse_float(a.input.as_string())) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Typed results, errors, limits, secrets and unknown values. That texts are those of Jinja2 is
 // shown by tests/conformance/expr.
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -126,7 +126,7 @@ TEST_CASE("an error names the template's words, the place and the remedy") {
 }
 
 TEST_CASE("steps, text, lists and depth are limited, and refused fast") {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: other programs do not count
   CHECK(outcome("{% for i in range(10**9) %}{% endfor %}").contains("more than 1000000 steps"));
   CHECK(outcome("{{ range(10**18) | list }}").contains("a list of more than"));
   CHECK(outcome("{{ range(10**18) | sum }}").contains("a list of more than"));
@@ -150,7 +150,7 @@ TEST_CASE("steps, text, lists and depth are limited, and refused fast") {
   CHECK(outcome("{% for i in range(10) %}{{ i }}{% endfor %}", sample(), {.steps_max = 20})
             .contains("more than 20 steps"));
   CHECK(outcome("{{ 'x' * 100 }}", sample(), {.output_bytes_max = 99}).contains("99 bytes"));
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+  CHECK(std::clock() - start < 3 * CLOCKS_PER_SEC);
 }
 
 TEST_CASE("a namespace cannot end up in itself") {
@@ -282,11 +282,11 @@ TEST_CASE("a big list of the context is not copied to read a part of it") {
   Context context;
   context.set("rows", Value(std::move(rows)));
   auto parsed = parse_template("{{ rows[7].key }}{{ rows | length }}").value();
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // CPU time: other programs do not count
   for (int i = 0; i < 10'000; ++i) {
     REQUIRE_OK(render(parsed, context));
   }
-  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+  CHECK(std::clock() - start < 2 * CLOCKS_PER_SEC);
 }
 
 }  // namespace tutti::expr

@@ -155,6 +155,8 @@ Result<Unit> Evaluator::filter_items(const Stmt& stmt, const Val& iterable, Vals
     frames_.emplace_back();
     TRY_OK(assign(stmt.target, item));
     TRY(const Val condition, eval(stmt.condition));
+    // As in Jinja2, whose filtered loop goes through tuples of the names that were set.
+    TRY(const Val kept, stmt.target.several ? unpacked(stmt.target) : Result<Val>(item));
     frames_.pop_back();
     taint |= condition.taint();
     if (condition.is(Type::opaque)) {
@@ -163,10 +165,23 @@ Result<Unit> Evaluator::filter_items(const Stmt& stmt, const Val& iterable, Vals
     }
     TRY(const bool yes, machine_.truth(condition));
     if (yes) {
-      items.push_back(item);
+      items.push_back(kept.with_taint(item.taint()));
     }
   }
   return Unit{};
+}
+
+// The values of the names of a target, in tuples of its shape.
+Result<Val> Evaluator::unpacked(const Target& target) {
+  if (!target.several) {
+    return frames_.back()[target.name];
+  }
+  Vals parts;
+  for (const Target& part : target.parts) {
+    TRY(Val value, unpacked(part));
+    parts.push_back(std::move(value));
+  }
+  return machine_.tuple(std::move(parts));
 }
 
 Result<Unit> Evaluator::exec_loop(const Stmt& stmt) {

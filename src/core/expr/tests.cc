@@ -106,13 +106,16 @@ Verdict is_same(Machine&, const Args& a) {
   return wrong("'sameas' is for none, true and false", "compare with ==");
 }
 
-Verdict is_filter(Machine&, const Args& a) {
-  return a.input.is_string() && find_filter(a.input.as_string()) != nullptr;
+// Lists and maps are refused: they cannot be a name, and Python cannot even look them up.
+Verdict names(const Args& a, const Callable* (*find)(std::string_view)) {
+  if (a.input.is(Type::list) || a.input.is(Type::map)) {
+    return wrong(fmt::format("{} cannot be a name", a.input.type_name()));
+  }
+  return a.input.is_string() && find(a.input.as_string()) != nullptr;
 }
 
-Verdict is_test(Machine&, const Args& a) {
-  return a.input.is_string() && find_test(a.input.as_string()) != nullptr;
-}
+Verdict is_filter(Machine&, const Args& a) { return names(a, find_filter); }
+Verdict is_test(Machine&, const Args& a) { return names(a, find_test); }
 
 constexpr std::array tests{
     Callable{"defined", "", is_defined, true},

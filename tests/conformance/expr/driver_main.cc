@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Renders templates for the comparison with Jinja2: reads lines of {"template", "context"} as JSON
-// and answers each with {"ok": true, "text"} or {"ok": false, "error"}.
+// and answers each with {"ok": true, "text"} or {"ok": false, "error"}. --names: all filters and
+// tests.
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -34,17 +35,28 @@ Value answer_to(const Value& question) {
                   : failed(rendered.error().text());
 }
 
+Value list_of(const std::vector<std::string_view>& names) {
+  return Value(ValueList(names.begin(), names.end()));
+}
+
 }  // namespace
 }  // namespace tutti::expr
 
-int main() {
+int main(int argc, char** argv) {
+  using namespace tutti;
+  if (argc == 2 && std::string_view(argv[1]) == "--names") {
+    std::puts(to_json(Value::of({{"filters", expr::list_of(expr::filter_names())},
+                                 {"tests", expr::list_of(expr::test_names())}}))
+                  .c_str());
+    return 0;
+  }
   for (std::string line; std::getline(std::cin, line);) {
-    auto question = tutti::parse_json(line);
+    auto question = parse_json(line);
     if (!question) {
       std::fprintf(stderr, "%s\n", question.error().text().c_str());
       return 2;
     }
-    std::puts(tutti::to_json(tutti::expr::answer_to(*question)).c_str());
+    std::puts(to_json(expr::answer_to(*question)).c_str());
   }
   return 0;
 }
