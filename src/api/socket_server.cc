@@ -187,13 +187,14 @@ Task<Unit> accept_clients(rt::Scope& scope, Server& server) {
   co_return Unit{};
 }
 
-// Whether there is something to stay for.
+// Whether there is something to stay for. A client may come while the plane is asked.
 Task<bool> is_needed(rt::Context& ctx, Server& server) {
+  const uint64_t clients_before = server.clients_ever;
   if (server.clients > 0) {
     co_return true;
   }
   CO_TRY(const auto view, co_await server.plane.owner(ctx));
-  co_return view.live_runs > 0;
+  co_return view.live_runs > 0 || server.clients > 0 || server.clients_ever != clients_before;
 }
 
 // True when a client left meanwhile, false when the time is over.

@@ -61,12 +61,12 @@ Task<bool> accepts_version(rt::Context& ctx, cli::Remote& remote, OwnerCall call
   if (owner.version == call.version && owner.protocol == control::protocol_version) {
     co_return true;
   }
-  CO_OK(co_await remote.retire(ctx));
-  if (owner.protocol != control::protocol_version) {
+  const auto asked = co_await remote.retire(ctx);
+  if (!asked.has_value() || owner.protocol != control::protocol_version) {
     co_return false;
   }
-  CO_TRY(const auto view, co_await remote.owner(ctx));
-  co_return view.live_runs > 0 || view.clients > 1;
+  const auto view = co_await remote.owner(ctx);
+  co_return view.has_value() && (view->live_runs > 0 || view->clients > 1);
 }
 
 // Waits between two looks: an owner is being started by another command, or is ending.
@@ -106,6 +106,7 @@ Task<std::unique_ptr<cli::Remote>> connect_or_start_owner(rt::Context& ctx, Owne
     auto remote = co_await connect(ctx, call);
     if (remote.has_value()) {
       CO_TRY(const bool accepted, co_await accepts_version(ctx, **remote, call));
+      CO_OK(ctx.check());
       if (accepted) {
         co_return std::move(*remote);
       }

@@ -19,7 +19,7 @@ namespace tutti::sql {
 class StatementTable {
  public:
   explicit StatementTable(rt::Context fallback)
-      : fallback_(std::make_shared<StatementIo>(std::move(fallback))) {}
+      : fallback_(std::make_shared<StatementIo>(std::move(fallback), "")) {}
   void begin(const void* client, std::shared_ptr<StatementIo> io);
   void end(const void* client);
   std::shared_ptr<StatementIo> of(const void* client) const;

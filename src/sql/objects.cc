@@ -262,7 +262,7 @@ Result<Unit> Writer::finish(bool whole) {
 
 Result<std::unique_ptr<Reader>> Objects::open(const std::shared_ptr<StatementIo>& io,
                                               const std::string& address) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, address)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), address)));
   TRY(cloud::ObjectMeta meta,
       noted(*io, wait_for(loop_, located.store->head(io->context(), located.key))));
   return std::make_unique<Reader>(*this, io, std::move(located), std::move(meta));
@@ -270,7 +270,7 @@ Result<std::unique_ptr<Reader>> Objects::open(const std::shared_ptr<StatementIo>
 
 Result<std::unique_ptr<Writer>> Objects::create(const std::shared_ptr<StatementIo>& io,
                                                 const std::string& address) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, address)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), address)));
   return std::make_unique<Writer>(*this, io, std::move(located));
 }
 
@@ -324,12 +324,12 @@ Task<Unit> copy_and_remove(std::shared_ptr<StatementIo> io, cloud::Located from,
 
 Result<std::vector<Found>> Objects::find(const std::shared_ptr<StatementIo>& io,
                                          const std::string& pattern) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, pattern)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), pattern)));
   return noted(*io, wait_for(loop_, find_all(io, std::move(located))));
 }
 
 Result<bool> Objects::exists(const std::shared_ptr<StatementIo>& io, const std::string& address) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, address)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), address)));
   Result<cloud::ObjectMeta> meta = wait_for(loop_, located.store->head(io->context(), located.key));
   if (meta.has_value()) {
     return true;
@@ -342,19 +342,19 @@ Result<bool> Objects::exists(const std::shared_ptr<StatementIo>& io, const std::
 
 Result<bool> Objects::is_folder(const std::shared_ptr<StatementIo>& io,
                                 const std::string& address) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, address)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), address)));
   return noted(*io, wait_for(loop_, has_below(io, std::move(located))));
 }
 
 Result<Unit> Objects::remove(const std::shared_ptr<StatementIo>& io, const std::string& address) {
-  TRY(cloud::Located located, noted(*io, connections_.open(profile_, address)));
+  TRY(cloud::Located located, noted(*io, connections_.open(io->profile(), address)));
   return noted(*io, wait_for(loop_, located.store->remove(io->context(), located.key, {})));
 }
 
 Result<Unit> Objects::move(const std::shared_ptr<StatementIo>& io, const std::string& from,
                            const std::string& to) {
-  TRY(cloud::Located source, noted(*io, connections_.open(profile_, from)));
-  TRY(cloud::Located target, noted(*io, connections_.open(profile_, to)));
+  TRY(cloud::Located source, noted(*io, connections_.open(io->profile(), from)));
+  TRY(cloud::Located target, noted(*io, connections_.open(io->profile(), to)));
   if (source.base != target.base) {
     return noted(*io, Result<Unit>(fail(Code::unsupported,
                                         "DuckDB can move an object only within its bucket")));

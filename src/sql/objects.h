@@ -16,17 +16,20 @@
 
 namespace tutti::sql {
 
-// What one statement's reads and writes share: its cancellation, and the first error, kept whole
-// while DuckDB passes on only a text.
+// What one statement's reads and writes share: its cancellation, its profile, and the first error,
+// kept whole while DuckDB passes on only a text.
 class StatementIo {
  public:
-  explicit StatementIo(rt::Context ctx) : ctx_(std::move(ctx)) {}
+  StatementIo(rt::Context ctx, std::string profile)
+      : ctx_(std::move(ctx)), profile_(std::move(profile)) {}
   rt::Context& context() { return ctx_; }
+  const std::string& profile() const { return profile_; }  // whose connections it sees
   void note(const Error& error);
   std::optional<Error> error() const;
 
  private:
   rt::Context ctx_;
+  std::string profile_;
   mutable std::mutex mutex_;
   std::optional<Error> error_;
 };
@@ -99,12 +102,8 @@ struct Found {
 class Objects {
  public:
   // All outlive this; `loop` runs on a thread of its own.
-  Objects(const cloud::Connections& connections, std::string profile, rt::Executor loop,
-          cloud::BufferPool& buffers)
-      : connections_(connections),
-        profile_(std::move(profile)),
-        loop_(std::move(loop)),
-        buffers_(buffers) {}
+  Objects(const cloud::Connections& connections, rt::Executor loop, cloud::BufferPool& buffers)
+      : connections_(connections), loop_(std::move(loop)), buffers_(buffers) {}
 
   Result<std::unique_ptr<Reader>> open(const std::shared_ptr<StatementIo>& io,
                                        const std::string& address);
@@ -124,7 +123,6 @@ class Objects {
   friend class Reader;
   friend class Writer;
   const cloud::Connections& connections_;
-  std::string profile_;
   rt::Executor loop_;
   cloud::BufferPool& buffers_;
 };

@@ -85,19 +85,22 @@ class SqlProgram final : public action::Program {
 
   Task<Unit> start(rt::Context& ctx, Value setup) override {
     statements_ = std::make_unique<StatementTable>(ctx);
+    cloud::ConnectionTable table = table_of(setup);
+    std::set<std::string> names = names_of(table);
     connections_ = std::make_unique<cloud::Connections>(
-        table_of(setup), cloud::local::openers({.project = std::string(setup.get_string("project")),
-                                                .buffers = buffers_,
-                                                .files = files_.executor()}));
-    objects_ = std::make_unique<Objects>(*connections_, std::string(setup.get_string("profile")),
-                                         loop_.executor(), buffers_);
+        std::move(table),
+        cloud::local::openers({.project = std::string(setup.get_string("project")),
+                               .buffers = buffers_,
+                               .files = files_.executor()}));
+    objects_ = std::make_unique<Objects>(*connections_, loop_.executor(), buffers_);
     DatabaseOptions options{
         .path = std::string(setup.get_string("database")),
         .temp = std::string(setup.get_string("temp")),
         .memory_bytes = static_cast<uint64_t>(setup.get_int("memory_bytes")),
         .threads = static_cast<uint32_t>(setup.get_int("threads", 2)),
         .temp_bytes_max = static_cast<uint64_t>(setup.get_int("temp_bytes_max"))};
-    CO_TRY(database_, Database::open(std::move(options), *objects_, *statements_, names_of(setup)));
+    CO_TRY(database_,
+           Database::open(std::move(options), *objects_, *statements_, std::move(names)));
     co_return Unit{};
   }
 
@@ -120,21 +123,27 @@ class SqlProgram final : public action::Program {
  private:
   static cloud::ConnectionTable table_of(const Value& setup) {
     cloud::ConnectionTable table;
-    auto& profile = table[std::string(setup.get_string("profile"))];
-    if (setup["connections"].is_map()) {
-      for (const auto& [name, config] : setup["connections"].as_map()) {
-        profile[name] = {.type = std::string(config.get_string("type")),
+    if (!setup["profiles"].is_map()) {
+      return table;
+    }
+    for (const auto& [profile, connections] : setup["profiles"].as_map()) {
+      auto& known = table[profile];
+      if (connections.is_map()) {
+        for (const auto& [name, config] : connections.as_map()) {
+          known[name] = {.type = std::string(config.get_string("type")),
                          .settings = config["settings"],
                          .sandbox = config.get_bool("sandbox")};
+        }
       }
     }
     return table;
   }
 
-  static std::set<std::string> names_of(const Value& setup) {
+  // Of all profiles: a statement is held to its own when it opens something.
+  static std::set<std::string> names_of(const cloud::ConnectionTable& table) {
     std::set<std::string> names = {"file", "s3", "gs", "az"};
-    if (setup["connections"].is_map()) {
-      for (const auto& [name, config] : setup["connections"].as_map()) {
+    for (const auto& [profile, connections] : table) {
+      for (const auto& [name, config] : connections) {
         names.insert(name);
       }
     }
@@ -184,7 +193,8 @@ class SqlProgram final : public action::Program {
     const auto stopped = [&ctx] { return !ctx.check().has_value(); };
     Outcome outcome = Failed{.error = {.code = Code::cancelled, .what = "it was stopped"}};
     if (!stopped()) {
-      Connection connection(*database_, std::make_shared<StatementIo>(ctx));
+      Connection connection(
+          *database_, std::make_shared<StatementIo>(ctx, std::string(with.get_string("profile"))));
       job.set(&connection);
       outcome = work(connection, with, bytes_text(database_->memory_bytes()), stopped);
       job.set(nullptr);

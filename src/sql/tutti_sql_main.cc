@@ -50,5 +50,8 @@ int main(int argc, char** argv) {
     return usage();
   }
   (void)std::signal(SIGPIPE, SIG_IGN);
+  // Whoever wants it to end closes the stream: then what runs is interrupted and the file closed.
+  (void)std::signal(SIGTERM, SIG_IGN);
+  (void)std::signal(SIGINT, SIG_IGN);
   return run();
 }

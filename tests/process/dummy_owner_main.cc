@@ -101,6 +101,7 @@ int run_client(const std::filesystem::path& project, Duration stay) {
 
 int main(int argc, char** argv) {
   using namespace tutti;
+  signal(SIGPIPE, SIG_IGN);
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (words.size() == 4 && words[0] == "owner") {
     return run_owner({words.begin() + 1, words.end()});

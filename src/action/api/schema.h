@@ -22,6 +22,12 @@ enum class ParamKind : uint8_t {
   file,  // a path within the project; its content is part of the workflow's version
   list,
   map,
+  number,
+  table,         // CONNECTION.SCHEMA.TABLE, or CONNECTION.TABLE
+  python_call,   // module:function; the module's file is part of the workflow's version
+  command,       // text or list given to a process: a secret in it is an error
+  branch_cases,  // [{when: expression, to: task or list of tasks}]
+  task,          // a direct dependant, or a list of them
 };
 
 struct Param {
@@ -48,6 +54,8 @@ struct Schema {
   std::vector<Param> params = {};
   std::vector<std::vector<std::string>> one_of =
       {};  // exactly one param of each group must be given
+  // Params that are given together: where one of them is in a group, it stands for all.
+  std::vector<std::vector<std::string>> together = {};
   std::vector<OutputField> outputs = {};
   bool outputs_open = false;   // the task's own code adds outputs of any name
   bool branches = false;       // its output `chosen` names the direct dependants that run
