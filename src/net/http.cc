@@ -49,6 +49,7 @@ struct HttpExchange::Transfer {
   std::array<char, CURL_ERROR_SIZE> error_text{};
   HttpHead head;
   bool head_done = false;
+  bool after_write = false;  // a redirect of a request that is not repeatable led here
   bool done = false;
   bool paused = false;
   CURLcode result = CURLE_OK;
@@ -376,14 +377,16 @@ Error transfer_error(const Transfer& transfer) {
   return error;
 }
 
-// No reply came: was it carried out?
-Error without_reply(const Transfer& transfer, Error error) {
-  if (!transfer.may_have_left() || transfer.repeatable()) {
+// No reply came, or not all of it: was the request carried out?
+Error in_doubt(const Transfer& transfer, Error error) {
+  const bool sent = transfer.after_write || (transfer.may_have_left() && !transfer.repeatable());
+  if (!sent || error.code == Code::bad_input) {
     return error;
   }
   error.code = Code::unknown_outcome;
-  error.what =
-      fmt::format("the {} was sent, but no reply came: {}", transfer.request.method, error.what);
+  error.what = fmt::format(
+      "the {} was sent, but {}: {}", transfer.after_write ? "request" : transfer.request.method,
+      transfer.head_done ? "its reply broke off" : "no reply came", error.what);
   error.where = transfer.request.url;
   error.remedy = "look whether it was carried out; give an idempotency_key to make it repeatable";
   return error;
@@ -443,9 +446,8 @@ Task<std::string> HttpExchange::read(rt::Context& ctx) {
       if (transfer.result == CURLE_OK) {
         co_return std::string();
       }
-      co_return fail(transfer_error(transfer));
+      co_return fail(in_doubt(transfer, transfer_error(transfer)));
     }
-    CO_OK(ctx.check());
     rt::Context patient = ctx.with_timeout(transfer.request.timeouts.idle);
     auto changed = co_await transfer.changed.wait(patient);
     if (!changed.has_value()) {
@@ -473,10 +475,12 @@ HttpClient::~HttpClient() { state_->close(); }
 
 Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequest request) {
   const int redirects_max = request.redirects_max;
+  bool after_write = false;
+  CO_OK(ctx.check());
   while (true) {
-    CO_OK(ctx.check());
     CO_OK(check_request(request));
     auto transfer = std::make_shared<Transfer>();
+    transfer->after_write = after_write;
     transfer->request = std::move(request);
     state_->add(transfer);
     std::unique_ptr<HttpExchange> exchange(new HttpExchange(transfer));
@@ -491,10 +495,10 @@ Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequ
         error.what = fmt::format("no reply within {}", human(transfer->request.timeouts.reply));
         error.where = transfer->request.url;
       }
-      co_return fail(without_reply(*transfer, std::move(error)));
+      co_return fail(in_doubt(*transfer, std::move(error)));
     }
     if (!transfer->head_done) {
-      co_return fail(without_reply(*transfer, transfer_error(*transfer)));
+      co_return fail(in_doubt(*transfer, transfer_error(*transfer)));
     }
     transfer->head.url = transfer->request.url;
     CO_TRY(auto next, follow_redirect(transfer->request, transfer->head));
@@ -509,6 +513,7 @@ Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequ
       }
       co_return exchange;
     }
+    after_write = after_write || !transfer->repeatable();
     request = std::move(*next);
   }
 }

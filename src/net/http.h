@@ -77,7 +77,8 @@ class HttpExchange {
   HttpExchange& operator=(const HttpExchange&) = delete;
   const HttpHead& head() const;
   // The next bytes of the body (decompressed); empty at its end. `unavailable` when it was cut
-  // off, `timed_out` when nothing came for timeouts.idle.
+  // off, `timed_out` when nothing came for timeouts.idle; both are `unknown_outcome` where the
+  // request may not be repeated.
   Task<std::string> read(rt::Context& ctx);
 
   struct Transfer;  // inside of http.cc

@@ -114,6 +114,22 @@ TEST_CASE("a lost reply is unknown for a POST and unavailable for what may be re
         Code::unavailable);
 }
 
+TEST_CASE("a POST whose reply broke off, or whose redirect was lost, is in doubt") {
+  World w;
+  TestServer breaks([](TestConnection& c) {
+    c.read_request();
+    c.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+  });
+  CHECK(w.fetch({.url = breaks.url()}).error().code == Code::unavailable);
+  CHECK(w.fetch({.method = "POST", .url = breaks.url()}).error().code == Code::unknown_outcome);
+  TestServer redirects([](TestConnection& c) {
+    if (c.read_request().starts_with("POST")) {
+      c.reply("303 See Other", "", "Location: /done\r\nConnection: close\r\n");
+    }
+  });
+  CHECK(w.fetch({.method = "POST", .url = redirects.url()}).error().code == Code::unknown_outcome);
+}
+
 TEST_CASE("each phase has its time-out") {
   World w;
   TestServer silent([](TestConnection& c) { c.wait_for_close(); });
