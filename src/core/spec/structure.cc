@@ -258,8 +258,12 @@ class Walk {
   // Its keys depend on its type; a type of a later version takes any.
   void connection(const YamlNode& node, const YamlNode& owner, const Path& path) {
     const YamlNode* type = node.get("type");
-    if (type == nullptr || !type->is_string()) {
-      object(node, owner, any_connection_table(), path);
+    if (type == nullptr) {
+      untyped_connection(node, owner, path);
+      return;
+    }
+    if (!type->is_string()) {
+      value(*type, node, *any_connection_table().find("type")->type, Path{&path, "type"});
       return;
     }
     if (const Table* table = connection_table(type->text); table != nullptr) {
@@ -272,6 +276,21 @@ class Walk {
       reporter_.error("unknown_connection_type", *type,
                       fmt::format("there is no connection type '{}'", shown(type->text)),
                       remedy_for(type->text, known));
+    }
+  }
+
+  // Without a type any type's keys may be meant.
+  void untyped_connection(const YamlNode& node, const YamlNode& owner, const Path& path) {
+    reporter_.error("missing_key", owner, fmt::format("'type' is missing{}", in_place(path)),
+                    "add 'type: ...'");
+    for (const YamlMember& member : node.members) {
+      const bool known = std::ranges::any_of(connection_types(), [&](const ConnectionType& type) {
+        const Table* table = connection_table(type.name);
+        return table != nullptr && table->find(member.key.text) != nullptr;
+      });
+      if (!known) {
+        unknown_key(member.key, any_connection_table(), path);
+      }
     }
   }
 

@@ -386,7 +386,6 @@ const Table file_table{
     .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}},
     .example = "inbox: {type: file, root: /mnt/inbox}",
 };
-const Type duckdb_threads{.form = Form::integer, .min = 1, .max = 256};
 const Table duckdb_table{
     .noun = "duckdb connection",
     .doc = "A DuckDB database in a file.",
@@ -394,11 +393,8 @@ const Table duckdb_table{
         {
             type_key,
             {"path", &text, "The database file.", Need::optional, "clouds/NAME.duckdb"},
-            {"memory", &text, "The most its statements may use: 4GiB.", Need::optional,
-             "half of the machine's"},
-            {"threads", &duckdb_threads, "How many its statements use.", Need::optional, "2"},
         },
-    .hints = {{"database", "path"}, {"file", "path"}, {"memory_limit", "memory"}},
+    .hints = {{"database", "path"}, {"file", "path"}},
     .example = "warehouse: {type: duckdb, path: clouds/warehouse.duckdb}",
 };
 
