@@ -27,11 +27,11 @@ struct StartRun {
   std::string workflow;  // its frozen version: spec::freeze
   std::map<std::string, std::string> files = {};  // SQL, scripts and modules it names, by path
   std::string profile;
-  std::string project;                        // absolute folder
-  Value params = Value(ValueMap{});           // as given; the workflow's defaults fill the rest
-  Value vars = Value(ValueMap{});             // of the project
-  std::vector<std::string> connections = {};  // names of the profile's
-  std::optional<Date> date = std::nullopt;    // logical date; none: now, with an empty interval
+  std::string project;                      // absolute folder
+  Value params = Value(ValueMap{});         // as given; the workflow's defaults fill the rest
+  Value vars = Value(ValueMap{});           // of the project
+  Value connections = Value(ValueMap{});    // of the profile: name -> {type, settings}
+  std::optional<Date> date = std::nullopt;  // logical date; none: now, with an empty interval
 };
 
 struct RunView {
@@ -45,7 +45,8 @@ struct RunView {
   std::optional<Instant> interval_end = std::nullopt;
   std::string state;
   std::string reason = {};
-  bool attention = false;  // an outcome is unknown: `tutti mark`
+  std::string problem = {};  // what keeps the owner from going on, for people: a full disk
+  bool attention = false;    // an outcome is unknown: `tutti mark`
   Instant created = {};
   std::optional<Instant> started = std::nullopt;
   std::optional<Instant> ended = std::nullopt;
@@ -146,6 +147,7 @@ struct OwnerView {
   Instant started = {};
   uint64_t live_runs = 0;
   uint64_t clients = 0;
+  std::string problem = {};  // as RunView's
 };
 
 class ControlPlane {

@@ -102,7 +102,7 @@ run::Origin origin() {
           .project = "/data/shop",
           .params = Value::of({{"rows", 3}, {"rate", 0.5}}),
           .vars = Value::of({{"region", "eu"}}),
-          .connections = {"s3", "warehouse"},
+          .connections = Value::of({{"s3", Value::of({{"type", "local"}})}}),
           .logical_date = {1'792'000'000'000'000},
           .interval_start = {1'792'000'000'000'000},
           .interval_end = {1'792'086'400'000'000}};

@@ -31,7 +31,6 @@ std::string encode_origin(const run::Origin& origin) {
   for (const auto& [path, digest] : origin.files) {
     files.set(path, to_text(digest));
   }
-  ValueList connections(origin.connections.begin(), origin.connections.end());
   return to_json(Value(ValueMap{{"format", format},
                                 {"run_no", origin.run_no},
                                 {"workflow", origin.workflow},
@@ -42,7 +41,7 @@ std::string encode_origin(const run::Origin& origin) {
                                 {"project", origin.project},
                                 {"params", origin.params},
                                 {"vars", origin.vars},
-                                {"connections", std::move(connections)},
+                                {"connections", origin.connections},
                                 {"logical_date", origin.logical_date.us},
                                 {"interval_start", origin.interval_start.us},
                                 {"interval_end", origin.interval_end.us}}));
@@ -71,16 +70,9 @@ Result<run::Origin> decode_origin(std::string_view bytes) {
   origin.project = stored->get_string("project");
   origin.params = (*stored)["params"];
   origin.vars = (*stored)["vars"];
-  if (const Value& connections = (*stored)["connections"]; connections.is_list()) {
-    for (const Value& name : connections.as_list()) {
-      if (!name.is_string()) {
-        return corrupt("'connections' are no names");
-      }
-      origin.connections.push_back(name.as_string());
-    }
-  }
+  origin.connections = (*stored)["connections"];
   if (origin.run_no <= 0 || !is_name(origin.workflow) || !origin.params.is_map() ||
-      !origin.vars.is_map()) {
+      !origin.vars.is_map() || !origin.connections.is_map()) {
     return corrupt("members are missing");
   }
   origin.logical_date.us = stored->get_int("logical_date");

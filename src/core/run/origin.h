@@ -5,7 +5,6 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "base/digest.h"
 #include "base/ids.h"
@@ -24,7 +23,7 @@ struct Origin {
   std::string project;               // folder
   Value params = Value(ValueMap{});  // complete: defaults filled in
   Value vars = Value(ValueMap{});
-  std::vector<std::string> connections = {};  // names
+  Value connections = Value(ValueMap{});  // name -> {type, settings}
   Instant logical_date;
   Instant interval_start;  // equal to the end: an empty interval
   Instant interval_end;

@@ -40,6 +40,7 @@ struct Assignment {
   AttemptId id;
   std::shared_ptr<const RunContext> run;
   std::string task;    // its name
+  Value tags;          // of the task: map
   std::string action;  // what it `uses`
   Value with;          // strings are templates, unrendered
   Value env;           // map of templates
@@ -56,6 +57,7 @@ enum class End : uint8_t {
   failed,
   stopped,  // ended because stop() asked for it
   unknown,  // it may have happened: an unknown_outcome
+  lost,     // it died without doing of its own (the process helper was killed), and is proven dead
 };
 
 struct OutputRef {
