@@ -3,6 +3,10 @@
 
 #include <boost/asio/post.hpp>
 
+#include <deque>
+#include <mutex>
+#include <variant>
+
 #include "base/check.h"
 #include "rt/retry.h"
 #include "rt/scope.h"
@@ -21,7 +25,12 @@ constexpr rt::RetryPolicy report_retry{.attempts_max = 1'000'000'000,
 
 }  // namespace
 
-struct LocalWorker::State {
+struct StopOrder {
+  AttemptId id;
+  Stop how;
+};
+
+struct LocalWorker::State : std::enable_shared_from_this<LocalWorker::State> {
   State(rt::Executor l, Services s)
       : loop(std::move(l)), services(std::move(s)), masks(services.secrets) {}
 
@@ -30,6 +39,8 @@ struct LocalWorker::State {
   Masks masks;
   rt::CancelSource all;                            // trips when the worker ends
   std::map<AttemptId, rt::CancelSource> attempts;  // until their report is acknowledged
+  std::mutex mutex;
+  std::deque<std::variant<std::vector<Assignment>, StopOrder>> orders;  // under `mutex`
   std::vector<Assignment> arrived;
   std::vector<Report> ended;
   rt::Notify start;
@@ -59,6 +70,31 @@ struct LocalWorker::State {
     }
   }
 
+  // Orders keep their order, whatever the loop runs first: a stop must not overtake its attempt.
+  void order(std::variant<std::vector<Assignment>, StopOrder> what) {
+    {
+      const std::lock_guard lock(mutex);
+      orders.push_back(std::move(what));
+    }
+    boost::asio::post(loop, [self = shared_from_this()] { self->obey(); });
+  }
+
+  void obey() {
+    std::deque<std::variant<std::vector<Assignment>, StopOrder>> all_orders;
+    {
+      const std::lock_guard lock(mutex);
+      all_orders.swap(orders);
+    }
+    for (auto& each : all_orders) {
+      if (auto* assignments = std::get_if<std::vector<Assignment>>(&each)) {
+        take(std::move(*assignments));
+      } else {
+        const auto& [id, how] = std::get<StopOrder>(each);
+        ask_stop(id, how);
+      }
+    }
+  }
+
   void end(Report of_attempt) {
     ended.push_back(std::move(of_attempt));
     report.notify();
@@ -71,14 +107,10 @@ LocalWorker::LocalWorker(rt::Executor loop, Services services)
 LocalWorker::~LocalWorker() = default;
 
 void LocalWorker::assign(std::vector<Assignment> assignments) {
-  boost::asio::post(state_->loop, [state = state_, assignments = std::move(assignments)]() mutable {
-    state->take(std::move(assignments));
-  });
+  state_->order(std::move(assignments));
 }
 
-void LocalWorker::stop(AttemptId id, Stop how) {
-  boost::asio::post(state_->loop, [state = state_, id, how] { state->ask_stop(id, how); });
-}
+void LocalWorker::stop(AttemptId id, Stop how) { state_->order(StopOrder{id, how}); }
 
 size_t LocalWorker::running() const { return state_->attempts.size(); }
 
