@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Definition: a workflow version made ready to run: its plan, its parsed conditions, and whose
+// outputs each task reads. Immutable, shared by all runs of the version.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/expr/expr.h"
+#include "core/run/plan.h"
+#include "core/spec/spec.h"
+
+namespace tutti::engine {
+
+struct Definition {
+  Digest frozen;  // of the bytes it was made from
+  std::string version;
+  spec::Workflow workflow;
+  std::shared_ptr<const run::RunPlan> plan;
+  std::vector<std::optional<expr::Template>> when;  // by task
+  std::vector<std::vector<TaskNo>> reads;           // by task: whose outputs its templates name
+  std::vector<bool> is_read;                        // by task: some other task reads its output
+};
+
+// From what spec::freeze wrote. bad_input: not that, or a condition that does not parse.
+Result<std::shared_ptr<const Definition>> define(std::string_view frozen);
+
+}  // namespace tutti::engine
