@@ -86,8 +86,8 @@ void note(Run& run, Entry entry) {
   run.tell();
 }
 
-Task<std::optional<ObjectMeta>> look(rt::Context& ctx, const Located& located, Key key) {
-  auto meta = co_await located.store->head(ctx, std::move(key));
+Task<std::optional<ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store, Key key) {
+  auto meta = co_await store.head(ctx, std::move(key));
   if (!meta.has_value() && meta.error().code == Code::not_found) {
     co_return std::nullopt;
   }
@@ -200,7 +200,7 @@ IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
 }
 
 Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
-  CO_TRY(std::optional<ObjectMeta> existing, co_await look(ctx, *job.to, job.key));
+  CO_TRY(std::optional<ObjectMeta> existing, co_await look(ctx, *job.to->store, job.key));
   std::optional<Known> there;
   if (existing) {
     there = known(*existing);

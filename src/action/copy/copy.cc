@@ -62,6 +62,7 @@ class Copy final : public Action {
   explicit Copy(objects::Services services) : services_(std::move(services)) {}
   const Schema& schema() const override { return schema_; }
 
+  // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
     Preview preview;
     for (const std::string_view name : {"from", "to"}) {
@@ -141,7 +142,7 @@ class Copy final : public Action {
 
 Schema copy_schema() {
   Schema schema{.name = "copy",
-                .summary = "Copies an object, a prefix or what a glob matches, verified"};
+                .summary = "Copies an object, a prefix or what a glob matches, verified."};
   schema.params = {
       {.name = "from",
        .kind = ParamKind::address,
