@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "action/del/del.h"
+
+#include <fmt/format.h>
+
+#include "rt/scope.h"
+#include "xfer/select.h"
+
+namespace tutti::action {
+namespace {
+
+constexpr int64_t max_default = 10'000;
+constexpr size_t parallel = 8;
+
+struct Target {
+  cloud::Located located;
+  std::vector<cloud::ObjectMeta> objects;  // as they were counted
+  uint64_t bytes = 0;
+};
+
+Task<Target> count(rt::Context& ctx, xfer::Selected selected, int64_t max) {
+  Target target{.located = selected.located(), .objects = {}};
+  while (true) {
+    CO_TRY(auto meta, co_await selected.next(ctx));
+    if (!meta) {
+      co_return target;
+    }
+    if (std::cmp_equal(target.objects.size(), max)) {
+      co_return fail(
+          Error{.code = Code::bad_input,
+                .what = fmt::format("more than {} objects would be removed; none was", max),
+                .where = cloud::address_of(target.located, target.located.key),
+                .remedy = "narrow `target`, or raise `max`"});
+    }
+    target.bytes += meta->size;
+    target.objects.push_back(
+        {.key = std::move(meta->key), .size = meta->size, .etag = std::move(meta->etag)});
+  }
+}
+
+Task<Target> count_with(rt::Context& ctx, const objects::Services* services, std::string profile,
+                        Value with) {
+  const AttemptInfo info{.profile = std::move(profile)};
+  CO_TRY(cloud::Located located, objects::open_param(*services, info, with, "target"));
+  CO_TRY(const int64_t max, objects::int_param(with, "max", max_default, 0));
+  CO_TRY(xfer::Selected selected, xfer::Selected::of(std::move(located)));
+  co_return co_await count(ctx, std::move(selected), max);
+}
+
+Task<Unit> remove_one(rt::Context& ctx, cloud::ObjectStore& store, cloud::ObjectMeta object) {
+  auto removed = co_await store.remove(ctx, object.key, {.if_match = object.etag});
+  if (!removed.has_value() && removed.error().code == Code::conflict) {
+    const auto now = co_await store.head(ctx, object.key);
+    if (!now.has_value() && now.error().code == Code::not_found) {
+      co_return Unit{};  // somebody else removed it
+    }
+  }
+  co_return removed;
+}
+
+Task<Unit> remove_all(rt::Scope& scope, const Target& target, Attempt& attempt) {
+  int64_t done = 0;
+  for (const cloud::ObjectMeta& each : target.objects) {
+    CO_OK(co_await scope.spawn(remove_one(scope.context(), *target.located.store, each)));
+    attempt.progress(
+        {.items_done = ++done, .items_total = static_cast<int64_t>(target.objects.size())});
+  }
+  co_return Unit{};
+}
+
+class Delete final : public Action {
+ public:
+  explicit Delete(objects::Services services) : services_(std::move(services)) {}
+  const Schema& schema() const override { return schema_; }
+
+  // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
+  Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
+    Preview preview;
+    if (objects::is_unknown(with["target"])) {
+      preview.unknown.push_back(fmt::format("target: {}", to_json(with["target"])));
+      co_return preview;
+    }
+    const std::string what(with.get_string("target"));
+    CO_TRY(const Target target, co_await count_with(ctx, &services_, info.profile, with));
+    preview.steps.push_back(
+        {.what = fmt::format("remove {} of {}", objects::objects_text(target.objects.size()), what),
+         .objects = target.objects.size(),
+         .bytes = target.bytes});
+    co_return preview;
+  }
+
+  Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
+    auto target = co_await count_with(ctx, &services_, attempt.info().profile, std::move(with));
+    if (!target.has_value()) {
+      co_return objects::outcome_of(ctx, std::move(target).error());
+    }
+    const auto removed = co_await rt::scoped(ctx, {.children_max = parallel}, remove_all,
+                                             std::cref(*target), std::ref(attempt));
+    if (!removed.has_value()) {
+      co_return objects::outcome_of(ctx, removed.error());
+    }
+    const size_t number = target->objects.size();
+    CO_OK(co_await attempt.log(ctx, Stream::system,
+                               fmt::format("removed {} ({})\n", objects::objects_text(number),
+                                           objects::human_bytes(target->bytes))));
+    co_return Outcome(Done{.output = Value::of({{"count", number}, {"bytes", target->bytes}})});
+  }
+
+ private:
+  objects::Services services_;
+  Schema schema_ = delete_schema();
+};
+
+}  // namespace
+
+Schema delete_schema() {
+  Schema schema{.name = "delete",
+                .summary = "Removes an object, all below a prefix, or what a glob matches."};
+  schema.params = {{.name = "target",
+                    .kind = ParamKind::address,
+                    .doc = "An object, a prefix (ends with /) or a glob (* ** ? [] {a,b}).",
+                    .required = true},
+                   {.name = "max",
+                    .kind = ParamKind::integer,
+                    .doc = "Where more would be removed, nothing is and the task fails.",
+                    .fallback = "10000"}};
+  schema.outputs = {{"count", "integer", "Objects removed."},
+                    {"bytes", "integer", "Their bytes in all."}};
+  return schema;
+}
+
+std::unique_ptr<Action> make_delete(objects::Services services) {
+  return std::make_unique<Delete>(std::move(services));
+}
+
+}  // namespace tutti::action
