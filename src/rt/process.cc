@@ -247,6 +247,14 @@ Task<Unit> Processes::open(Context& ctx) { co_return co_await state_->open(ctx);
 
 Task<Unit> Processes::close(Context& ctx) { co_return co_await state_->close(ctx); }
 
+void Processes::kill(std::string_view attempt) {
+  for (const auto& [id, record] : state_->records) {
+    if (record->attempt == attempt) {
+      state_->send_soon({.signal = wire::Signal{.id = id, .number = SIGKILL}});
+    }
+  }
+}
+
 Task<std::unique_ptr<Process>> Processes::start(Context& ctx, ProcessSpec spec) {
   CO_OK(check_spec(spec));
   CO_OK(co_await open(ctx));
@@ -263,6 +271,7 @@ Task<std::unique_ptr<Process>> Processes::start(Context& ctx, ProcessSpec spec) 
     request.env.push_back(name + "=" + value);
   }
   request.env.push_back("TUTTI_ATTEMPT=" + spec.attempt);
+  record->attempt = std::move(spec.attempt);
   if (!spec.input.empty()) {
     CO_TRY(spec.input_fd, memory_file(spec.input));
   }

@@ -138,6 +138,10 @@ class Processes {
   // program has been ended (SIGTERM, grace, SIGKILL).
   Task<Exit> run(Context& ctx, ProcessSpec spec, OutputSink& sink);
 
+  // SIGKILL to all that runs with this ProcessSpec::attempt, and to what it started; run() and
+  // wait() end as usual.
+  void kill(std::string_view attempt);
+
   // Starts a program and leaves it running.
   Task<std::unique_ptr<Process>> start(Context& ctx, ProcessSpec spec);
 

@@ -119,7 +119,7 @@ Task<Unit> Processes::State::start_helper(Context& ctx) {
   lock_.fd.reset();  // from now on the helper and what it starts hold it
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
   if (pidfd < 0) {
-    kill(pid, SIGKILL);
+    ::kill(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
     co_return fail(error_of_errno(errno, "watching the process helper", {}));
   }

@@ -13,6 +13,7 @@ namespace tutti::rt {
 struct Process::Record {
   uint64_t id = 0;
   int pid = 0;
+  std::string attempt;
   std::optional<wire::Started> started;
   std::optional<Result<Exit>> end;
   Notify changed;

@@ -288,6 +288,35 @@ TEST_CASE("cancel lets a program say goodbye") {
   CHECK(w.sink.out == "bye\n");
 }
 
+Task<Unit> kill_when_ready(Context& ctx, World& w) {
+  while (!std::filesystem::exists(w.folder / "ready")) {
+    CO_OK(co_await delay(ctx, milliseconds(5)));
+  }
+  w.processes.kill("another");
+  w.processes.kill("r/0/1");
+  co_return Unit{};
+}
+
+Task<Unit> run_and_kill(Scope& scope, World* w, Result<Exit>* exit) {
+  CO_OK(co_await scope.spawn(kill_when_ready(scope.context(), *w)));
+  *exit = co_await w->processes.run(
+      scope.context(),
+      {.argv = {"bash", "-c",
+                "trap '' TERM; touch " + (w->folder / "ready").string() + "; sleep 100"},
+       .env = default_environment(),
+       .attempt = "r/0/1"},
+      w->sink);
+  co_return Unit{};
+}
+
+TEST_CASE("an attempt's programs can be killed at once") {
+  World w;
+  Result<Exit> exit = Exit{};
+  REQUIRE_OK(w.loop.run(scoped(w.ctx, {}, run_and_kill, &w, &exit)));
+  REQUIRE_OK(exit);
+  CHECK(exit->signal == SIGKILL);
+}
+
 TEST_CASE("what a program leaves behind dies with it, setsid or not") {
   World w;
   const auto pids = w.folder / "pids";

@@ -36,7 +36,6 @@ Schema make_schema() {
       .one_of = {{"run", "argv"}},
       .outputs = {{.name = "exit_code", .kind = "integer", .doc = "Of the program."}},
       .outputs_open = true,
-      .takes_files = true,
       .takes_env = true,
   };
 }
@@ -148,6 +147,10 @@ rt::Environment environment(const AttemptInfo& info, const std::filesystem::path
 
 Result<rt::ProcessSpec> make_spec(const Value& with, const AttemptInfo& info,
                                   const std::filesystem::path& output) {
+  if (info.files.is_map() && !info.files.as_map().empty()) {
+    return fail(Code::unsupported, "process does not stage `files` in this version",
+                "copy them with tasks of their own");
+  }
   rt::ProcessSpec spec;
   TRY(spec.argv, arguments(with, info));
   TRY(spec.cwd, working_folder(with, info));
