@@ -36,6 +36,8 @@ Task<Unit> Engine::run(rt::Context& ctx, worker::Worker& worker) {
   co_return ended;
 }
 
+Task<Unit> Engine::ready(rt::Context& ctx) { co_return co_await state_->loaded->wait(ctx); }
+
 void Engine::hold() { state_->held = true; }
 
 size_t Engine::live_runs() const {

@@ -48,6 +48,9 @@ class Engine final : public control::ControlPlane, public worker::Coordinator {
   // with `cancelled` and every run stays resumable) or a newer owner has the store.
   Task<Unit> run(rt::Context& ctx, worker::Worker& worker);
 
+  // Ends when the state has been taken over: before that, nobody may be let in. Once.
+  Task<Unit> ready(rt::Context& ctx);
+
   // Starts no attempt from now on: before the worker is stopped.
   void hold();
   // Runs that are not over; and of those, the ones that need no person to go on.

@@ -185,6 +185,7 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   std::vector<std::move_only_function<void()>> readers;
   bool began = false;  // a turn has succeeded, so attempts that run are this owner's
   bool held = false;
+  std::shared_ptr<rt::Waiter> loaded = rt::Waiter::make();
   BootInstant paused_until;
   std::string problem;
   std::optional<BootInstant> retry_effects_at;

@@ -22,6 +22,7 @@ Task<Unit> Engine::State::serve(rt::Scope& scope, worker::Worker& to) {
   to_worker = &to;
   rt::Context& ctx = scope.context();
   CO_OK(co_await load(ctx));
+  loaded->complete();
   for (;;) {
     CO_OK(co_await turn(scope));
     CO_OK(co_await wait_for_work(ctx));
