@@ -28,7 +28,6 @@ class LocalAttempt final : public action::Attempt {
 
   // Writes what the masker still held back, then how the attempt ended when it did not succeed.
   Task<Unit> close_log(rt::Context& ctx, std::optional<Error> error);
-  const Masker& masker() const { return *masker_; }
   void set_scratch(std::filesystem::path folder) { info_.scratch = std::move(folder); }
 
  private:

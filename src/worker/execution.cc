@@ -83,8 +83,8 @@ Task<OutputRef> store_output(rt::Context& ctx, Coordinator& coordinator, Value o
 
 class Execution {
  public:
-  Execution(Services& services, Masks& masks, Assignment assignment)
-      : services_(services), masks_(masks), assignment_(std::move(assignment)) {}
+  Execution(Services& services, Assignment assignment)
+      : services_(services), assignment_(std::move(assignment)) {}
 
   Task<Report> run(rt::Context& ctx) {
     const auto at = services_.actions.find(assignment_.action);
@@ -97,15 +97,15 @@ class Execution {
     }
     action::Action& action = *at->second;
     context_ = context_of(assignment_, [this](std::string_view name) -> Result<Value> {
-      TRY(std::string value, masks_.secret(name));
+      TRY(std::string value, services_.masks.secret(name));
       return Value(std::move(value));
     });
     auto rendered = render_task(assignment_, action.schema(), context_);
     if (!rendered) {
-      co_return report_of_error(id(), masks_.current()->mask(std::move(rendered).error()));
+      co_return report_of_error(id(), services_.masks.current()->mask(std::move(rendered).error()));
     }
     LocalAttempt attempt(services_.coordinator, services_.logs, assignment_.run, info_of(*rendered),
-                         context_, masks_.current());
+                         context_, services_.masks.current());
     Report report = co_await perform(ctx, action, attempt, std::move(rendered->with));
     rt::Context closing = ctx.uncancellable();
     const auto logged = co_await attempt.close_log(closing, report.error);
@@ -165,13 +165,13 @@ class Execution {
   rt::asio::awaitable<Report> report_of(rt::Context& ctx, const action::Schema& schema,
                                         LocalAttempt& attempt, Result<action::Outcome> outcome) {
     if (!outcome) {
-      co_return report_of_error(id(), attempt.masker().mask(std::move(outcome).error()));
+      co_return report_of_error(id(), services_.masks.current()->mask(std::move(outcome).error()));
     }
     Report report;
     Value output;
     if (auto* failed = std::get_if<action::Failed>(&*outcome)) {
-      report = failed_report(id(), attempt.masker().mask(std::move(failed->error)), failed->reason,
-                             failed->retryable);
+      report = failed_report(id(), services_.masks.current()->mask(std::move(failed->error)),
+                             failed->reason, failed->retryable);
       output = std::move(failed->output);
     } else {
       report.id = id();
@@ -186,7 +186,7 @@ class Execution {
     // The work is done: its output becomes durable even while the attempt is being cancelled.
     rt::Context closing = ctx.uncancellable();
     auto stored = co_await store_output(closing, services_.coordinator,
-                                        attempt.masker().mask(std::move(output)));
+                                        services_.masks.current()->mask(std::move(output)));
     if (!stored) {
       co_return report_of_error(id(), std::move(stored).error());
     }
@@ -195,16 +195,15 @@ class Execution {
   }
 
   Services& services_;
-  Masks& masks_;
   Assignment assignment_;
   expr::Context context_;
 };
 
 }  // namespace
 
-Task<Report> execute(rt::Context& ctx, Services& services, Masks& masks, Assignment assignment) {
+Task<Report> execute(rt::Context& ctx, Services& services, Assignment assignment) {
   const AttemptId id = assignment.id;
-  Execution execution(services, masks, std::move(assignment));
+  Execution execution(services, std::move(assignment));
   auto report = co_await rt::guarded(execution.run(ctx));
   co_return report ? std::move(*report) : report_of_error(id, std::move(report).error());
 }

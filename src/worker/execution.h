@@ -2,13 +2,12 @@
 // One attempt from templates to report.
 #pragma once
 
-#include "worker/masks.h"
 #include "worker/worker.h"
 
 namespace tutti::worker {
 
 // Runs the attempt to its end, whatever that is: errors are part of the report. `ctx` is cancelled
-// to stop it. `services` and `masks` outlive it.
-Task<Report> execute(rt::Context& ctx, Services& services, Masks& masks, Assignment assignment);
+// to stop it. `services` outlive it.
+Task<Report> execute(rt::Context& ctx, Services& services, Assignment assignment);
 
 }  // namespace tutti::worker

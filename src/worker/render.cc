@@ -11,8 +11,7 @@ namespace {
 // Renders every string inside a value; gathers the secrets it read.
 class Renderer {
  public:
-  Renderer(const expr::Context& context, std::vector<std::string>& secrets)
-      : context_(context), secrets_(secrets) {}
+  Renderer(const expr::Context& context, RenderedTask& out) : context_(context), out_(out) {}
 
   Result<Value> value(const Value& from, const std::string& where, bool secret_ok) {
     switch (from.kind()) {
@@ -67,10 +66,11 @@ class Renderer {
                         .remedy = "pass it by env or stdin"});
     }
     for (std::string& name : rendered->secrets) {
-      if (std::ranges::find(secrets_, name) == secrets_.end()) {
-        secrets_.push_back(std::move(name));
+      if (std::ranges::find(out_.secrets, name) == out_.secrets.end()) {
+        out_.secrets.push_back(std::move(name));
       }
     }
+    out_.unknown = out_.unknown || rendered->unknown;
     return std::move(rendered->value);
   }
 
@@ -80,7 +80,7 @@ class Renderer {
   }
 
   const expr::Context& context_;
-  std::vector<std::string>& secrets_;
+  RenderedTask& out_;
 };
 
 const action::Param* find_param(const action::Schema& schema, std::string_view name) {
@@ -137,7 +137,7 @@ expr::Context context_of(const Assignment& assignment, expr::Context::Secrets se
 Result<RenderedTask> render_task(const Assignment& assignment, const action::Schema& schema,
                                  const expr::Context& context) {
   RenderedTask out;
-  Renderer renderer(context, out.secrets);
+  Renderer renderer(context, out);
   ValueMap with;
   if (assignment.with.is_map()) {
     for (const auto& [key, value] : assignment.with.as_map()) {

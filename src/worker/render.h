@@ -20,6 +20,7 @@ struct RenderedTask {
   Value runtime;
   Value files;
   std::vector<std::string> secrets;  // names of those that were read
+  bool unknown = false;              // some part stands for what is not known before the run
 };
 
 // What the templates of an assignment can name: the run's roots and the outputs of upstream tasks.

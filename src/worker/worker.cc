@@ -31,12 +31,10 @@ struct StopOrder {
 };
 
 struct LocalWorker::State : std::enable_shared_from_this<LocalWorker::State> {
-  State(rt::Executor l, Services s)
-      : loop(std::move(l)), services(std::move(s)), masks(services.secrets) {}
+  State(rt::Executor l, Services s) : loop(std::move(l)), services(std::move(s)) {}
 
   rt::Executor loop;
   Services services;
-  Masks masks;
   rt::CancelSource all;                            // trips when the worker ends
   std::map<AttemptId, rt::CancelSource> attempts;  // until their report is acknowledged
   std::mutex mutex;
@@ -121,7 +119,7 @@ Task<Unit> run_one(rt::Context& ctx, State& state, Assignment assignment) {
   const auto at = state.attempts.find(assignment.id);
   CHECK(at != state.attempts.end());
   rt::Context own = ctx.with_token(at->second.token());
-  CO_TRY(Report report, co_await execute(own, state.services, state.masks, std::move(assignment)));
+  CO_TRY(Report report, co_await execute(own, state.services, std::move(assignment)));
   state.end(std::move(report));
   co_return Unit{};
 }
@@ -171,7 +169,17 @@ Task<Unit> serve(rt::Scope& scope, std::shared_ptr<State> shared) {
 }  // namespace
 
 Task<Unit> LocalWorker::run(rt::Context& ctx) {
-  co_return co_await rt::scoped(ctx, {.children_max = attempts_max + 1}, serve<State>, state_);
+  auto ended = co_await rt::scoped(ctx, {.children_max = attempts_max + 1}, serve<State>, state_);
+  if (!ended.has_value() && ended.error().code == Code::cancelled) {
+    // What succeeded while everything was being ended need not be done again.
+    std::vector<Report> done = std::exchange(state_->ended, {});
+    std::erase_if(done, [](const Report& each) { return each.end != End::succeeded; });
+    if (!done.empty()) {
+      rt::Context closing = ctx.uncancellable();
+      CO_OK(co_await state_->services.coordinator.report(closing, std::move(done)));
+    }
+  }
+  co_return ended;
 }
 
 }  // namespace tutti::worker

@@ -19,7 +19,7 @@
 #include "rt/context.h"
 #include "rt/wait.h"
 #include "worker/api/worker.h"
-#include "worker/secrets.h"
+#include "worker/masks.h"
 
 namespace tutti::worker {
 
@@ -36,7 +36,7 @@ struct Services {
   Coordinator& coordinator;
   LogSink& logs;
   const Actions& actions;
-  const SecretSource& secrets;
+  Masks& masks;
   Scratch scratch = {};
   // Ends the processes of an attempt without grace; may be empty.
   std::function<void(const AttemptId&)> kill = {};

@@ -98,6 +98,7 @@ struct World {
   rt::Loop loop;
   SecretSource secrets{Value::of({{"token", Value::of({{"env", "TUTTI_WORKER_TEST_TOKEN"}})}}),
                        "/"};
+  Masks masks{secrets};
   FakeEngine engine;
   FakeLogs logs;
   Actions actions;
@@ -110,7 +111,7 @@ struct World {
     actions.emplace("test", std::make_unique<TestAction>());
     worker = std::make_unique<LocalWorker>(
         loop.executor(),
-        Services{.coordinator = engine, .logs = logs, .actions = actions, .secrets = secrets});
+        Services{.coordinator = engine, .logs = logs, .actions = actions, .masks = masks});
     run->roots = Value::of({{"params", Value::of({{"n", 3}})}});
   }
 
