@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/arguments.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include "base/closest.h"
+
+namespace tutti::cli {
+namespace {
+
+struct RawInput {
+  std::string workflow;
+  std::string date;
+  std::vector<std::string> params;
+};
+
+// Everything CLI11 writes into; turned into Arguments after parsing.
+struct Raw {
+  Globals globals;
+  std::string output = "text";
+  RawInput input;
+  RunsArgs runs;
+  std::string runs_date;
+  InitArgs init;
+  ValidateArgs validate;
+  RunArgs run;
+  ShowArgs show;
+  LogsArgs logs;
+  uint32_t attempt = 0;
+  GraphArgs graph;
+  RetryArgs retry;
+  CancelArgs cancel;
+  MarkArgs mark;
+  LsArgs ls;
+  CatArgs cat;
+  CpArgs cp;
+  ConfigArgs config;
+  ReferenceArgs reference;
+};
+
+struct Example {
+  std::string_view command;
+  std::string_view does;
+};
+
+// The footer of a command's help: numbered examples.
+std::string examples(std::initializer_list<Example> list) {
+  std::string out = "Examples:\n";
+  int number = 1;
+  for (const Example& each : list) {
+    out += fmt::format("  {}. {}\n     {}\n", number++, each.does, each.command);
+  }
+  return out;
+}
+
+void add_input(CLI::App& app, RawInput& input) {
+  app.add_option("WORKFLOW", input.workflow, "name of a workflow of the project, or a file")
+      ->required();
+  app.add_option("--date", input.date, "logical date, YYYY-MM-DD; the interval is that day (UTC)");
+  app.add_option("-p,--param", input.params, "a parameter, NAME=VALUE; may be given several times");
+}
+
+void add_file_commands(CLI::App& app, Raw& raw) {
+  auto* init = app.add_subcommand("init", "Make a new project in a new folder");
+  init->add_option("NAME", raw.init.name, "name of the project and its folder")->required();
+  init->footer(
+      examples({{"tutti init shop && cd shop && tutti run shop", "A project that runs as it is"}}));
+
+  auto* validate =
+      app.add_subcommand("validate", "Check workflow files and say all that is wrong with them");
+  validate->add_option("WORKFLOW", raw.validate.workflows,
+                       "names or files; none: all of the project");
+  validate->footer(
+      examples({{"tutti validate", "All files of the project"},
+                {"tutti validate workflows/shop.yaml -o json", "One file, for a program"},
+                {"tutti validate --profile prod", "Against the connections of a profile"}}));
+
+  auto* plan = app.add_subcommand("plan", "Show what a run would do, without doing it");
+  add_input(*plan, raw.input);
+  plan->footer(
+      examples({{"tutti plan shop --date 2026-02-28", "Tasks, order, copies and SQL of one day"}}));
+
+  auto* graph = app.add_subcommand("graph", "Draw the tasks of a workflow");
+  graph->add_option("WORKFLOW", raw.graph.workflow, "name of a workflow of the project, or a file")
+      ->required();
+  graph->add_option("--format", raw.graph.format, "text, dot or mermaid")
+      ->check(CLI::IsMember({"text", "dot", "mermaid"}))
+      ->default_str("text");
+  graph->footer(
+      examples({{"tutti graph shop", "As indented text"},
+                {"tutti graph shop --format dot | dot -Tsvg > shop.svg", "As a picture"}}));
+}
+
+void add_run_commands(CLI::App& app, Raw& raw) {
+  auto* run = app.add_subcommand("run", "Run a workflow and watch it");
+  add_input(*run, raw.input);
+  run->add_flag("-d,--detach", raw.run.detach, "start it, print its id and return");
+  run->footer(
+      examples({{"tutti run shop", "Now, with an empty interval"},
+                {"tutti run shop --date 2026-02-28 -p region=eu", "For a day, with a parameter"},
+                {"tutti run shop --detach", "In the background"}}));
+
+  auto* runs = app.add_subcommand("runs", "List runs, newest first");
+  runs->add_option("--workflow", raw.runs.workflow, "only of this workflow");
+  runs->add_option("--state", raw.runs.state, "only in this state")
+      ->check(CLI::IsMember(
+          {"queued", "running", "paused", "cancelling", "success", "failed", "cancelled"}));
+  runs->add_option("--date", raw.runs_date, "only of this logical date");
+  runs->add_option("-n,--limit", raw.runs.limit, "how many at most")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  runs->footer(examples({{"tutti runs --workflow shop --state failed", "What failed lately"}}));
+
+  const char* ref = "id of a run (or its first 6 characters), NAME@DATE, NAME or `latest`";
+  auto* show = app.add_subcommand("show", "Show a run: its tasks, attempts, errors and outputs");
+  show->add_option("RUN", raw.show.run, ref)->default_val("latest");
+  show->add_flag("--outputs", raw.show.outputs, "also the outputs of its tasks");
+  show->footer(examples({{"tutti show", "The newest run"},
+                         {"tutti show shop@2026-02-28 --outputs", "One day, in full"}}));
+
+  auto* logs = app.add_subcommand("logs", "Print what the tasks of a run wrote");
+  logs->add_option("RUN", raw.logs.run, ref)->default_val("latest");
+  logs->add_option("TASK", raw.logs.task, "only this task");
+  logs->add_option("--attempt", raw.attempt, "only this attempt")
+      ->check(CLI::Range(1U, 1'000'000U));
+  logs->add_flag("-f,--follow", raw.logs.follow, "go on until the run has ended");
+  logs->footer(examples({{"tutti logs latest load", "One task of the newest run"},
+                         {"tutti logs -f", "Follow the newest run"}}));
+
+  auto* retry =
+      app.add_subcommand("retry", "Run the failed tasks of a run again, and what depends on them");
+  retry->add_option("RUN", raw.retry.run, ref)->default_val("latest");
+  retry->add_flag("-d,--detach", raw.retry.detach, "do not watch it");
+  retry->footer(examples({{"tutti retry shop@2026-02-28", "After mending what was wrong"}}));
+
+  auto* cancel = app.add_subcommand("cancel", "Cancel a run; what runs is stopped first");
+  cancel->add_option("RUN", raw.cancel.run, ref)->required();
+  cancel->add_flag("--now", raw.cancel.now, "without the time to end cleanly");
+  cancel->footer(examples({{"tutti cancel latest", "The newest run"}}));
+
+  auto* mark =
+      app.add_subcommand("mark", "Say how a task ended whose outcome is unknown, or overrule it");
+  mark->add_option("RUN", raw.mark.run, ref)->required();
+  mark->add_option("TASK", raw.mark.task, "name of the task")->required();
+  mark->add_option("STATE", raw.mark.state, "success, failed or skipped")
+      ->required()
+      ->check(CLI::IsMember({"success", "failed", "skipped"}));
+  mark->footer(examples({{"tutti mark latest charge success", "The order did go through"}}));
+}
+
+void add_data_commands(CLI::App& app, Raw& raw) {
+  auto* ls = app.add_subcommand("ls", "List objects");
+  ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX")->required();
+  ls->add_flag("-r,--recursive", raw.ls.recursive, "all keys below, not one level");
+  ls->footer(examples(
+      {{"tutti ls s3://archive/", "One level"}, {"tutti ls -r s3://archive/2026/", "All of it"}}));
+
+  auto* cat = app.add_subcommand("cat", "Write an object to standard output");
+  cat->add_option("ADDRESS", raw.cat.address, "CONNECTION://KEY")->required();
+  cat->footer(
+      examples({{"tutti cat s3://archive/2026-02-28/sales.json | head", "Look into an object"}}));
+
+  auto* cp = app.add_subcommand("cp", "Copy objects, verified");
+  cp->add_option("FROM", raw.cp.from, "an address, a prefix ending in /, a glob, or a local path")
+      ->required();
+  cp->add_option("TO", raw.cp.to, "an address or a local path; several are written with one read")
+      ->required();
+  cp->add_option("--if-exists", raw.cp.if_exists, "fail, skip, replace or verify")
+      ->check(CLI::IsMember({"fail", "skip", "replace", "verify"}))
+      ->default_val("replace");
+  cp->add_flag("--dry-run", raw.cp.dry_run, "say what would be copied");
+  cp->footer(examples(
+      {{"tutti cp 'az://pos/2026-02-28/*.json' s3://archive/2026-02-28/", "Between stores"},
+       {"tutti cp s3://archive/a.json .", "To this folder"}}));
+}
+
+void add_other_commands(CLI::App& app, Raw& raw) {
+  auto* doctor =
+      app.add_subcommand("doctor", "Check machine, project, connections, disk and clock");
+  doctor->footer(examples({{"tutti doctor", "When something does not work"}}));
+  auto* config = app.add_subcommand("config", "Show the settings and where each comes from");
+  config->add_option("--explain", raw.config.explain, "one setting: its sources in order");
+  config->footer(examples({{"tutti config --explain profile", "Why this profile?"}}));
+  app.add_subcommand("version", "Print the version");
+  auto* reference = app.add_subcommand("reference", "")->group("");
+  reference->add_option("PAGE", raw.reference.page)
+      ->required()
+      ->check(CLI::IsMember({"commands", "actions"}));
+}
+
+void declare(CLI::App& app, Raw& raw) {
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.set_help_flag("-h,--help", "Print this help");
+  app.add_option("-C,--project", raw.globals.project,
+                 "the project's folder; else the nearest one with tutti.yaml");
+  app.add_option("--profile", raw.globals.profile,
+                 "set of connections (TUTTI_PROFILE; else local)");
+  app.add_option("-o,--output", raw.output, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("-q,--quiet", raw.globals.quiet, "only errors and results");
+  app.add_flag("-v,--verbose", raw.globals.verbose, "more details");
+  app.add_flag("-y,--yes", raw.globals.yes, "do not ask");
+  add_file_commands(app, raw);
+  add_run_commands(app, raw);
+  add_data_commands(app, raw);
+  add_other_commands(app, raw);
+}
+
+Result<std::optional<Date>> date_option(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  TRY(const Date date, parse_date(text));
+  return date;
+}
+
+Result<RunInput> input_of(const RawInput& raw) {
+  RunInput input{.workflow = raw.workflow};
+  TRY(input.date, date_option(raw.date));
+  for (const std::string& param : raw.params) {
+    const size_t at = param.find('=');
+    if (at == std::string::npos || at == 0) {
+      return fail(Code::bad_input, fmt::format("'{}' is not a parameter", param),
+                  "write --param NAME=VALUE");
+    }
+    input.params.emplace_back(param.substr(0, at), param.substr(at + 1));
+  }
+  return input;
+}
+
+Result<Command> command_of(const std::string& name, Raw& raw) {
+  if (name == "plan" || name == "run") {
+    TRY(raw.run.input, input_of(raw.input));
+    return name == "run" ? Command(raw.run) : Command(PlanArgs{raw.run.input});
+  }
+  if (name == "runs") {
+    TRY(raw.runs.date, date_option(raw.runs_date));
+    return raw.runs;
+  }
+  if (name == "logs") {
+    raw.logs.attempt = raw.attempt == 0 ? std::nullopt : std::optional(raw.attempt);
+    return raw.logs;
+  }
+  const std::vector<std::pair<std::string_view, Command>> others{
+      {"init", raw.init},         {"validate", raw.validate},
+      {"show", raw.show},         {"graph", raw.graph},
+      {"retry", raw.retry},       {"cancel", raw.cancel},
+      {"mark", raw.mark},         {"ls", raw.ls},
+      {"cat", raw.cat},           {"cp", raw.cp},
+      {"doctor", DoctorArgs{}},   {"config", raw.config},
+      {"version", VersionArgs{}}, {"reference", raw.reference}};
+  const auto at = std::ranges::find(others, name, &std::pair<std::string_view, Command>::first);
+  if (at == others.end()) {
+    return fail(Code::internal, "no such command: " + name);
+  }
+  return at->second;
+}
+
+Early mistake(std::string_view what, std::string_view remedy) {
+  return {.exit_status = 2,
+          .text = fmt::format("error: {}{}{}\n", what, remedy.empty() ? "" : ". ", remedy)};
+}
+
+// CLI11 says "The following argument was not expected: vaildate"; people want to know what they
+// meant.
+std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* const* argv) {
+  std::vector<std::string> names;
+  for (const CLI::App* each : app.get_subcommands(nullptr)) {
+    if (!each->get_group().empty()) {
+      names.push_back(each->get_name());
+    }
+  }
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word.starts_with('-')) {
+      continue;
+    }
+    if (std::ranges::find(names, word) != names.end()) {
+      return std::nullopt;
+    }
+    const std::string near = did_you_mean(word, names);
+    return mistake(fmt::format("there is no command '{}'", word),
+                   near.empty() ? "`tutti --help` lists the commands" : near);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::expected<Arguments, Early> parse_arguments(int argc, const char* const* argv) {
+  CLI::App app("Tutti conducts data workflows across clouds.", "tutti");
+  Raw raw;
+  declare(app, raw);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto subs = app.get_subcommands();
+    return std::unexpected(Early{.text = subs.empty() ? app.help() : subs.front()->help()});
+  } catch (const CLI::RequiredError& e) {
+    if (argc == 1) {
+      return std::unexpected(Early{.exit_status = 2, .text = app.help()});
+    }
+    if (auto unknown = unknown_command(app, argc, argv)) {
+      return std::unexpected(*unknown);
+    }
+    return std::unexpected(mistake(e.what(), "add --help to see what the command takes"));
+  } catch (const CLI::ParseError& e) {
+    if (auto unknown = unknown_command(app, argc, argv)) {
+      return std::unexpected(*unknown);
+    }
+    return std::unexpected(mistake(e.what(), "add --help to see what the command takes"));
+  }
+  raw.globals.output = raw.output == "json" ? OutputFormat::json : OutputFormat::text;
+  auto command = command_of(app.get_subcommands().front()->get_name(), raw);
+  if (!command) {
+    return std::unexpected(mistake(command.error().what, command.error().remedy));
+  }
+  return Arguments{.globals = raw.globals, .command = std::move(*command)};
+}
+
+std::string reference_markdown() {
+  CLI::App app("Tutti conducts data workflows across clouds.", "tutti");
+  Raw raw;
+  declare(app, raw);
+  std::string out =
+      "<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Made by `tutti reference commands`; do "
+      "not edit. "
+      "-->\n"
+      "# Command reference\n\n```text\n" +
+      app.help() + "```\n";
+  for (const CLI::App* each : app.get_subcommands(nullptr)) {
+    if (!each->get_group().empty()) {
+      out += fmt::format("\n## tutti {}\n\n```text\n{}```\n", each->get_name(), each->help());
+    }
+  }
+  return out;
+}
+
+}  // namespace tutti::cli

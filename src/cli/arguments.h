@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every command's arguments as a plain struct, and the one place that parses them (CLI11 stays in
+// arguments.cc). Option names, defaults and help texts are declared once, there; the reference page
+// is made from the same declaration.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/error.h"
+#include "base/time.h"
+
+namespace tutti::cli {
+
+enum class OutputFormat : uint8_t { text, json };
+
+struct Globals {
+  std::string project;  // --project; empty: the folder with tutti.yaml at or above this one
+  std::string profile;  // --profile; empty: TUTTI_PROFILE, then "local"
+  OutputFormat output = OutputFormat::text;
+  bool quiet = false;
+  bool verbose = false;
+  bool yes = false;
+};
+
+struct InitArgs {
+  std::string name;
+};
+struct ValidateArgs {
+  std::vector<std::string> workflows;  // names or files; empty: all of the project
+  bool all_profiles = false;
+};
+struct RunInput {
+  std::string workflow;  // name or file
+  std::optional<Date> date;
+  std::vector<std::pair<std::string, std::string>> params;
+};
+struct PlanArgs {
+  RunInput input;
+};
+struct RunArgs {
+  RunInput input;
+  bool detach = false;
+};
+struct RunsArgs {
+  std::string workflow;
+  std::string state;
+  std::optional<Date> date;
+  size_t limit = 20;
+};
+struct ShowArgs {
+  std::string run;
+  bool outputs = false;
+};
+struct LogsArgs {
+  std::string run;
+  std::string task;
+  std::optional<uint32_t> attempt;
+  bool follow = false;
+};
+struct GraphArgs {
+  std::string workflow;
+  std::string format;  // text dot mermaid
+};
+struct RetryArgs {
+  std::string run;
+  bool detach = false;
+};
+struct CancelArgs {
+  std::string run;
+  bool now = false;
+};
+struct MarkArgs {
+  std::string run;
+  std::string task;
+  std::string state;
+};
+struct LsArgs {
+  std::string address;
+  bool recursive = false;
+};
+struct CatArgs {
+  std::string address;
+};
+struct CpArgs {
+  std::string from;
+  std::vector<std::string> to;
+  std::string if_exists;
+  bool dry_run = false;
+};
+struct DoctorArgs {};
+struct ConfigArgs {
+  std::string explain;
+};
+struct VersionArgs {};
+struct ReferenceArgs {  // hidden: prints a generated page of docs/
+  std::string page;     // commands or actions
+};
+
+using Command = std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs,
+                             LogsArgs, GraphArgs, RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs,
+                             CpArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
+
+struct Arguments {
+  Globals globals;
+  Command command;
+};
+
+// What parsing ends with when there is nothing to run: help or version text (exit 0), or a mistake
+// (exit 2).
+struct Early {
+  int exit_status = 0;
+  std::string text;
+};
+
+std::expected<Arguments, Early> parse_arguments(int argc, const char* const* argv);
+std::string reference_markdown();
+
+}  // namespace tutti::cli

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The command line: parses, runs one command, returns its exit status (0 done, 1 the work failed,
+// 2 bad usage or bad file, 3 cannot reach, 4 refused, 130 interrupted).
+//
+// `app` hands in what the commands need of the layers they may not see.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/control.h"
+#include "core/spec/catalogue.h"
+#include "core/spec/spec.h"
+#include "rt/context.h"
+#include "rt/loop.h"
+
+namespace tutti::cloud {
+class Connections;
+}
+
+namespace tutti::cli {
+
+// What one task of a workflow would do; action::Preview with names.
+struct TaskPreview {
+  std::string task;
+  struct Step {
+    std::string what;
+    std::optional<int64_t> objects = std::nullopt;
+    std::optional<int64_t> bytes = std::nullopt;
+    std::string detail = {};
+  };
+  std::vector<Step> steps = {};
+  std::vector<std::string> unknown = {};
+  std::optional<Error> error =
+      std::nullopt;  // the preview itself failed: a missing source, no connection
+};
+
+struct PreviewRequest {
+  const spec::Workflow& workflow;
+  const spec::Project& project;
+  std::string project_folder;
+  std::string profile;
+  Value params;
+  std::optional<Date> date;
+};
+
+class Environment {
+ public:
+  virtual ~Environment() = default;
+  virtual rt::Loop& loop() = 0;
+  virtual rt::Executor cpu() = 0;             // a pool's: digests and blocking file calls
+  virtual rt::Context& context() = 0;         // cancelled by the first Ctrl-C
+  virtual rt::CancelToken interrupted() = 0;  // tripped by the second
+  virtual const spec::Catalogue& catalogue() = 0;
+  virtual Result<std::unique_ptr<control::ControlPlane>> connect(
+      const std::string& project_folder) = 0;
+  virtual Result<std::unique_ptr<cloud::Connections>> connections(
+      const spec::Project& project, const std::string& project_folder) = 0;
+  virtual Task<std::vector<TaskPreview>> preview(rt::Context& ctx, PreviewRequest request) = 0;
+};
+
+int run_command_line(int argc, const char* const* argv, Environment& environment);
+
+}  // namespace tutti::cli

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands, one function each; each returns the exit status or the error to print.
+#pragma once
+
+#include "cli/arguments.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+
+namespace tutti::cli {
+
+struct Invocation {
+  const Globals& globals;
+  Environment& environment;
+  Output& output;
+};
+
+Result<int> init(Invocation& call, const InitArgs& args);
+Result<int> validate(Invocation& call, const ValidateArgs& args);
+Result<int> plan(Invocation& call, const PlanArgs& args);
+Result<int> graph(Invocation& call, const GraphArgs& args);
+Result<int> run(Invocation& call, const RunArgs& args);
+Result<int> retry(Invocation& call, const RetryArgs& args);
+Result<int> runs(Invocation& call, const RunsArgs& args);
+Result<int> show(Invocation& call, const ShowArgs& args);
+Result<int> logs(Invocation& call, const LogsArgs& args);
+Result<int> cancel(Invocation& call, const CancelArgs& args);
+Result<int> mark(Invocation& call, const MarkArgs& args);
+Result<int> ls(Invocation& call, const LsArgs& args);
+Result<int> cat(Invocation& call, const CatArgs& args);
+Result<int> cp(Invocation& call, const CpArgs& args);
+Result<int> doctor(Invocation& call, const DoctorArgs& args);
+Result<int> config(Invocation& call, const ConfigArgs& args);
+
+}  // namespace tutti::cli

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// tutti validate, graph, plan: what can be said of files without running them.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/project.h"
+#include "core/graph/graph.h"
+#include "core/spec/freeze.h"
+
+namespace tutti::cli {
+namespace {
+
+// Checks one workflow against every profile that is asked for; the same problem is said once.
+Result<spec::Report> check_file(Invocation& call, const LoadedProject& project,
+                                const WorkflowFile& file, const std::string& profile) {
+  TRY(LoadedWorkflow loaded, load_workflow(project, file, call.environment.catalogue(), profile));
+  for (const std::string& path : spec::named_files(loaded.workflow, call.environment.catalogue())) {
+    std::error_code ec;
+    if (!std::filesystem::exists(project.folder / path, ec)) {
+      loaded.report.problems.push_back(
+          {.id = "missing_file",
+           .file = file.shown,
+           .mark = loaded.workflow.mark,
+           .what = fmt::format("the project has no file '{}', which a task names", path),
+           .remedy = "create it, or correct the path (it counts from the project's folder)"});
+    }
+  }
+  return std::move(loaded.report);
+}
+
+graph::Graph graph_of(const spec::Workflow& workflow) {
+  std::vector<std::vector<graph::Node>> needs;
+  for (const spec::Task& task : workflow.tasks) {
+    auto& mine = needs.emplace_back();
+    for (const TaskNo need : task.needs) {
+      mine.push_back(need.value);
+    }
+  }
+  return graph::Graph(needs);
+}
+
+std::string names_of(const spec::Workflow& workflow, std::span<const graph::Node> nodes) {
+  std::vector<std::string_view> names;
+  for (const graph::Node node : nodes) {
+    names.push_back(workflow.tasks[node].name);
+  }
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+// How many levels of needs are above each task.
+std::vector<size_t> levels_of(const graph::Graph& graph, const std::vector<graph::Node>& order) {
+  std::vector<size_t> level(graph.size(), 0);
+  for (const graph::Node node : order) {
+    for (const graph::Node up : graph.upstream(node)) {
+      level[node] = std::max(level[node], level[up] + 1);
+    }
+  }
+  return level;
+}
+
+struct Good {
+  LoadedProject project;
+  std::string profile;
+  LoadedWorkflow loaded;
+};
+// The workflow of a command that needs it without errors.
+Result<Good> load_good(Invocation& call, const std::string& name) {
+  Good good;
+  TRY(good.project, load_good_project(call.globals));
+  TRY(good.profile, profile_of(call.globals, good.project.project));
+  TRY(const WorkflowFile file, find_workflow(good.project, name));
+  TRY(good.loaded, load_workflow(good.project, file, call.environment.catalogue(), good.profile));
+  if (good.loaded.report.has_errors()) {
+    return fail(spec::to_error(good.loaded.report));
+  }
+  return good;
+}
+
+std::string dot_of(const spec::Workflow& workflow) {
+  std::string out =
+      fmt::format("digraph \"{}\" {{\n  rankdir=LR;\n  node [shape=box];\n", workflow.name);
+  for (const spec::Task& task : workflow.tasks) {
+    out += fmt::format("  \"{}\" [label=\"{}\\n{}\"];\n", task.name, task.name, task.uses);
+    for (const TaskNo need : task.needs) {
+      out += fmt::format("  \"{}\" -> \"{}\";\n", workflow.task(need).name, task.name);
+    }
+  }
+  return out + "}\n";
+}
+
+std::string mermaid_of(const spec::Workflow& workflow) {
+  std::string out = "graph LR\n";
+  for (size_t i = 0; i < workflow.tasks.size(); ++i) {
+    out += fmt::format("  t{}[\"{}<br/>{}\"]\n", i, workflow.tasks[i].name, workflow.tasks[i].uses);
+    for (const TaskNo need : workflow.tasks[i].needs) {
+      out += fmt::format("  t{} --> t{}\n", need.value, i);
+    }
+  }
+  return out;
+}
+
+std::string text_of(const spec::Workflow& workflow, const Output& output) {
+  const graph::Graph graph = graph_of(workflow);
+  const auto order = graph.order().value();
+  const auto level = levels_of(graph, order);
+  std::string out;
+  for (const graph::Node node : order) {
+    const spec::Task& task = workflow.tasks[node];
+    out += fmt::format("{}{}  {}", std::string(level[node] * 2, ' '), task.name,
+                       output.paint(Color::dim, task.uses));
+    if (!graph.upstream(node).empty()) {
+      out += output.paint(Color::dim, "  after " + names_of(workflow, graph.upstream(node)));
+    }
+    if (task.trigger_rule != spec::TriggerRule::all_success) {
+      out += output.paint(Color::dim,
+                          fmt::format("  ({})", spec::trigger_rule_name(task.trigger_rule)));
+    }
+    out += "\n";
+  }
+  return out;
+}
+
+Value graph_value(const spec::Workflow& workflow) {
+  ValueList tasks;
+  for (const spec::Task& task : workflow.tasks) {
+    ValueList needs;
+    for (const TaskNo need : task.needs) {
+      needs.emplace_back(workflow.task(need).name);
+    }
+    tasks.push_back(Value::of({{"task", task.name},
+                               {"uses", task.uses},
+                               {"needs", Value(std::move(needs))},
+                               {"trigger_rule", spec::trigger_rule_name(task.trigger_rule)}}));
+  }
+  return Value::of({{"workflow", workflow.name}, {"tasks", Value(std::move(tasks))}});
+}
+
+Value preview_value(const TaskPreview& preview) {
+  ValueList steps;
+  for (const TaskPreview::Step& step : preview.steps) {
+    steps.push_back(Value::of({{"what", step.what},
+                               {"objects", step.objects ? Value(*step.objects) : Value()},
+                               {"bytes", step.bytes ? Value(*step.bytes) : Value()},
+                               {"detail", step.detail}}));
+  }
+  ValueList unknown(preview.unknown.begin(), preview.unknown.end());
+  return Value::of({{"task", preview.task},
+                    {"steps", Value(std::move(steps))},
+                    {"unknown", Value(std::move(unknown))},
+                    {"error", preview.error ? Value(preview.error->text()) : Value()}});
+}
+
+void print_preview(Invocation& call, const spec::Workflow& workflow, const TaskPreview& preview,
+                   size_t level) {
+  const spec::Task& task = workflow.task(workflow.find_task(preview.task).value());
+  const std::string indent(2, ' ');
+  std::string head = fmt::format("{}  {}", call.output.paint(Color::bold, task.name),
+                                 call.output.paint(Color::dim, task.uses));
+  if (level > 0) {
+    std::vector<std::string_view> needs;
+    for (const TaskNo need : task.needs) {
+      needs.push_back(workflow.task(need).name);
+    }
+    head += call.output.paint(Color::dim, fmt::format("  after {}", fmt::join(needs, ", ")));
+  }
+  if (task.when) {
+    head += call.output.paint(Color::dim, fmt::format("  when {}", task.when->text));
+  }
+  call.output.line(head);
+  for (const TaskPreview::Step& step : preview.steps) {
+    std::string line = indent + step.what;
+    if (step.bytes) {
+      line += ", " + human_bytes(*step.bytes);
+    }
+    call.output.line(printable(line));
+    size_t at = 0;
+    while (at < step.detail.size()) {
+      const size_t end = std::min(step.detail.find('\n', at), step.detail.size());
+      call.output.line(indent + "  " +
+                       call.output.paint(Color::dim, printable(step.detail.substr(at, end - at))));
+      at = end + 1;
+    }
+  }
+  for (const std::string& unknown : preview.unknown) {
+    call.output.line(indent + call.output.paint(Color::yellow, "known only when it runs: ") +
+                     printable(unknown));
+  }
+  if (preview.error) {
+    call.output.line(indent + call.output.paint(Color::red, "would fail: ") +
+                     printable(preview.error->text()));
+  }
+}
+
+}  // namespace
+
+Result<int> validate(Invocation& call, const ValidateArgs& args) {
+  TRY(LoadedProject project, load_project(call.globals));
+  spec::Report all = project.report;
+  size_t files = 0;
+  if (!all.has_errors()) {
+    std::vector<WorkflowFile> list;
+    if (args.workflows.empty()) {
+      TRY(list, workflow_files(project));
+    }
+    for (const std::string& each : args.workflows) {
+      TRY(list.emplace_back(), find_workflow(project, each));
+    }
+    std::string profile;
+    if (!call.globals.profile.empty()) {
+      TRY(profile, profile_of(call.globals, project.project));
+    }
+    for (const WorkflowFile& file : list) {
+      TRY(spec::Report report, check_file(call, project, file, profile));
+      std::ranges::sort(report.problems, {}, &spec::Problem::mark);
+      all.problems.insert(all.problems.end(), report.problems.begin(), report.problems.end());
+      ++files;
+    }
+  }
+  if (call.output.json()) {
+    call.output.value(spec::to_value(all));
+  } else {
+    call.output.text(spec::to_text(all));
+    call.output.note(
+        all.problems.empty()
+            ? fmt::format("{} {} good", files, files == 1 ? "workflow is" : "workflows are")
+            : fmt::format("{} errors, {} warnings", all.error_count(), all.warning_count()));
+  }
+  return all.has_errors() ? 2 : 0;
+}
+
+Result<int> graph(Invocation& call, const GraphArgs& args) {
+  TRY(const Good good, load_good(call, args.workflow));
+  const spec::Workflow& workflow = good.loaded.workflow;
+  if (call.output.json()) {
+    call.output.value(graph_value(workflow));
+  } else if (args.format == "dot") {
+    call.output.text(dot_of(workflow));
+  } else if (args.format == "mermaid") {
+    call.output.text(mermaid_of(workflow));
+  } else {
+    call.output.text(text_of(workflow, call.output));
+  }
+  return 0;
+}
+
+Result<int> plan(Invocation& call, const PlanArgs& args) {
+  TRY(Good good, load_good(call, args.input.workflow));
+  spec::Workflow& workflow = good.loaded.workflow;
+  TRY(Value params, params_of(workflow, args.input));
+  TRY(const auto files, pin_named_files(good.project, workflow, call.environment.catalogue()));
+  PreviewRequest request{.workflow = workflow,
+                         .project = good.project.project,
+                         .project_folder = good.project.folder.string(),
+                         .profile = good.profile,
+                         .params = std::move(params),
+                         .date = args.input.date};
+  TRY(const std::vector<TaskPreview> previews,
+      call.environment.loop().run(
+          call.environment.preview(call.environment.context(), std::move(request))));
+  const graph::Graph graph = graph_of(workflow);
+  const auto order = graph.order().value();
+  const auto level = levels_of(graph, order);
+  std::vector<Duration> weights(workflow.tasks.size(), seconds(1));
+  const auto critical = graph.critical_path(weights);
+  bool would_fail = false;
+  ValueList values;
+  for (const TaskPreview& each : previews) {
+    would_fail = would_fail || each.error.has_value();
+    values.push_back(preview_value(each));
+  }
+  if (call.output.json()) {
+    ValueList path;
+    for (const graph::Node node : critical.nodes) {
+      path.emplace_back(workflow.tasks[node].name);
+    }
+    call.output.value(Value::of({{"workflow", workflow.name},
+                                 {"profile", good.profile},
+                                 {"files", static_cast<int64_t>(files.size())},
+                                 {"tasks", Value(std::move(values))},
+                                 {"critical_path", Value(std::move(path))}}));
+    return would_fail ? 1 : 0;
+  }
+  call.output.line(fmt::format("{}: {} tasks, profile {}{}", workflow.name, workflow.tasks.size(),
+                               good.profile,
+                               args.input.date ? ", for " + to_text(*args.input.date) : ""));
+  for (const graph::Node node : order) {
+    const auto at = std::ranges::find(previews, workflow.tasks[node].name, &TaskPreview::task);
+    if (at != previews.end()) {
+      print_preview(call, workflow, *at, level[node]);
+    }
+  }
+  int64_t bytes = 0;
+  for (const TaskPreview& each : previews) {
+    for (const auto& step : each.steps) {
+      bytes += step.bytes.value_or(0);
+    }
+  }
+  std::vector<std::string_view> path;
+  for (const graph::Node node : critical.nodes) {
+    path.push_back(workflow.tasks[node].name);
+  }
+  call.output.line(fmt::format("longest chain: {}", fmt::join(path, " -> ")));
+  call.output.line(
+      fmt::format("bytes to move as far as known: {}. Nothing was done.", human_bytes(bytes)));
+  return would_fail ? 1 : 0;
+}
+
+}  // namespace tutti::cli

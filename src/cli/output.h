@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// What commands print: results to standard output, everything about them to standard error.
+#pragma once
+
+#include <cstdio>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/value.h"
+#include "cli/arguments.h"
+
+namespace tutti::cli {
+
+enum class Color : uint8_t { plain, dim, bold, red, green, yellow, blue, cyan };
+
+class Output {
+ public:
+  explicit Output(const Globals& globals);
+
+  bool json() const { return globals_.output == OutputFormat::json; }
+  bool quiet() const { return globals_.quiet; }
+  bool verbose() const { return globals_.verbose; }
+  bool live() const { return live_; }  // a terminal to redraw on
+  int width() const;                   // of the terminal; 100 when there is none
+
+  // Result: standard output.
+  void text(std::string_view text);
+  void line(std::string_view text);
+  void value(const Value& value);  // -o json, indented
+  // About it: standard error, nothing with -q.
+  void note(std::string_view text);
+  void warning(std::string_view text);
+  void error(const Error& error);
+
+  std::string paint(Color color,
+                    std::string_view text) const;  // plain without a terminal or with NO_COLOR
+
+ private:
+  Globals globals_;
+  bool color_ = false;
+  bool live_ = false;
+};
+
+// Columns padded to their widest cell; the last is not padded. Cells are valid UTF-8 without
+// control characters. `align_right` columns are numbers.
+struct Table {
+  std::vector<std::string> head;
+  std::vector<std::vector<std::string>> rows = {};
+  std::vector<size_t> align_right = {};
+};
+std::string layout(const Table& table, const Output& output);
+
+size_t display_width(std::string_view text);  // code points, escape sequences left out
+std::string shorten(std::string_view text, size_t width_max);  // with … at the end
+std::string printable(std::string_view text);  // control characters as \xNN: no terminal tricks
+std::string human_bytes(int64_t bytes);        // 1.2 GB (decimal)
+Color color_of_state(std::string_view state);
+
+}  // namespace tutti::cli
