@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/actions.h"
+
+#include <cstdlib>
+
+#include "action/branch/branch.h"
+#include "action/check/check.h"
+#include "action/copy/copy.h"
+#include "action/del/del.h"
+#include "action/http/http_action.h"
+#include "action/list/list.h"
+#include "action/noop/noop.h"
+#include "action/process/process_action.h"
+#include "action/sql/sql_action.h"
+#include "action/wait_object/wait_object.h"
+
+namespace tutti::app {
+namespace fs = std::filesystem;
+namespace {
+
+// tutti-sql lies beside this program in a build tree, in libexec when installed.
+fs::path sql_program() {
+  std::error_code ec;
+  const fs::path self = fs::read_symlink("/proc/self/exe", ec);
+  const fs::path beside = self.parent_path() / "tutti-sql";
+  return fs::exists(beside, ec) ? beside
+                                : self.parent_path().parent_path() / "libexec" / "tutti-sql";
+}
+
+Task<action::Outcome> query(rt::Context& ctx, action::SqlService& sql, action::SqlTarget target,
+                            std::string text) {
+  co_return co_await sql.query(ctx, std::move(target), {.text = std::move(text)});
+}
+
+}  // namespace
+
+ActionSet::ActionSet(ActionServices services)
+    : http_(services.loop, services.clock),
+      sql_(services.processes, {.program = sql_program(), .connections = services.table}) {
+  const action::objects::Services objects{.connections = services.connections, .cpu = services.cpu};
+  add(std::make_unique<action::NoopAction>());
+  add(std::make_unique<action::BranchAction>());
+  add(std::make_unique<action::CheckAction>([this](rt::Context& ctx,
+                                                   const action::AttemptInfo& info,
+                                                   std::string connection, std::string text) {
+    return query(
+        ctx, sql_,
+        {.project = info.project, .profile = info.profile, .connection = std::move(connection)},
+        std::move(text));
+  }));
+  add(action::make_copy(objects));
+  add(action::make_list(objects));
+  add(action::make_delete(objects));
+  add(action::make_wait_object(objects));
+  add(std::make_unique<action::SqlAction>(sql_));
+  add(std::make_unique<action::HttpAction>(
+      http_, services.connections, services.local.buffers,
+      action::HttpActionOptions{.connections = services.table,
+                                .secret = std::move(services.secret)}));
+  add(std::make_unique<action::ProcessAction>(services.processes));
+}
+
+void ActionSet::add(std::unique_ptr<action::Action> action) {
+  std::string name = action->schema().name;
+  actions_.emplace(std::move(name), std::move(action));
+}
+
+Task<Unit> ActionSet::serve(rt::Context& ctx) { co_return co_await sql_.serve(ctx); }
+
+}  // namespace tutti::app

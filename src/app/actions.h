@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every action of this program with the services only actions use: the one list of them.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "action/sql/sql_service.h"
+#include "cloud/connections.h"
+#include "cloud/local/local.h"
+#include "net/http.h"
+#include "rt/process.h"
+#include "worker/worker.h"
+
+namespace tutti::app {
+
+// What the actions are made with; all of it outlives them.
+struct ActionServices {
+  rt::Executor loop;
+  rt::Clock& clock;
+  const cloud::Connections& connections;
+  cloud::ConnectionTable table = {};
+  cloud::local::Environment local;
+  rt::Processes& processes;
+  rt::Executor cpu;
+  std::function<Result<std::string>(std::string_view name)> secret = {};
+};
+
+class ActionSet {
+ public:
+  explicit ActionSet(ActionServices services);
+  const worker::Actions& actions() const { return actions_; }
+  // Carries what the actions keep running (tutti-sql); ends with its context.
+  Task<Unit> serve(rt::Context& ctx);
+
+ private:
+  void add(std::unique_ptr<action::Action> action);
+
+  net::HttpClient http_;
+  action::SqlService sql_;
+  worker::Actions actions_;
+};
+
+}  // namespace tutti::app
