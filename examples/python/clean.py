@@ -4,10 +4,11 @@ import csv
 import json
 
 
-def clean(raw, out, minimum):
+def clean(minimum, files):
     """Keeps the rows with at least `minimum` units; returns how many were kept and dropped."""
     kept, dropped = 0, 0
-    with open(raw, encoding="utf-8", newline="") as rows, open(out, "w", encoding="utf-8") as lines:
+    with open(files["in"]["raw"], encoding="utf-8", newline="") as rows, \
+            open(files["out"]["clean"], "w", encoding="utf-8") as lines:
         for row in csv.DictReader(rows):
             row["units"] = int(row["units"])
             if row["units"] < minimum:
