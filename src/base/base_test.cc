@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <bit>
+#include <cmath>
 #include <limits>
 
 #include "base/address.h"
@@ -68,6 +70,20 @@ TEST_CASE("JSON round-trips with Python's numbers") {
   CHECK(float_text(123456789012345680.0) == "1.2345678901234568e+17");
   CHECK(float_text(1234567890123456.0) == "1234567890123456.0");
   CHECK(float_text(0.0001) == "0.0001");
+}
+
+TEST_CASE("a double reads back as the double that was written") {
+  const auto read = [](std::string text) { return parse_json(text).value().as_real(); };
+  CHECK(read("12092333305382674775808") == 12092333305382674775808.0);
+  CHECK(read("1.7976931348623157e308") == 1.7976931348623157e308);
+  uint64_t bits = 1;
+  for (int i = 0; i < 10'000; ++i) {
+    bits = bits * 6364136223846793005U + 1442695040888963407U;
+    const double d = std::bit_cast<double>(bits);
+    if (std::isfinite(d)) {
+      CHECK(read(float_text(d)) == d);
+    }
+  }
 }
 
 TEST_CASE("bad JSON says where") {

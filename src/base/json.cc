@@ -2,6 +2,7 @@
 // JSON text in and out of Value. Parsing is Boost.JSON's push parser, writing is ours (Python's
 // floats).
 #include <cmath>
+#include <cstdlib>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -81,17 +82,25 @@ struct Builder {
     add(Value(std::exchange(text, {})));
     return true;
   }
-  bool on_number_part(bj::string_view, bj::error_code&) { return true; }
+  bool on_number_part(bj::string_view part, bj::error_code&) {
+    text.append(part.data(), part.size());
+    return true;
+  }
   bool on_int64(int64_t n, bj::string_view, bj::error_code&) {
+    text.clear();
     add(Value(n));
     return true;
   }
   bool on_uint64(uint64_t n, bj::string_view, bj::error_code&) {
+    text.clear();
     add(Value(static_cast<double>(n)));
     return true;
   }
-  bool on_double(double d, bj::string_view, bj::error_code&) {
-    add(Value(d));
+  // The parser's own double may be off by one in the last place, so that a value would not survive
+  // being written and read.
+  bool on_double(double, bj::string_view part, bj::error_code&) {
+    text.append(part.data(), part.size());
+    add(Value(std::strtod(std::exchange(text, {}).c_str(), nullptr)));
     return true;
   }
   bool on_bool(bool b, bj::error_code&) {
