@@ -58,7 +58,7 @@ Task<Unit> remove_one(rt::Context& ctx, cloud::ObjectStore& store, cloud::Object
   co_return removed;
 }
 
-Task<Unit> remove_all(rt::Scope& scope, const Target& target, Attempt& attempt) {
+Task<Unit> remove_all(rt::Scope& scope, Target target, Attempt& attempt) {
   int64_t done = 0;
   for (const cloud::ObjectMeta& each : target.objects) {
     CO_OK(co_await scope.spawn(remove_one(scope.context(), *target.located.store, each)));
@@ -94,16 +94,17 @@ class Delete final : public Action {
     if (!target.has_value()) {
       co_return objects::outcome_of(ctx, std::move(target).error());
     }
+    const size_t number = target->objects.size();
+    const uint64_t bytes = target->bytes;
     const auto removed = co_await rt::scoped(ctx, {.children_max = parallel}, remove_all,
-                                             std::cref(*target), std::ref(attempt));
+                                             std::move(*target), std::ref(attempt));
     if (!removed.has_value()) {
       co_return objects::outcome_of(ctx, removed.error());
     }
-    const size_t number = target->objects.size();
     CO_OK(co_await attempt.log(ctx, Stream::system,
                                fmt::format("removed {} ({})\n", objects::objects_text(number),
-                                           objects::human_bytes(target->bytes))));
-    co_return Outcome(Done{.output = Value::of({{"count", number}, {"bytes", target->bytes}})});
+                                           objects::human_bytes(bytes))));
+    co_return Outcome(Done{.output = Value::of({{"count", number}, {"bytes", bytes}})});
   }
 
  private:

@@ -181,6 +181,32 @@ TEST_CASE("an address resolves to folder, bucket and key") {
   CHECK(w.connections.open("local", "odd://x").error().text().find("'rot'") != std::string::npos);
 }
 
+TEST_CASE("a path of the shell has an address") {
+  World w;
+  std::filesystem::create_directories(w.folder / "data/in");
+  std::filesystem::create_symlink(w.folder / "data", w.folder / "link");
+  const std::string base = "file://" + w.folder.string();
+  CHECK(address_of_path("data/in/x.csv", w.folder) == base + "/data/in/x.csv");
+  CHECK(address_of_path("./data/../data/in", w.folder) == base + "/data/in/");
+  CHECK(address_of_path("new/", w.folder) == base + "/new/");
+  CHECK(address_of_path("new", w.folder) == base + "/new");
+  CHECK(address_of_path("link/in/x", w.folder) == base + "/data/in/x");
+  CHECK(address_of_path("/etc/x", w.folder) == "file:///etc/x");
+  CHECK(address_of_path("/", w.folder) == "file:///");
+  CHECK(address_of_path("s3://b/k", w.folder) == "s3://b/k");
+}
+
+TEST_CASE("a folder without permission says so") {
+  World w;
+  REQUIRE_OK(w.put(w.open("landing://a/b"), "x"));
+  std::filesystem::permissions(w.folder / "landing/a", std::filesystem::perms::none);
+  const auto got = w.loop.run(w.open("landing://").store->head(w.ctx, {"a/b"}));
+  if (geteuid() != 0) {  // root may do everything
+    CHECK(got.error().code == Code::denied);
+  }
+  std::filesystem::permissions(w.folder / "landing/a", std::filesystem::perms::owner_all);
+}
+
 TEST_CASE("objects are plain files, and files put there by hand are objects") {
   World w;
   REQUIRE_OK(w.put(w.open("s3://b/2024/a.json"), "one"));

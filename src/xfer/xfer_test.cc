@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <map>
+
+#include "cloud/memory/memory.h"
+#include "cloud/wrap/faulty.h"
+#include "rt/loop.h"
+#include "xfer/select.h"
+#include "xfer/transfer.h"
+
+#include "base/doctest.h"
+
+namespace tutti::xfer {
+namespace {
+
+using cloud::wrap::Fault;
+using cloud::wrap::Operation;
+
+// Two buckets; each call to one of them may be given a fault by its number.
+struct World {
+  cloud::Located located(std::string bucket, std::string key) {
+    return {.store = bucket == "a" ? a : b,
+            .key = {std::move(key)},
+            .ref = {.provider = "memory", .bucket = bucket},
+            .base = bucket + "://"};
+  }
+  void put(std::string bucket, std::string key, std::string text) {
+    const auto& inner = bucket == "a" ? inner_a : inner_b;
+    REQUIRE_OK(
+        loop.run(inner->put(ctx, {std::move(key)}, cloud::body_of(buffers, std::move(text)), {})));
+  }
+  std::string text(std::string bucket, std::string key) {
+    const auto got =
+        loop.run(cloud::get_text(ctx, *(bucket == "a" ? inner_a : inner_b), {std::move(key)}));
+    return got.has_value() ? *got : std::string(code_name(got.error().code));
+  }
+  Result<Report> copy(std::string from, std::string to,
+                      transfer::IfExists if_exists = transfer::IfExists::verify,
+                      Verify verify = Verify::store) {
+    return loop.run(run(ctx,
+                        {.from = located("a", std::move(from)),
+                         .to = {located("b", std::move(to))},
+                         .if_exists = if_exists,
+                         .verify = verify},
+                        pool.executor()));
+  }
+  // The first `times` calls of this kind to bucket a or b go wrong.
+  void fault(std::string bucket, Operation operation, Fault what, int times = 1) {
+    faults[{bucket, operation}] = {std::move(what), times};
+  }
+  cloud::wrap::FaultPlan plan(std::string bucket) {
+    return [this, bucket](Operation operation, const cloud::Key&) -> std::optional<Fault> {
+      ++calls[{bucket, operation}];
+      const auto at = faults.find({bucket, operation});
+      if (at == faults.end() || at->second.second-- <= 0) {
+        return std::nullopt;
+      }
+      return at->second.first;
+    };
+  }
+
+  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
+  std::unique_ptr<rt::Random> random = rt::make_system_random();
+  rt::CancelSource cancel;
+  rt::Context ctx{*clock, *random, cancel.token()};
+  rt::Loop loop;
+  rt::Pool pool{2};
+  cloud::BufferPool buffers{{.bytes_max = 32 << 10, .chunk_bytes = 4 << 10}};
+  std::map<std::pair<std::string, Operation>, std::pair<Fault, int>> faults;
+  std::map<std::pair<std::string, Operation>, int> calls;
+  std::shared_ptr<cloud::ObjectStore> inner_a = cloud::memory::make_store(buffers, "a://");
+  std::shared_ptr<cloud::ObjectStore> inner_b = cloud::memory::make_store(buffers, "b://");
+  std::shared_ptr<cloud::ObjectStore> a = cloud::wrap::make_faulty(inner_a, plan("a"));
+  std::shared_ptr<cloud::ObjectStore> b = cloud::wrap::make_faulty(inner_b, plan("b"));
+};
+
+constexpr Fault::Kind refuse = Fault::Kind::refuse;
+
+TEST_CASE("passing troubles are tried again, and the report is that of one try") {
+  World w;
+  w.put("a", "d/1", std::string(20'000, 'x'));
+  const Error trouble{.code = Code::unavailable, .what = "503"};
+  w.fault("a", Operation::get, {.kind = Fault::Kind::cut, .error = trouble, .at = 9'000});
+  w.fault("b", Operation::put, {.kind = refuse, .error = trouble});
+  w.fault("b", Operation::head, {.kind = refuse, .error = trouble});
+  const auto report = w.copy("d/", "");
+  REQUIRE_OK(report);
+  CHECK(report->objects == 1);
+  CHECK(report->bytes == 20'000);
+  CHECK(report->entries.at(0).proof == Proof::store);
+  CHECK(w.text("b", "1") == std::string(20'000, 'x'));
+  CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("a lost reply of a write is looked at again, not written again") {
+  World w;
+  w.put("a", "1", "one");
+  w.fault("b", Operation::put,
+          {.kind = Fault::Kind::lose_reply,
+           .error = {.code = Code::unavailable, .what = "the connection broke"}});
+  const auto report = w.copy("1", "1");
+  REQUIRE_OK(report);
+  CHECK(w.calls[{"b", Operation::put}] == 1);
+  CHECK(report->skipped == 1);
+  CHECK(report->entries.at(0).proof == Proof::end_to_end);
+  w.put("a", "2", "two");
+  w.fault("b", Operation::put,
+          {.kind = Fault::Kind::lose_reply,
+           .error = {.code = Code::unknown_outcome, .what = "no reply"}});
+  CHECK(w.copy("2", "2").error().code == Code::unknown_outcome);
+}
+
+TEST_CASE("trouble that stays ends the transfer, named, after the tries") {
+  World w;
+  w.put("a", "d/1", "one");
+  w.fault("b", Operation::put,
+          {.kind = refuse, .error = {.code = Code::unavailable, .what = "503"}}, 100);
+  const auto report = w.copy("d/", "e/");
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().text() == "b://e/1: copying a://d/1 to b://e/1: 503 (after 4 attempts)");
+  CHECK(w.calls[{"b", Operation::put}] == 4);
+  w.fault("b", Operation::put, {.kind = refuse, .error = {.code = Code::denied, .what = "403"}},
+          100);
+  CHECK(w.copy("d/", "e/").error().code == Code::denied);
+  CHECK(w.calls[{"b", Operation::put}] == 5);
+}
+
+TEST_CASE("a source that gives other bytes than it says is never copied") {
+  World w;
+  w.put("a", "1", std::string(20'000, 'x'));
+  for (const uint64_t at : {0, 4'095, 4'096, 19'999}) {
+    w.fault("a", Operation::get, {.kind = Fault::Kind::flip, .at = at}, 100);
+    const auto report = w.copy("1", "1");
+    REQUIRE_FALSE(report.has_value());
+    CHECK(report.error().code == Code::corrupt);
+    CHECK(report.error().what.find("the source gave bytes with") != std::string::npos);
+    CHECK(w.text("b", "1") == "not_found");
+  }
+}
+
+TEST_CASE("full verification finds a destination that was damaged") {
+  World w;
+  w.put("a", "1", std::string(20'000, 'x'));
+  w.fault("b", Operation::get, {.kind = Fault::Kind::flip, .at = 777}, 100);
+  CHECK(w.copy("1", "1", transfer::IfExists::verify, Verify::full).error().code == Code::corrupt);
+  w.faults.clear();
+  const auto again = w.copy("1", "1", transfer::IfExists::replace, Verify::full);
+  REQUIRE_OK(again);
+  CHECK(again->entries.at(0).proof == Proof::end_to_end);
+  CHECK(again->entries.at(0).done == Done::replaced);
+}
+
+TEST_CASE("equal objects are told by their digests or by reading both") {
+  World w;
+  w.put("a", "1", "one");
+  w.put("b", "1", "one");
+  const auto read = w.copy("1", "1");
+  REQUIRE_OK(read);
+  CHECK(read->skipped == 1);
+  CHECK(w.calls[{"b", Operation::get}] == 1);
+  w.put("b", "1", "eno");
+  const auto different = w.copy("1", "1");
+  CHECK(different.error().code == Code::conflict);
+  CHECK(different.error().what.find("it exists and is different") != std::string::npos);
+  // Written by a transfer, the destination knows its SHA-256; so does what is copied on from it.
+  REQUIRE_OK(w.copy("1", "2"));
+  auto back = w.loop.run(run(w.ctx,
+                             {.from = w.located("b", "2"),
+                              .to = {w.located("a", "2")},
+                              .if_exists = transfer::IfExists::verify},
+                             w.pool.executor()));
+  REQUIRE_OK(back);
+  w.calls.clear();
+  back = w.loop.run(run(w.ctx,
+                        {.from = w.located("b", "2"),
+                         .to = {w.located("a", "2")},
+                         .if_exists = transfer::IfExists::verify},
+                        w.pool.executor()));
+  REQUIRE_OK(back);
+  CHECK(back->skipped == 1);
+  CHECK(w.calls[{"a", Operation::get}] == 0);
+  CHECK(w.calls[{"b", Operation::get}] == 0);
+}
+
+TEST_CASE("the first failure stops the rest, and the same transfer again finishes") {
+  World w;
+  for (int i = 0; i < 40; ++i) {
+    w.put("a", "d/" + std::to_string(100 + i), "text " + std::to_string(i));
+  }
+  w.put("b", "e/120", "other");
+  const auto failed = w.copy("d/", "e/");
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().what.find("a://d/120") != std::string::npos);
+  CHECK(w.text("b", "e/139") == "not_found");
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"e/120"}, {})));
+  const auto again = w.copy("d/", "e/");
+  REQUIRE_OK(again);
+  CHECK(again->objects + again->skipped == 40);
+  CHECK(again->skipped >= 10);
+  CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("two writers of one object: one wins and the other says so") {
+  World w;
+  w.put("a", "1", "mine");
+  // Between the look and the write somebody else writes the object.
+  w.fault("a", Operation::get,
+          {.kind = Fault::Kind::cut, .at = UINT64_MAX, .delay = milliseconds(20)});
+  auto both = [](rt::Scope& scope, World& world, Result<Report>* report) -> Task<Unit> {
+    auto intruder = [](rt::Context& ctx, World& inner) -> Task<Unit> {
+      CO_OK(co_await rt::delay(ctx, milliseconds(5)));
+      CO_OK(co_await inner.inner_b->put(ctx, {"1"}, cloud::body_of(inner.buffers, "theirs"), {}));
+      co_return Unit{};
+    };
+    CO_OK(co_await scope.spawn(intruder(scope.context(), world)));
+    *report = co_await run(scope.context(),
+                           {.from = world.located("a", "1"), .to = {world.located("b", "1")}},
+                           world.pool.executor());
+    co_return Unit{};
+  };
+  Result<Report> report;
+  REQUIRE_OK(w.loop.run(rt::scoped(w.ctx, {}, both, std::ref(w), &report)));
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().code == Code::conflict);
+  CHECK(w.text("b", "1") == "theirs");
+}
+
+TEST_CASE("a manifest is sorted lines, and equal content has an equal digest") {
+  const auto entry = [](std::string name, Done done, Instant at) {
+    return Entry{.from = {.address = "a://" + name, .ref = {.key = name}},
+                 .to = {.address = "b://" + name, .ref = {.key = name}},
+                 .bytes = 3,
+                 .digests = {sha256(name)},
+                 .proof = Proof::store,
+                 .done = done,
+                 .at = at};
+  };
+  const std::vector<Entry> first{entry("2", Done::written, {5}), entry("1", Done::written, {6})};
+  const std::vector<Entry> again{entry("1", Done::skipped, {7}), entry("2", Done::skipped, {8})};
+  CHECK(content_digest(first) == content_digest(again));
+  CHECK(content_digest(first) != content_digest({first[0]}));
+  const std::string text = to_text(first);
+  CHECK(text.find("b://1") < text.find("b://2"));
+  const auto line = parse_json(text.substr(0, text.find('\n')));
+  REQUIRE_OK(line);
+  CHECK((*line)["format"] == Value("tutti.manifest/1"));
+  CHECK((*line)["digests"]["sha256"] == Value(hex(sha256("1"))));
+}
+
+TEST_CASE("ls shows what is directly below, cat streams") {
+  World w;
+  w.put("a", "d/1", "one");
+  w.put("a", "d/e/2", "two");
+  w.put("a", "x", "x");
+  std::string seen;
+  cloud::Listing listing = list_below(w.located("a", "d/"), false);
+  while (true) {
+    auto next = w.loop.run(listing.next(w.ctx));
+    REQUIRE_OK(next);
+    if (!*next) {
+      break;
+    }
+    seen += (*next)->key.text + " ";
+  }
+  CHECK(seen == "d/1 d/e/ ");
+  std::string text;
+  const auto sink = [&](std::string_view bytes) {
+    text += bytes;
+    return Result<Unit>(Unit{});
+  };
+  REQUIRE_OK(w.loop.run(read_to(w.ctx, w.located("a", "d/e/2"), std::nullopt, sink)));
+  CHECK(text == "two");
+  const auto stop = [](std::string_view) {
+    return Result<Unit>(fail(Code::cancelled, "the pipe is closed"));
+  };
+  CHECK(w.loop.run(read_to(w.ctx, w.located("a", "x"), std::nullopt, stop)).error().code ==
+        Code::cancelled);
+  CHECK(w.loop.run(read_to(w.ctx, w.located("a", "none"), std::nullopt, sink)).error().code ==
+        Code::not_found);
+}
+
+}  // namespace
+}  // namespace tutti::xfer
