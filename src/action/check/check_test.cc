@@ -118,14 +118,15 @@ TEST_CASE("schemas that cannot be checked are refused, never half used") {
   CHECK(schema_error(R"({"type": "int"})").find("is no type") != std::string::npos);
   CHECK(schema_error(R"x({"pattern": "(?=x)"})x").find("RE2") != std::string::npos);
   CHECK(schema_error(R"({"format": "iri"})").find("not known") != std::string::npos);
-CHECK(schema_error(R"({"$ref": "http://x/y"})").find("same document") != std::string::npos);
-CHECK(schema_error(R"({"$ref": "#/$defs/none"})").find("not in this schema") != std::string::npos);
-CHECK(schema_error(R"({"minLength": -1})").find("count") != std::string::npos);
-CHECK(schema_error(R"({"items": 3})").find("a schema is an object") != std::string::npos);
-CHECK(schema_error(R"({"x-note": 3, "title": "t", "examples": []})").empty());
-auto loop = JsonSchema::compile(json(R"({"$ref": "#"})"));
-REQUIRE_OK(loop);
-CHECK(loop->validate(Value(1)).error().code == Code::bad_input);
+  CHECK(schema_error(R"({"$ref": "http://x/y"})").find("same document") != std::string::npos);
+  CHECK(schema_error(R"({"$ref": "#/$defs/none"})").find("not in this schema") !=
+        std::string::npos);
+  CHECK(schema_error(R"({"minLength": -1})").find("count") != std::string::npos);
+  CHECK(schema_error(R"({"items": 3})").find("a schema is an object") != std::string::npos);
+  CHECK(schema_error(R"({"x-note": 3, "title": "t", "examples": []})").empty());
+  auto loop = JsonSchema::compile(json(R"({"$ref": "#"})"));
+  REQUIRE_OK(loop);
+  CHECK(loop->validate(Value(1)).error().code == Code::bad_input);
 }
 
 TEST_CASE("formats") {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tables as texts for people and editors: JSON Schemas (draft 2020-12) and the generated parts of
-// docs. A test writes them into api/ and docs/ and fails when they have drifted.
+// The tables as texts for people and editors: JSON Schemas (draft 2020-12) and the generated parts
+// of docs. A test writes them into api/ and docs/ and fails when they have drifted.
 #pragma once
 
 #include <string>

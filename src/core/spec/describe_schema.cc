@@ -267,9 +267,7 @@ void add_actions(Value& schema, const Catalogue& catalogue) {
 }
 
 Value with_head(Value schema, std::string_view id, std::string_view title) {
-  ValueMap head{{"$schema", draft},
-                {"$id", fmt::format("{}.schema.json", id)},
-                {"title", title}};
+  ValueMap head{{"$schema", draft}, {"$id", fmt::format("{}.schema.json", id)}, {"title", title}};
   for (const auto& [key, value] : schema.as_map()) {
     head.set(key, value);
   }
