@@ -38,6 +38,7 @@ struct Param {
   bool many = false;       // one or a list of them
   bool secret_ok = false;  // a secret may stand here; elsewhere it is an error ("pass it by env")
   bool raw = false;        // handed to the action unrendered: it evaluates it itself
+  std::vector<std::string> names = {};  // what a raw expression may name beside the context: status
   std::vector<std::string> choices = {};
   std::string fallback = {};  // the default, as the docs show it
 };
@@ -57,10 +58,12 @@ struct Schema {
   // Params that are given together: where one of them is in a group, it stands for all.
   std::vector<std::vector<std::string>> together = {};
   std::vector<OutputField> outputs = {};
-  bool outputs_open = false;   // the task's own code adds outputs of any name
-  bool branches = false;       // its output `chosen` names the direct dependants that run
-  bool light = false;          // decided at once, without a worker slot: noop, branch
-  bool idempotent = true;      // a lost attempt may be run again; false: it becomes unknown_outcome
+  bool outputs_open = false;  // the task's own code adds outputs of any name
+  bool branches = false;      // its output `chosen` names the direct dependants that run
+  bool light = false;         // decided at once, without a worker slot: noop, branch
+  bool idempotent = true;     // a lost attempt may be run again; false: it becomes unknown_outcome
+  bool only_outputs =
+      false;  // no effect but its outputs (list): validation warns if nobody reads them
   bool takes_files = false;    // `files: {in, out}` may stage objects for it
   bool takes_env = false;      // `env` may be given
   bool takes_runtime = false;  // `runtime` may be given

@@ -270,6 +270,7 @@ Schema make_schema() {
             .kind = ParamKind::expression,
             .doc = "What must be true of status, headers and body.",
             .raw = true,
+            .names = {"status", "headers", "body"},
             .fallback = "a status from 200 to 299"},
            {.name = "save",
             .kind = ParamKind::address,
