@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/spec/parse.h"
 
+#include <fmt/format.h>
+
 #include "fixture.h"
 
 #include "base/doctest.h"
@@ -65,6 +67,16 @@ TEST_CASE("the whole language becomes typed values with defaults applied") {
   CHECK(tell.when->text == "tasks.load.outputs.rows > 0");
   CHECK(tell.allow_failure);
   CHECK(tell.action.unknown_if_lost == false);
+}
+
+TEST_CASE("a file with thousands of mistakes is answered with the first thousand") {
+  std::string text = "workflow: w\ntags: {cost_center: a}\ntasks:\n";
+  for (int i = 0; i < 5000; ++i) {
+    text += fmt::format("  task_{}: {{uses: nop, nedes: nowhere, needs: task_x{}}}\n", i, i);
+  }
+  const Report report = parse(text).report;
+  CHECK(report.problems.size() == 1001);
+  CHECK(report.problems.back().id == "too_many_problems");
 }
 
 TEST_CASE("a project has its profiles and the built-in one") {

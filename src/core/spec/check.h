@@ -47,6 +47,8 @@ struct Check {
   std::vector<std::string_view> task_names() const;
   // Is `other` upstream of `task`, over any number of steps?
   bool is_upstream(TaskNo task, TaskNo other) const;
+  // Each task's place in an order that respects needs; empty when there is a cycle.
+  const std::vector<uint32_t>& ranks() const;
 
   const YamlDocument& document;
   const Project& project;
@@ -60,6 +62,7 @@ struct Check {
 
  private:
   std::vector<uint32_t> by_name_;
+  mutable std::vector<uint32_t> ranks_;
   mutable std::optional<TaskNo> closure_of_;
   mutable std::vector<bool> closure_;
 };

@@ -184,9 +184,23 @@ bool Check::is_upstream(TaskNo task, TaskNo other) const {
   return closure_[other.value];
 }
 
+const std::vector<uint32_t>& Check::ranks() const {
+  const auto order = ranks_.empty() ? graph.order() : std::nullopt;
+  if (order.has_value()) {
+    ranks_.resize(order->size());
+    for (uint32_t i = 0; i < order->size(); ++i) {
+      ranks_[(*order)[i]] = i;
+    }
+  }
+  return ranks_;
+}
+
 void check_needs(Check& check) {
   const std::vector<std::string_view> names = check.task_names();
   for (uint32_t n = 0; n < check.workflow.tasks.size(); ++n) {
+    if (check.reporter.full()) {
+      break;
+    }
     std::set<std::string_view> seen;
     for (const YamlNode* need : one_or_list(check.task_node(TaskNo{n}).get("needs"))) {
       const std::string& own = check.workflow.tasks[n].name;

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/spec/check.h"
+#include "base/closest.h"
 #include "core/spec/check_project.h"
 #include "core/spec/structure.h"
 
@@ -51,7 +51,25 @@ void check_local(const YamlMember& connection, Reporter& reporter) {
   }
 }
 
-void check_profile(const YamlMember& profile, Check& check) {
+// {secret: NAME} anywhere in the settings of a connection.
+void check_secret_names(const YamlNode& node, const Project& project, Reporter& reporter) {
+  for (const YamlMember& member : node.members) {
+    if (member.key.text == "secret" && member.value.is_string() &&
+        project.find_secret(member.value.text) == nullptr) {
+      std::vector<std::string_view> known;
+      for (const SecretSource& row : project.secrets) {
+        known.push_back(row.name);
+      }
+      std::string remedy = did_you_mean(member.value.text, known);
+      reporter.error("unknown_secret", member.value,
+                     fmt::format("there is no secret '{}'", member.value.text),
+                     remedy.empty() ? "add it under 'secrets'" : remedy);
+    }
+    check_secret_names(member.value, project, reporter);
+  }
+}
+
+void check_profile(const YamlMember& profile, const Project& project, Reporter& reporter) {
   const YamlNode* connections = profile.value.get("connections");
   const YamlNode* flag = profile.value.get("sandbox");
   const bool sandbox =
@@ -61,14 +79,12 @@ void check_profile(const YamlMember& profile, Check& check) {
   }
   for (const YamlMember& connection : connections->members) {
     if (!sandbox) {
-      check_redirect(profile, connection, check.reporter);
+      check_redirect(profile, connection, reporter);
     }
-    check_local(connection, check.reporter);
+    check_local(connection, reporter);
     const YamlNode* type = connection.value.get("type");
     if (type != nullptr && type->text == "http") {
-      check_texts(check, connection.value,
-                  {.secret_allowed = true, .in_params = true, .subject = "a connection"},
-                  std::nullopt);
+      check_secret_names(connection.value, project, reporter);
     }
   }
 }
@@ -104,13 +120,10 @@ void check_var(const YamlNode& node, Reporter& reporter) {
 }  // namespace
 
 void check_project(const YamlDocument& document, const Project& project, Reporter& reporter) {
-  static const Catalogue no_actions;
-  const BuiltWorkflow no_workflow;
-  Check check(document, project, no_actions, {}, no_workflow, reporter);
   const YamlNode& root = document.root;
   if (const YamlNode* profiles = root.get("profiles"); profiles != nullptr) {
     for (const YamlMember& profile : profiles->members) {
-      check_profile(profile, check);
+      check_profile(profile, project, reporter);
     }
   }
   if (const YamlNode* secrets = root.get("secrets"); secrets != nullptr) {

@@ -173,6 +173,8 @@ Value schema_of(const Type& type) {
                                Value::of({{"type", "array"}, {"items", schema_of(*type.item)}})}}});
     case Form::connection:
       return connection_schema();
+    case Form::secret_text:
+      return types({"string", "number", "boolean", "object"});
   }
   return ValueMap{};
 }

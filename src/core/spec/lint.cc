@@ -80,14 +80,13 @@ std::vector<bool> skipped_by(const Check& check, const std::vector<graph::Node>&
 }
 
 void lint_branch(Check& check, TaskNo branch, const Choices& choices) {
-  std::vector<graph::Node> order;  // of the tasks behind the branch
-  const auto below = check.graph.all_downstream(branch.value);
-  const auto all = check.graph.order();
-  if (!all.has_value() || choices.empty()) {
+  const std::vector<graph::Node> below = check.graph.all_downstream(branch.value);
+  const std::vector<uint32_t>& ranks = check.ranks();
+  if (ranks.empty() || choices.empty()) {
     return;
   }
-  std::ranges::copy_if(*all, std::back_inserter(order),
-                       [&](graph::Node node) { return std::ranges::binary_search(below, node); });
+  std::vector<graph::Node> order = below;
+  std::ranges::sort(order, {}, [&](graph::Node node) { return ranks[node]; });
   std::vector<bool> always(check.workflow.tasks.size(), true);
   for (const auto& chosen : choices) {
     const auto skipped = skipped_by(check, order, branch, chosen);

@@ -18,6 +18,7 @@ ParsedProject parse_project(const Source& source) {
     check_structure(document.root, document.root, project_table(), {}, reporter);
     parsed.project = build_project(source.file, document);
     check_project(document, parsed.project, reporter);
+    reporter.finish();
   } else {
     parsed.project = default_project({});
     parsed.project.file = source.file;
@@ -45,6 +46,7 @@ ParsedWorkflow parse_workflow(const Source& source, const Project& project,
     if (!parsed.report.has_errors()) {  // what is wrong would make warnings that are not true
       lint(check);
     }
+    reporter.finish();
     parsed.workflow = std::move(built.workflow);
   }
   sort_problems(problems);

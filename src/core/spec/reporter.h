@@ -28,10 +28,27 @@ class Reporter {
     add(Severity::warning, id, text_.mark_of(at), std::move(what), std::move(remedy));
   }
   const YamlText& text() const { return text_; }
+  // So many problems that more would help nobody; what is added now is not kept.
+  bool full() const { return problems_.size() >= problems_max; }
+  // Call at the end: says so when some were left out.
+  void finish() {
+    if (full()) {
+      problems_.push_back({.id = "too_many_problems",
+                           .file = std::string(file_),
+                           .mark = text_.mark_at(text_.text().size()),
+                           .what = "the file has more problems than are shown",
+                           .remedy = "mend these first"});
+    }
+  }
 
  private:
+  static constexpr size_t problems_max = 1000;
+
   void add(Severity severity, std::string_view id, Mark mark, std::string what,
            std::string remedy) {
+    if (full()) {
+      return;
+    }
     problems_.push_back({.id = std::string(id),
                          .file = std::string(file_),
                          .mark = mark,

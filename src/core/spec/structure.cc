@@ -81,6 +81,9 @@ bool name_fits(std::string_view text, Form form) {
 // "a name: a-z, 0-9 ..." -> "a name": enough to say what something is not.
 std::string_view short_form(Form form) {
   const std::string_view text = form_text(form);
+  if (form == Form::secret_text) {
+    return text;
+  }
   return text.substr(0, std::min(text.find(':'), text.find(" such as")));
 }
 
@@ -175,6 +178,23 @@ std::optional<FormProblem> check_text(const YamlNode& node, const Type& type, co
   return std::nullopt;
 }
 
+std::optional<FormProblem> check_secret_text(const YamlNode& node, const Path& path) {
+  if (node.is_map()) {
+    const YamlNode* name = node.get("secret");
+    return node.members.size() == 1 && name != nullptr && name->is_string()
+               ? std::nullopt
+               : std::optional(wrong_type(node, Form::secret_text, path));
+  }
+  if (!node.is_scalar() || node.kind == Kind::null) {
+    return wrong_type(node, Form::secret_text, path);
+  }
+  if (has_template(node.text)) {
+    return FormProblem{"template_not_allowed", fmt::format("{} takes no template", to_text(path)),
+                       "write plain text, or {secret: NAME}"};
+  }
+  return std::nullopt;
+}
+
 std::optional<FormProblem> check_scalar(const YamlNode& node, const Type& type, const Path& path) {
   if (!node.is_scalar() || node.kind == Kind::null) {
     return wrong_type(node, type.form, path);
@@ -214,6 +234,9 @@ class Walk {
 
  private:
   void unknown_key(const YamlNode& key, const Table& table, const Path& path) {
+    if (reporter_.full()) {
+      return;
+    }
     const auto hint =
         std::ranges::find_if(table.hints, [&](const auto& pair) { return pair.first == key.text; });
     std::string remedy;
@@ -386,6 +409,8 @@ std::optional<FormProblem> check_form(const YamlNode& node, const Type& type, co
     case Form::scalar_text:
     case Form::template_scalar:
       return check_scalar(node, type, path);
+    case Form::secret_text:
+      return check_secret_text(node, path);
     case Form::object:
     case Form::map_of:
     case Form::connection:

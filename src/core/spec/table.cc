@@ -32,6 +32,7 @@ const Type env{.form = Form::map_of,
 const Type addresses{
     .form = Form::map_of, .item = &template_text, .key_form = Form::name, .key_noun = "file"};
 
+const Type threads{.form = Form::integer, .min = 1, .max = 64};
 const Type attempts{.form = Form::integer, .min = 1, .max = 1000};
 const Type backoff{.form = Form::number, .min = 1000, .max = 100'000};
 const Type jitter{.form = Form::number, .min = 0, .max = 1000};
@@ -393,26 +394,43 @@ const Table duckdb_table{
         {
             type_key,
             {"path", &text, "The database file.", Need::optional, "clouds/NAME.duckdb"},
+            {"threads", &threads, "How many a statement may use (1 to 64).", Need::optional, "2"},
+            {"memory", &scalar_text, "How much a statement may use, for example 2GiB."},
         },
     .hints = {{"database", "path"}, {"file", "path"}},
     .example = "warehouse: {type: duckdb, path: clouds/warehouse.duckdb}",
 };
 
-const Table http_auth_table{
-    .noun = "auth",
-    .doc = "How requests are authenticated: `bearer`, or `user` and `password`. Secrets go here.",
+const Type secret_text{.form = Form::secret_text};
+const Type secret_texts{
+    .form = Form::map_of, .item = &secret_text, .key_form = Form::text, .key_noun = "header"};
+const Table http_basic_table{
+    .noun = "basic",
+    .doc = "User and password, or a secret that holds `USER:PASSWORD`.",
     .keys =
         {
-            {"bearer", &template_text, "A token for the header Authorization."},
-            {"user", &template_text, "User of basic authentication."},
-            {"password", &template_text, "Password of basic authentication."},
+            {"user", &secret_text, "Text, or `{secret: NAME}`."},
+            {"password", &secret_text, "Text, or `{secret: NAME}`."},
+            {"secret", &name, "Name of a secret."},
         },
-    .hints = {{"token", "bearer"}, {"username", "user"}},
-    .example = "auth: {bearer: \"{{ secrets.api_key }}\"}",
+    .hints = {{"username", "user"}},
+    .example = "basic: {user: tutti, password: {secret: shop_password}}",
+};
+const Type http_basic{.form = Form::object, .table = &http_basic_table};
+const Table http_auth_table{
+    .noun = "auth",
+    .doc = "How requests are authenticated: one of the keys.",
+    .keys =
+        {
+            {"bearer", &secret_text, "The token: text, or `{secret: NAME}`."},
+            {"secret", &name, "The same, shorter: name of the secret that holds the token."},
+            {"basic", &http_basic, "See *basic*."},
+            {"header", &secret_texts, "Header -> text, or `{secret: NAME}`."},
+        },
+    .hints = {{"token", "bearer"}, {"user", "basic"}, {"username", "basic"}, {"password", "basic"}},
+    .example = "auth: {bearer: {secret: api_key}}",
 };
 const Type http_auth{.form = Form::object, .table = &http_auth_table};
-const Type headers{
-    .form = Form::map_of, .item = &template_scalar, .key_form = Form::text, .key_noun = "header"};
 const Table http_table{
     .noun = "http connection",
     .doc = "A web service.",
@@ -420,10 +438,8 @@ const Table http_table{
         {
             type_key,
             {"url", &text, "What every `path` is added to.", Need::required},
-            {"headers", &headers, "Sent with every request."},
+            {"headers", &secret_texts, "Sent with every request: text, or `{secret: NAME}`."},
             {"auth", &http_auth, "See *auth*."},
-            {"timeout", &duration, "Of one request.", Need::optional, "30s"},
-            {"ca", &text, "File of the certificates to trust instead of the system's."},
         },
     .hints = {{"host", "url"}, {"base_url", "url"}, {"endpoint", "url"}},
     .example = "inventory: {type: http, url: \"https://inventory.example.com\"}",
@@ -493,6 +509,8 @@ std::string_view form_text(Form form) {
       return "a list";
     case Form::one_or_list:
       return "a name, or a list";
+    case Form::secret_text:
+      return "text, or {secret: NAME}";
   }
   return "";
 }

@@ -34,6 +34,7 @@ enum class Form : uint8_t {
   list_of,          // item
   one_or_list,      // item, or a list of it
   connection,       // keys of connection_table(type)
+  secret_text,      // text without templates, or {secret: NAME}
 };
 
 struct Type {
