@@ -179,9 +179,9 @@ class Sqlite final : public SqliteStore {
       read_connection_.reset();
       return true;
     });
-    // The last connection to close moves the log.
     co_await rt::offload(write_loop_.executor(), [this] {
       writer_.reset();
+      leave_empty_log(*write_connection_, options_.folder / "state.db");
       write_connection_.reset();
       return true;
     });

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "store/sqlite_schema.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <fmt/format.h>
+
+#include "rt/descriptor.h"
 
 namespace tutti::store {
 namespace {
 
+constexpr size_t log_bytes_kept = 4u << 20;
 constexpr int sqlite_version_min = 3'051'003;  // older ones can lose a write-ahead log
 
 // Everything hangs on run_no, which rises: new rows go to the end of each tree, and those of one
@@ -80,6 +86,24 @@ Result<Unit> prepare_connection(Connection& connection) {
   return connection.exec(
       "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0; PRAGMA temp_store = MEMORY;"
       "PRAGMA cache_size = -8192; PRAGMA trusted_schema = OFF");
+}
+
+void leave_empty_log(Connection& connection, const std::filesystem::path& database) {
+  sqlite3* handle = connection.handle();
+  if (sqlite3_wal_checkpoint_v2(handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) !=
+          SQLITE_OK ||
+      !connection.exec("BEGIN IMMEDIATE").has_value()) {  // nobody writes to the log meanwhile
+    return;
+  }
+  const rt::Descriptor fd(open((database.string() + "-wal").c_str(), O_WRONLY | O_CLOEXEC));
+  struct stat info{};
+  if (fd.is_open() && fstat(fd.get(), &info) == 0 && info.st_size == 0) {
+    const std::string zeros(log_bytes_kept, '\0');
+    if (write(fd.get(), zeros.data(), zeros.size()) < 0 || fdatasync(fd.get()) != 0) {
+      [[maybe_unused]] const int cut = ftruncate(fd.get(), 0);
+    }
+  }
+  (void)connection.exec("ROLLBACK");
 }
 
 Result<Unit> prepare_database(Connection& connection) {

@@ -18,8 +18,8 @@ namespace tutti::store {
 // A folder that is gone after the test.
 class TempFolder {
  public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tutti-store-XXXXXX").string();
+  explicit TempFolder(const std::filesystem::path& in = std::filesystem::temp_directory_path()) {
+    std::string name = (in / "tutti-store-XXXXXX").string();
     path_ = mkdtemp(name.data());
   }
   TempFolder(const TempFolder&) = delete;
