@@ -6,21 +6,11 @@
 
 #include <fmt/format.h>
 
-#include "base/closest.h"
 #include "core/expr/machine.h"
 #include "core/expr/unicode.h"
 
 namespace tutti::expr {
 namespace {
-
-Val no_member(const Val& map, std::string_view name) {
-  std::vector<std::string_view> keys;
-  for (size_t i = 0; i < map.size() && i < 1000; ++i) {
-    keys.push_back(map.key(i));
-  }
-  return Val::undefined(fmt::format("there is no member '{}'", name),
-                        did_you_mean(name, std::span<const std::string_view>(keys)));
-}
 
 Val loop_member(const Loop& loop, std::string_view name) {
   const int64_t index = static_cast<int64_t>(loop.index);
@@ -59,6 +49,15 @@ Val out_of_range(int64_t index) {
 
 }  // namespace
 
+Val Machine::no_member(const Val& map, std::string_view name) {
+  std::vector<std::string_view> keys;
+  for (size_t i = 0; suggestions_left_ > 0 && i < map.size() && i < 1000; ++i) {
+    keys.push_back(map.key(i));
+  }
+  return Val::undefined(fmt::format("there is no member '{}'", name), suggestion(name, keys))
+      .with_taint(map.taint());
+}
+
 Result<Val> Machine::member(const Val& value, std::string_view name) {
   TRY_OK(spend(1));
   Val found;
@@ -66,7 +65,11 @@ Result<Val> Machine::member(const Val& value, std::string_view name) {
     case Type::undefined:
       return undefined(value);
     case Type::map:
-      return value.find(name, found) ? found : no_member(value, name).with_taint(value.taint());
+      if (!value.find(name, found)) {
+        return no_member(value, name);
+      }
+      TRY_OK(spend(found.is_string() ? found.as_string().size() / 256 : 0));  // it was copied
+      return found;
     case Type::space: {
       const Val* held = value.as_space().find(name);
       return held != nullptr ? *held

@@ -114,15 +114,17 @@ Result<Val> Evaluator::eval_name(const Expr& expr) {
     return Val::of_partly_unknown(root == nullptr ? Value() : *root, unknown, expr.text);
   }
   if (root != nullptr) {
+    TRY_OK(machine_.spend(root->is_string() ? root->as_string().size() / 256 : 0));
     return Val::of(*root);
   }
   std::vector<std::string_view> known;
+  TRY_OK(machine_.spend(context_.roots().size() / 8));
   std::ranges::for_each(context_.roots(), [&known](const auto& r) { known.push_back(r.first); });
   for (const Frame& frame : frames_) {
     std::ranges::for_each(frame, [&known](const auto& f) { known.push_back(f.first); });
   }
   return Val::undefined(fmt::format("'{}' is not defined", expr.text),
-                        did_you_mean(expr.text, known), expr.offset);
+                        machine_.suggestion(expr.text, known), expr.offset);
 }
 
 Result<Val> Evaluator::secret(std::string_view name) {

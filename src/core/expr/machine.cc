@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/closest.h"
 #include "core/expr/unicode.h"
 
 namespace tutti::expr {
@@ -36,6 +37,14 @@ Result<Unit> Machine::spend_items(size_t items) {
                  "make it in a task");
   }
   return spend(items / 4 + 1);
+}
+
+std::string Machine::suggestion(std::string_view name, std::span<const std::string_view> known) {
+  if (suggestions_left_ == 0) {
+    return {};
+  }
+  --suggestions_left_;
+  return did_you_mean(name, known);
 }
 
 Result<Unit> Machine::check_parts(std::span<const Val> items) {
@@ -255,10 +264,13 @@ Result<Vals> Machine::items(const Val& value) {
   }
   TRY_OK(spend_items(value.size()));
   out.reserve(value.size());
+  size_t bytes = 0;
   for (size_t i = 0; i < value.size(); ++i) {
     out.push_back(value.is(Type::map) ? Val(std::string(value.key(i))).with_taint(value.taint())
                                       : value.item(i));
+    bytes += out.back().is_string() ? out.back().as_string().size() : 0;
   }
+  TRY_OK(spend(bytes / 256));
   return out;
 }
 

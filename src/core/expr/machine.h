@@ -56,6 +56,9 @@ class Machine {
   Result<Val> binary(Op op, const Val& a, const Val& b);
   Result<Val> negative(const Val& value);
 
+  // "Did you mean" costs a search, so only the first few undefined names of a rendering get one.
+  std::string suggestion(std::string_view name, std::span<const std::string_view> known);
+
   // The error of using something undefined.
   static std::unexpected<Error> undefined(const Val& value);
 
@@ -67,6 +70,7 @@ class Machine {
   Result<Unit> append_items(std::string& out, const Val& list);
   Result<Unit> check_parts(std::span<const Val> items);
   Result<std::strong_ordering> order_items(const Val& a, const Val& b);
+  Val no_member(const Val& map, std::string_view name);
   Result<Val> add(const Val& a, const Val& b);
   Result<Val> multiply(const Val& a, const Val& b);
   Result<Val> repeat(const Val& a, int64_t times);
@@ -74,6 +78,7 @@ class Machine {
 
   Limits limits_;
   size_t steps_left_;
+  size_t suggestions_left_ = 20;
 };
 
 // "a string cannot be ...": an error of the user's template.

@@ -147,6 +147,13 @@ TEST_CASE("steps, text, lists and depth are limited, and refused fast") {
             .contains("a text of more than"));
   CHECK(outcome("{% for i in range(100) %}{{ 'x' * 1000000 }}{% endfor %}")
             .contains("a text of more than"));
+  CHECK(outcome("{% for i in range(100000) %}{{ params.nope is defined }}{{ nope is defined }}"
+                "{% endfor %}")
+            .contains("steps"));
+  Context big;
+  big.set("big", Value(std::string(8u << 20, 'x')));
+  CHECK(outcome("{% for i in range(100000) %}{% if big %}{% endif %}{% endfor %}", big)
+            .contains("steps"));
   CHECK(outcome("{% for i in range(10) %}{{ i }}{% endfor %}", sample(), {.steps_max = 20})
             .contains("more than 20 steps"));
   CHECK(outcome("{{ 'x' * 100 }}", sample(), {.output_bytes_max = 99}).contains("99 bytes"));
