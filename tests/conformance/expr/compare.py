@@ -35,15 +35,16 @@ STATEMENTS = ["stmt:" + x for x in "if elif else for for_if for_else unpack loop
 ALIASES = {"test:==", "test:!=", "test:<", "test:<=", "test:>", "test:>="}
 
 # What differs on purpose: (id, what the docs say, does this pair of outcomes come from it?).
-# An outcome is (ok, text or error).
+# An outcome is (ok, text or error); that of Jinja2 can be asked for again with strict(): as if something
+# undefined had no repr either.
 LAZY = re.compile(r"<(generator object|list_reverseiterator|reversed object|range_iterator|dict_\w+iterator|built-in method|bound method|list_iterator|str_\w*iterator)|dict_(items|keys|values)\(|object at 0x")
 DIFFERENCES = [
     ("lazy", "Lazy sequences (`map`, `select`, `reverse`, `batch`, `items()` ...) are lists: they print as lists, have a length and items, and can be gone through twice.",
      lambda j, o: o[0] and (j[0] and LAZY.search(j[1]) or not j[0] and re.search(r"'(generator|dict_\w+|list_reverseiterator|range_iterator|dict_reverse\w+)'", j[1]))),
     ("int64", "Whole numbers have 64 bits; what would be bigger is an error.", lambda j, o: j[0] and not o[0] and "64 bits" in o[1]),
     ("keys", "Keys of maps are strings.", lambda j, o: j[0] and not o[0] and ("key of a map is a string" in o[1] or "dict() takes pairs of a string" in o[1])),
-    ("undefined", "Something undefined has no text anywhere: where Jinja2 prints `Undefined` inside a list, or calls it false, there is an error.",
-     lambda j, o: j[0] and not o[0] and ("not defined" in o[1] or "there is no" in o[1] or "has no `else`" in o[1] or "has no items" in o[1] or "cannot be sliced" in o[1] or "is no index" in o[1]) and "Undefined" in j[1]),
+    ("undefined", "Something undefined has no text anywhere: where Jinja2 prints `Undefined` inside a list there is an error.",
+     lambda j, o: j[0] and not o[0] and not j.strict()[0]),
     ("methods", "Only the methods listed above can be called, and nothing else of Python is reachable.", lambda j, o: j[0] and not o[0] and "has no method" in o[1]),
     ("complex", "A negative number has no fractional power (Python gives a complex number).", lambda j, o: j[0] and not o[0] and "has no such power" in o[1]),
     ("block", "The filters of a `{% filter %}` block may end in something other than text; it is printed.", lambda j, o: not j[0] and o[0] and "expected str instance" in j[1]),
@@ -108,9 +109,19 @@ def our_filters():
     }
 
 
+class NoText(jinja2.StrictUndefined):
+    __slots__ = ()
+    __repr__ = jinja2.StrictUndefined._fail_with_undefined_error
+
+
+class Theirs(tuple):
+    """Jinja2's outcome, and a way to render again with NoText."""
+    strict = None
+
+
 class Oracle:
-    def __init__(self):
-        self.env = jinja2.sandbox.SandboxedEnvironment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    def __init__(self, undefined=jinja2.StrictUndefined):
+        self.env = jinja2.sandbox.SandboxedEnvironment(undefined=undefined, keep_trailing_newline=True)
         self.env.filters.update(our_filters())
 
     def render(self, question):
@@ -176,12 +187,13 @@ def main():
     made = make_questions(seed, args.count, features)
     questions = [q for q, _ in made]
     ours = answers(args.driver, questions)
-    oracle = Oracle()
+    oracle, stricter = Oracle(), Oracle(NoText)
     counts = collections.Counter()
     uses = collections.Counter()
     shown = 0
     for (question, used), our in zip(made, ours):
-        theirs = oracle.render(question)
+        theirs = Theirs(oracle.render(question))
+        theirs.strict = lambda question=question: stricter.render(question)
         uses.update(used)
         if theirs[0] and our[0] and theirs[1] == our[1]:
             counts["rendered in both"] += 1
@@ -193,7 +205,7 @@ def main():
         counts[f"difference {why}" if why else "UNEXPLAINED"] += 1
         if why is None and shown < args.show:
             shown += 1
-            print(f"--- {question['template']!r}\n    jinja2 {theirs}\n    ours   {our}\n    context {json.dumps(question['context'], ensure_ascii=False)[:600] if args.show <= 3 else ''}")
+            print(f"--- {question['template']!r}\n    jinja2 {tuple(theirs)}\n    ours   {our}\n    context {json.dumps(question['context'], ensure_ascii=False)[:600] if args.show <= 3 else ''}")
     print(f"{len(questions)} templates, seed {seed}, Jinja2 {jinja2.__version__}")
     for name, count in sorted(counts.items(), key=lambda x: -x[1]):
         print(f"  {count:6} {name}")
