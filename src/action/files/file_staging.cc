@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "action/files/file_staging.h"
+
+#include <fmt/format.h>
+
+#include "rt/file.h"
+#include "xfer/select.h"
+#include "xfer/transfer.h"
+
+namespace tutti::action {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string variable_name(std::string_view prefix, std::string_view name) {
+  std::string out(prefix);
+  for (const char c : name) {
+    out += c == '-' ? '_' : (c >= 'a' && c <= 'z') ? static_cast<char>(c - 'a' + 'A') : c;
+  }
+  return out;
+}
+
+Result<std::string> address_of(const Value& address, std::string_view side, std::string_view name) {
+  if (!address.is_string() || !is_address(address.as_string())) {
+    return fail(Code::bad_input, fmt::format("files.{}.{} is no address", side, name),
+                "write CONNECTION://KEY");
+  }
+  return address.as_string();
+}
+
+// The file name at the end of a key.
+std::string name_of(std::string_view key) {
+  return std::string(key.substr(key.find_last_of('/') + 1));
+}
+
+Result<Unit> make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    return fail(rt::error_of_errno(error.value(), "making the folder", path));
+  }
+  return Unit{};
+}
+
+bool holds_a_file(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, error)) {
+    if (entry.is_regular_file(error)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+const ValueMap& entries(const Value& files, std::string_view side) {
+  static const ValueMap none;
+  return files[side].is_map() ? files[side].as_map() : none;
+}
+
+}  // namespace
+
+std::vector<std::pair<std::string, std::string>> StagedFiles::variables() const {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (const auto& [name, path] : in) {
+    variables.emplace_back(variable_name("TUTTI_IN_", name), path.string());
+  }
+  for (const auto& [name, path] : out) {
+    variables.emplace_back(variable_name("TUTTI_OUT_", name), path.string());
+  }
+  if (!empty()) {
+    variables.emplace_back("TUTTI_FILES", to_json(to_value()));
+  }
+  return variables;
+}
+
+Value StagedFiles::to_value() const {
+  ValueMap ins;
+  for (const auto& [name, path] : in) {
+    ins.set(name, path.string());
+  }
+  ValueMap outs;
+  for (const auto& [name, path] : out) {
+    outs.set(name, path.string());
+  }
+  return ValueMap{{"in", std::move(ins)}, {"out", std::move(outs)}};
+}
+
+FileStaging::FileStaging(const cloud::Connections& connections, cloud::local::Environment local,
+                         rt::Executor cpu)
+    : connections_(connections), local_(std::move(local)), cpu_(std::move(cpu)) {}
+
+cloud::Located FileStaging::folder(const fs::path& path, std::string key) const {
+  cloud::local::StoreOptions options{.root = path,
+                                     .names = cloud::local::Names::natural,
+                                     .durability = cloud::local::Durability::none,
+                                     .base = "file://" + path.string() + "/"};
+  cloud::Located located{.store = cloud::local::open_store(local_, options),
+                         .key = {key},
+                         .ref = {.provider = "file", .account = path.string(), .key = key},
+                         .base = options.base};
+  return located;
+}
+
+Task<StagedFiles> FileStaging::stage(rt::Context& ctx, Attempt& attempt) {
+  StagedFiles staged;
+  const fs::path base = attempt.info().scratch / "files";
+  const Value files = attempt.info().files;
+  const std::string profile = attempt.info().profile;
+  for (const auto& [name, value] : entries(files, "in")) {
+    CO_TRY(const std::string address, address_of(value, "in", name));
+    CO_TRY(cloud::Located from, connections_.open(profile, address));
+    CO_TRY(const auto selection, transfer::parse_selection(from.key.text));
+    const fs::path target = base / "in" / name;
+    CO_OK(make_folder(target));
+    const bool one = selection.kind == transfer::Selection::Kind::object;
+    staged.in[name] = one ? target / name_of(selection.key) : target;
+    xfer::Request request{.from = std::move(from),
+                          .to = {folder(target, "")},
+                          .if_exists = transfer::IfExists::replace};
+    Result<xfer::Report> report = co_await xfer::run(ctx, std::move(request), cpu_);
+    if (!report.has_value()) {
+      co_return fail(with_context(report.error(), fmt::format("files.in.{}", name)));
+    }
+    CO_OK(co_await attempt.log(ctx, Stream::system,
+                               fmt::format("files.in.{}: {} objects, {} bytes from {}\n", name,
+                                           report->objects, report->bytes, address)));
+  }
+  for (const auto& [name, value] : entries(files, "out")) {
+    CO_TRY(const std::string address, address_of(value, "out", name));
+    CO_TRY(const cloud::Located to, connections_.open(profile, address));
+    const fs::path target = base / "out" / name;
+    CO_OK(make_folder(target));
+    const std::string file = name_of(to.key.text);
+    staged.out[name] = file.empty() ? target : target / file;
+  }
+  co_return staged;
+}
+
+Task<Value> FileStaging::publish(rt::Context& ctx, Attempt& attempt, StagedFiles staged) {
+  ValueMap published;
+  const Value files = attempt.info().files;
+  const std::string profile = attempt.info().profile;
+  for (const auto& [name, path] : staged.out) {
+    CO_TRY(const std::string address, address_of(entries(files, "out").find(name) == nullptr
+                                                     ? Value()
+                                                     : *entries(files, "out").find(name),
+                                                 "out", name));
+    CO_TRY(cloud::Located to, connections_.open(profile, address));
+    const std::string file = name_of(to.key.text);
+    const fs::path base = file.empty() ? path : path.parent_path();
+    if (file.empty() ? !holds_a_file(base) : !fs::is_regular_file(path)) {
+      co_return fail(
+          Error{.code = Code::bad_input,
+                .what = fmt::format("the task succeeded without writing files.out.{}", name),
+                .where = path.string(),
+                .remedy = fmt::format("write it to ${}, or remove it from `files`",
+                                      variable_name("TUTTI_OUT_", name))});
+    }
+    xfer::Request request{.from = folder(base, file),
+                          .to = {std::move(to)},
+                          .if_exists = transfer::IfExists::replace};
+    Result<xfer::Report> report = co_await xfer::run(ctx, std::move(request), cpu_);
+    if (!report.has_value()) {
+      co_return fail(with_context(report.error(), fmt::format("files.out.{}", name)));
+    }
+    CO_OK(co_await attempt.log(ctx, Stream::system,
+                               fmt::format("files.out.{}: {} objects, {} bytes to {}\n", name,
+                                           report->objects, report->bytes, address)));
+    published.set(name, ValueMap{{"uri", address},
+                                 {"objects", static_cast<int64_t>(report->objects)},
+                                 {"bytes", static_cast<int64_t>(report->bytes)},
+                                 {"digest", to_text(xfer::content_digest(report->entries))}});
+  }
+  co_return published;
+}
+
+std::vector<Preview::Step> preview_files(const Value& files) {
+  std::vector<Preview::Step> steps;
+  for (const auto& [name, address] : entries(files, "in")) {
+    steps.push_back(
+        {.what = fmt::format("stage {} as files.in.{}",
+                             address.is_string() ? address.as_string() : to_json(address), name)});
+  }
+  for (const auto& [name, address] : entries(files, "out")) {
+    steps.push_back(
+        {.what = fmt::format("publish files.out.{} to {}", name,
+                             address.is_string() ? address.as_string() : to_json(address))});
+  }
+  return steps;
+}
+
+}  // namespace tutti::action
