@@ -90,8 +90,8 @@ std::string message_of(std::string_view text, const Kind& kind) {
     body.remove_prefix(1);
   }
   body = body.substr(0, body.find("\n\nLINE "));
-  for (const std::string_view advice :
-       {"\nPossible solutions", "\nThis limit was set by", "\nThe search space used was"}) {
+  for (const std::string_view advice : {"\nPossible solutions", "\nThis limit was set by",
+                                        "\nThe search space used was", "\nTry setting"}) {
     body = body.substr(0, body.find(advice));
   }
   std::string out;
@@ -116,21 +116,31 @@ void name_bad_row(std::string_view text, Failure& failure) {
     failure.reason = FailReason::data;
     failure.error.where = fmt::format("{}:{}", file, *line);
     const std::string_view cause = line_after(text, "\nOriginal Line: ");
-    const size_t behind = text.find('\n', text.find("\nOriginal Line: ") + 1);
-    std::string_view why =
-        behind == std::string_view::npos ? std::string_view() : text.substr(behind + 1);
-    why = why.substr(0, why.find('\n'));
+    std::string_view why;
+    for (const std::string_view known :
+         {"Expected Number of Columns", "Error when converting", "Value with unterminated quote",
+          "Maximum line size", "Invalid unicode", "The CSV Parser state"}) {
+      if (const size_t found = text.find(known); found != std::string_view::npos && why.empty()) {
+        why = text.substr(found);
+        why = why.substr(0, why.find_first_of("\n\r"));
+      }
+    }
     failure.error.what =
         fmt::format("a row cannot be read: {} (the line is: {})",
                     why.empty() ? "it does not fit the columns" : why, cause.substr(0, 200));
     failure.error.remedy = "correct the file, or create the table with types its values fit";
     return;
   }
-  if (const size_t at = text.find("JSON in file \""); at != std::string_view::npos) {
-    file = text.substr(at + 14);
+  constexpr std::string_view in_file = "in file \"";
+  if (const size_t at = text.find(in_file);
+      text.contains("JSON ") && at != std::string_view::npos) {
+    file = text.substr(at + in_file.size());
     file = file.substr(0, file.find('"'));
     failure.reason = FailReason::data;
-    const std::optional<size_t> json_line = number_after(text, "in line ");
+    std::optional<size_t> json_line = number_after(text, "in line ");
+    if (json_line && text.contains("Malformed JSON")) {
+      *json_line -= 1;  // DuckDB names the line behind the bad one
+    }
     const std::optional<size_t> record = number_after(text, "in record/value ");
     failure.error.where = json_line ? fmt::format("{}:{}", file, *json_line)
                           : record  ? fmt::format("{}: record {}", file, *record)

@@ -53,6 +53,20 @@ class Loading {
     return Loaded{.rows = rows};
   }
 
+  // DuckDB does not say which row kept it from making out the shape of CSV files. Outside of a
+  // transaction: the failure has ended it.
+  Failure explained(Failure failure) {
+    if (!failure.error.what.contains("sniffing")) {
+      return failure;
+    }
+    for (const std::string& file : load_.files) {
+      if (auto read = read_strictly(file); !read.has_value()) {
+        return read.error();
+      }
+    }
+    return failure;
+  }
+
  private:
   std::string qualified(std::string_view name) const {
     return quoted_name(load_.schema) + "." + quoted_name(name);
@@ -153,17 +167,74 @@ class Loading {
           ", format = '{}'", load_.format == LoadFormat::json ? "auto" : "newline_delimited");
       return typed_json(options);
     }
+    TRY(const std::string dialect, csv_dialect());
+    TRY(const std::vector<Column> given, columns_of(reader(dialect + ", all_varchar = true")));
     if (table_columns_.empty()) {
-      return reader("");
+      return reader(dialect);
     }
-    TRY(const std::vector<Column> given, columns_of(reader(", all_varchar = true")));
     std::vector<std::string> types;
     for (const Column& column : given) {
       if (const Column* target = find(table_columns_, column.name)) {
         types.push_back(fmt::format("{}: {}", quoted_text(column.name), quoted_text(target->type)));
       }
     }
-    return reader(fmt::format(", types = {{{}}}", fmt::join(types, ", ")));
+    return reader(types.empty()
+                      ? dialect
+                      : dialect + fmt::format(", types = {{{}}}", fmt::join(types, ", ")));
+  }
+
+  // The first line of a file, which names its columns; nullopt: it is empty.
+  std::expected<std::optional<std::string>, Failure> first_line(const std::string& file) {
+    TRY(Rows rows,
+        statement(fmt::format(
+            "SELECT line FROM read_csv({}, delim = E'\\x01', quote = '', escape = '', "
+            "header = false, auto_detect = false, max_line_size = 1000000, buffer_size = "
+            "2000000, columns = {{'line': 'VARCHAR'}}) LIMIT 1",
+            quoted_text(file))));
+    if (rows.rows.empty() || !rows.rows[0].as_list()[0].is_string()) {
+      return std::nullopt;
+    }
+    std::string line = rows.rows[0].as_list()[0].as_string();
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    return line.starts_with(byte_order_mark) ? line.substr(byte_order_mark.size()) : line;
+  }
+
+  // Only the delimiter is guessed, from the line of names: DuckDB's own guess takes a file with a
+  // bad row for one of another shape, and loads nonsense.
+  std::expected<std::string, Failure> csv_dialect() {
+    TRY(const std::optional<std::string> line, first_line(load_.files.front()));
+    char best = ',';
+    ptrdiff_t most = 0;
+    for (const char candidate : {',', ';', '\t', '|'}) {
+      const ptrdiff_t count = line ? std::ranges::count(*line, candidate) : 0;
+      if (count > most) {
+        best = candidate;
+        most = count;
+      }
+    }
+    delimiter_ = best;
+    return fmt::format(", delim = {}, quote = '\"', escape = '\"', header = true, skip = 0",
+                       best == '\t' ? "E'\\t'" : quoted_text(std::string(1, best)));
+  }
+
+  // Reads the file with just the columns its first line names; a row of another shape is an error
+  // with its line.
+  std::expected<Unit, Failure> read_strictly(const std::string& file) {
+    TRY(const std::optional<std::string> line, first_line(file));
+    std::vector<std::string> columns;
+    bool quoted = false;
+    for (const char c : line.value_or("") + delimiter_) {
+      quoted = c == '"' ? !quoted : quoted;
+      if (c == delimiter_ && !quoted) {
+        columns.push_back(fmt::format("'{}': 'VARCHAR'", columns.size()));
+      }
+    }
+    TRY_OK(statement(fmt::format(
+        "SELECT count(*) FROM read_csv({}, delim = {}, quote = '\"', escape = '\"', header = true, "
+        "auto_detect = false, columns = {{{}}})",
+        quoted_text(file), delimiter_ == '\t' ? "E'\\t'" : quoted_text(std::string(1, delimiter_)),
+        fmt::join(columns, ", "))));
+    return Unit{};
   }
 
   std::expected<std::string, Failure> typed_json(const std::string& options) {
@@ -353,6 +424,7 @@ class Loading {
   std::string table_;
   std::string record_;
   std::vector<Column> table_columns_;
+  char delimiter_ = ',';  // of CSV files
 };
 
 template <class E, size_t N>
@@ -398,10 +470,12 @@ std::expected<Loaded, Failure> run_load(Connection& connection, const Load& load
   if (auto begun = connection.execute("BEGIN"); !begun.has_value()) {
     return broken(begun.error());
   }
-  std::expected<Loaded, Failure> loaded = Loading(connection, load, memory).run(stopped);
+  Loading loading(connection, load, memory);
+  std::expected<Loaded, Failure> loaded = loading.run(stopped);
   if (!loaded.has_value() || loaded->already_loaded) {
-    (void)connection.execute("ROLLBACK");  // disconnecting would do it too
-    return loaded.has_value() ? loaded : std::unexpected(without_place(loaded.error()));
+    (void)connection.execute("ROLLBACK");
+    return loaded.has_value() ? loaded
+                              : std::unexpected(without_place(loading.explained(loaded.error())));
   }
   if (auto committed = connection.execute("COMMIT"); !committed.has_value()) {
     return broken(committed.error());

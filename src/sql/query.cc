@@ -356,9 +356,11 @@ std::expected<Answer, Failure> run_pieces(Connection& connection, const Query& q
   return answer;
 }
 
-std::unexpected<Failure> as_failure(const Error& error) {
-  return std::unexpected(
-      Failure{.error = error, .reason = action::FailReason::infrastructure, .retryable = true});
+// Of a BEGIN or COMMIT of ours.
+std::unexpected<Failure> as_failure(Error error, const Query& query) {
+  error.where = query.label;
+  return std::unexpected(Failure{
+      .error = std::move(error), .reason = action::FailReason::infrastructure, .retryable = true});
 }
 
 }  // namespace
@@ -374,7 +376,7 @@ std::expected<Answer, Failure> run_query(Connection& connection, const Query& qu
   const bool wrapped = !handles_transactions(pieces);  // also one: its parameters are checked last
   if (wrapped) {
     if (auto begun = connection.execute("BEGIN"); !begun.has_value()) {
-      return as_failure(begun.error());
+      return as_failure(begun.error(), query);
     }
   }
   std::expected<Answer, Failure> answer = run_pieces(connection, query, pieces, memory, stopped);
@@ -382,7 +384,7 @@ std::expected<Answer, Failure> run_query(Connection& connection, const Query& qu
     if (!answer.has_value()) {
       (void)connection.execute("ROLLBACK");  // disconnecting would do it too
     } else if (auto committed = connection.execute("COMMIT"); !committed.has_value()) {
-      return as_failure(committed.error());
+      return as_failure(committed.error(), query);
     }
   }
   return answer;

@@ -9,6 +9,7 @@
 
 #include "action/protocol/launch.h"
 #include "base/closest.h"
+#include "base/digest.h"
 #include "base/size.h"
 #include "rt/scope.h"
 
@@ -191,13 +192,21 @@ class SqlService::State {
     host->project = target.project;
     host->setup = ValueMap{
         {"database", connection.database.string()},
-        {"temp", (target.project / ".tutti" / "sql" / target.connection).string()},
+        {"temp", temp_folder(target, connection).string()},
         {"project", target.project.string()},
         {"memory_bytes", connection.memory_bytes},
         {"threads", connection.threads},
         {"profiles", table_value(options_.connections)},
     };
     return host;
+  }
+
+  // Of this database alone: tutti-sql empties it when it starts.
+  static std::filesystem::path temp_folder(const SqlTarget& target,
+                                           const SqlConnection& connection) {
+    constexpr size_t name_digits = 16;
+    return target.project / ".tutti" / "sql" /
+           hex(sha256(connection.database.string())).substr(0, name_digits);
   }
 
   // The whole life of a program. What goes wrong is the requests' business, not the service's.
