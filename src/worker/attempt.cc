@@ -7,18 +7,32 @@ namespace tutti::worker {
 
 LocalAttempt::LocalAttempt(Coordinator& coordinator, LogSink& logs,
                            std::shared_ptr<const RunContext> run, action::AttemptInfo info,
-                           const expr::Context& context, std::shared_ptr<const Masker> masker)
+                           const expr::Context& context, const Masks& masks)
     : coordinator_(coordinator),
       logs_(logs),
       run_(std::move(run)),
       info_(std::move(info)),
       context_(context),
-      masker_(std::move(masker)),
+      masks_(masks),
+      masker_(masks.current()),
       streams_{MaskStream(masker_), MaskStream(masker_), MaskStream(masker_)} {}
 
 Task<Unit> LocalAttempt::log(rt::Context& ctx, action::Stream stream, std::string bytes) {
   used_[static_cast<size_t>(stream)] = true;
-  std::string masked = streams_[static_cast<size_t>(stream)].feed(bytes);
+  std::string masked;
+  if (masks_.current() != masker_) {
+    // A secret was read since: what the old streams held back leaves first.
+    masker_ = masks_.current();
+    for (size_t i = 0; i < streams_.size(); ++i) {
+      std::string held = std::exchange(streams_[i], MaskStream(masker_)).finish();
+      if (i == static_cast<size_t>(stream)) {
+        masked = std::move(held);
+      } else if (!held.empty()) {
+        CO_OK(co_await append(ctx, static_cast<action::Stream>(i), std::move(held)));
+      }
+    }
+  }
+  masked += streams_[static_cast<size_t>(stream)].feed(bytes);
   if (masked.empty()) {
     co_return Unit{};
   }

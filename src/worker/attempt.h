@@ -10,15 +10,14 @@
 #include "action/api/action.h"
 #include "core/expr/expr.h"
 #include "worker/api/worker.h"
-#include "worker/mask.h"
+#include "worker/masks.h"
 
 namespace tutti::worker {
 
 class LocalAttempt final : public action::Attempt {
  public:
   LocalAttempt(Coordinator& coordinator, LogSink& logs, std::shared_ptr<const RunContext> run,
-               action::AttemptInfo info, const expr::Context& context,
-               std::shared_ptr<const Masker> masker);
+               action::AttemptInfo info, const expr::Context& context, const Masks& masks);
 
   const action::AttemptInfo& info() const override { return info_; }
   Task<Unit> log(rt::Context& ctx, action::Stream stream, std::string bytes) override;
@@ -38,8 +37,9 @@ class LocalAttempt final : public action::Attempt {
   std::shared_ptr<const RunContext> run_;
   action::AttemptInfo info_;
   const expr::Context& context_;
-  std::shared_ptr<const Masker> masker_;
-  std::array<MaskStream, 3> streams_;  // out, err, system
+  const Masks& masks_;
+  std::shared_ptr<const Masker> masker_;  // the one the streams use
+  std::array<MaskStream, 3> streams_;     // out, err, system
   std::array<bool, 3> used_{};
 };
 

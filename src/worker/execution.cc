@@ -105,7 +105,7 @@ class Execution {
       co_return report_of_error(id(), services_.masks.current()->mask(std::move(rendered).error()));
     }
     LocalAttempt attempt(services_.coordinator, services_.logs, assignment_.run, info_of(*rendered),
-                         context_, services_.masks.current());
+                         context_, services_.masks);
     Report report = co_await perform(ctx, action, attempt, std::move(rendered->with));
     rt::Context closing = ctx.uncancellable();
     const auto logged = co_await attempt.close_log(closing, report.error);
