@@ -36,6 +36,7 @@ Schema make_schema() {
       .one_of = {{"run", "argv"}},
       .outputs = {{.name = "exit_code", .kind = "integer", .doc = "Of the program."}},
       .outputs_open = true,
+      .takes_files = true,
       .takes_env = true,
   };
 }
@@ -146,15 +147,14 @@ rt::Environment environment(const AttemptInfo& info, const std::filesystem::path
 }
 
 Result<rt::ProcessSpec> make_spec(const Value& with, const AttemptInfo& info,
-                                  const std::filesystem::path& output) {
-  if (info.files.is_map() && !info.files.as_map().empty()) {
-    return fail(Code::unsupported, "process does not stage `files` in this version",
-                "copy them with tasks of their own");
-  }
+                                  const std::filesystem::path& output, const StagedFiles& staged) {
   rt::ProcessSpec spec;
   TRY(spec.argv, arguments(with, info));
   TRY(spec.cwd, working_folder(with, info));
   spec.env = environment(info, output);
+  for (auto& [name, value] : staged.variables()) {
+    set_variable(spec.env, name, std::move(value));
+  }
   spec.attempt = to_text(info.id);
   const Value& input = with["stdin"];
   if (!input.is_null()) {
@@ -225,11 +225,11 @@ Result<ValueMap> read_output_file(const std::filesystem::path& path) {
   return value->as_map();
 }
 
-ProcessAction::ProcessAction(rt::Processes& processes)
-    : processes_(processes), schema_(make_schema()) {}
+ProcessAction::ProcessAction(rt::Processes& processes, FileStaging& staging)
+    : processes_(processes), staging_(staging), schema_(make_schema()) {}
 
 // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
-Task<Preview> ProcessAction::plan(rt::Context&, const AttemptInfo&, Value with) {
+Task<Preview> ProcessAction::plan(rt::Context&, const AttemptInfo& info, Value with) {
   Preview::Step step{.what = "run a bash script", .detail = std::string(with.get_string("run"))};
   if (with["argv"].is_list()) {
     for (const Value& each : with["argv"].as_list()) {
@@ -238,14 +238,37 @@ Task<Preview> ProcessAction::plan(rt::Context&, const AttemptInfo&, Value with) 
     }
     step.what = "run a program";
   }
-  Preview preview;
+  Preview preview{.steps = preview_files(info.files)};
   preview.steps.push_back(std::move(step));
   co_return preview;
 }
 
 Task<Outcome> ProcessAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
+  Result<StagedFiles> staged = co_await staging_.stage(ctx, attempt);
+  if (!staged.has_value()) {
+    CO_OK(ctx.check());
+    co_return failed_start(std::move(staged).error());
+  }
+  CO_TRY(Outcome outcome, co_await call(ctx, attempt, std::move(with), *staged));
+  Done* done = std::get_if<Done>(&outcome);
+  if (done == nullptr || staged->out.empty()) {
+    co_return outcome;
+  }
+  Result<Value> published = co_await staging_.publish(ctx, attempt, *staged);
+  if (!published.has_value()) {
+    CO_OK(ctx.check());
+    co_return failed_start(std::move(published).error());
+  }
+  if (!done->output.as_map().contains("files")) {
+    done->output.edit_map().set("files", std::move(*published));
+  }
+  co_return outcome;
+}
+
+Task<Outcome> ProcessAction::call(rt::Context& ctx, Attempt& attempt, Value with,
+                                  StagedFiles staged) {
   const auto output = attempt.info().scratch / ".tutti_output.json";
-  auto spec = make_spec(with, attempt.info(), output);
+  auto spec = make_spec(with, attempt.info(), output, staged);
   if (!spec.has_value()) {
     co_return failed_start(std::move(spec).error());
   }

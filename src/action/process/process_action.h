@@ -9,20 +9,24 @@
 #pragma once
 
 #include "action/api/action.h"
+#include "action/files/file_staging.h"
 #include "rt/process.h"
 
 namespace tutti::action {
 
 class ProcessAction final : public Action {
  public:
-  explicit ProcessAction(rt::Processes& processes);
+  ProcessAction(rt::Processes& processes, FileStaging& staging);
   const Schema& schema() const override { return schema_; }
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override;
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override;
 
  private:
+  Task<Outcome> call(rt::Context& ctx, Attempt& attempt, Value with, StagedFiles staged);
+
   rt::Processes& processes_;
+  FileStaging& staging_;
   Schema schema_;
 };
 

@@ -23,7 +23,11 @@ struct World {
   fs::path folder = make_folder();
   rt::Processes processes{loop.executor(),
                           {.lock = folder / "lock", .helper = {TUTTI_PROCESS_HELPER}}};
-  ProcessAction action{processes};
+  cloud::BufferPool buffers;
+  cloud::Connections connections{{}, {}};
+  FileStaging staging{
+      connections, {.project = "/", .buffers = buffers, .files = loop.executor()}, loop.executor()};
+  ProcessAction action{processes, staging};
   RecordingAttempt attempt;
 
   World() {
