@@ -9,8 +9,10 @@
 #include "action/del/del.h"
 #include "action/http/http_action.h"
 #include "action/list/list.h"
+#include "action/load/load_action.h"
 #include "action/noop/noop.h"
 #include "action/process/process_action.h"
+#include "action/python/python_action.h"
 #include "action/sql/sql_action.h"
 #include "action/wait_object/wait_object.h"
 
@@ -27,6 +29,14 @@ fs::path sql_program() {
                                 : self.parent_path().parent_path() / "libexec" / "tutti-sql";
 }
 
+fs::path python_cache() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
+    return fs::path(cache) / "tutti" / "python";
+  }
+  const char* home = std::getenv("HOME");
+  return fs::path(home == nullptr ? "/tmp" : home) / ".cache" / "tutti" / "python";
+}
+
 Task<action::Outcome> query(rt::Context& ctx, action::SqlService& sql, action::SqlTarget target,
                             std::string text) {
   co_return co_await sql.query(ctx, std::move(target), {.text = std::move(text)});
@@ -36,7 +46,9 @@ Task<action::Outcome> query(rt::Context& ctx, action::SqlService& sql, action::S
 
 ActionSet::ActionSet(ActionServices services)
     : http_(services.loop, services.clock),
-      sql_(services.processes, {.program = sql_program(), .connections = services.table}) {
+      sql_(services.processes, {.program = sql_program(), .connections = services.table}),
+      staging_(services.connections, services.local, services.cpu),
+      pythons_(services.processes, python_cache()) {
   const action::objects::Services objects{.connections = services.connections, .cpu = services.cpu};
   add(std::make_unique<action::NoopAction>());
   add(std::make_unique<action::BranchAction>());
@@ -53,11 +65,13 @@ ActionSet::ActionSet(ActionServices services)
   add(action::make_delete(objects));
   add(action::make_wait_object(objects));
   add(std::make_unique<action::SqlAction>(sql_));
+  add(std::make_unique<action::LoadAction>(sql_, services.connections));
   add(std::make_unique<action::HttpAction>(
       http_, services.connections, services.local.buffers,
       action::HttpActionOptions{.connections = services.table,
                                 .secret = std::move(services.secret)}));
-  add(std::make_unique<action::ProcessAction>(services.processes));
+  add(std::make_unique<action::ProcessAction>(services.processes, staging_));
+  add(std::make_unique<action::PythonAction>(services.processes, staging_, pythons_));
 }
 
 void ActionSet::add(std::unique_ptr<action::Action> action) {

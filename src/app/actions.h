@@ -5,9 +5,10 @@
 #include <filesystem>
 #include <functional>
 
+#include "action/files/file_staging.h"
+#include "action/python/environment.h"
 #include "action/sql/sql_service.h"
 #include "cloud/connections.h"
-#include "cloud/local/local.h"
 #include "net/http.h"
 #include "rt/process.h"
 #include "worker/worker.h"
@@ -38,6 +39,8 @@ class ActionSet {
 
   net::HttpClient http_;
   action::SqlService sql_;
+  action::FileStaging staging_;
+  action::PythonEnvironments pythons_;
   worker::Actions actions_;
 };
 

@@ -60,21 +60,17 @@ std::vector<size_t> levels_of(const graph::Graph& graph, const std::vector<graph
   return level;
 }
 
-struct Good {
+struct Loaded {
   LoadedProject project;
   std::string profile;
   LoadedWorkflow loaded;
 };
-// The workflow of a command that needs it without errors.
-Result<Good> load_good(Invocation& call, const std::string& name) {
-  Good good;
+Result<Loaded> load(Invocation& call, const std::string& name) {
+  Loaded good;
   TRY(good.project, load_good_project(call.globals));
   TRY(good.profile, profile_of(call.globals, good.project.project));
   TRY(const WorkflowFile file, find_workflow(good.project, name));
   TRY(good.loaded, load_workflow(good.project, file, call.environment.catalogue(), good.profile));
-  if (good.loaded.report.has_errors()) {
-    return fail(spec::to_error(good.loaded.report));
-  }
   return good;
 }
 
@@ -231,7 +227,10 @@ Result<int> validate(Invocation& call, const ValidateArgs& args) {
 }
 
 Result<int> graph(Invocation& call, const GraphArgs& args) {
-  TRY(const Good good, load_good(call, args.workflow));
+  TRY(const Loaded good, load(call, args.workflow));
+  if (const auto status = refuse(call.output, good.loaded.report)) {
+    return *status;
+  }
   const spec::Workflow& workflow = good.loaded.workflow;
   if (call.output.json()) {
     call.output.value(graph_value(workflow));
@@ -246,7 +245,10 @@ Result<int> graph(Invocation& call, const GraphArgs& args) {
 }
 
 Result<int> plan(Invocation& call, const PlanArgs& args) {
-  TRY(Good good, load_good(call, args.input.workflow));
+  TRY(Loaded good, load(call, args.input.workflow));
+  if (const auto status = refuse(call.output, good.loaded.report)) {
+    return *status;
+  }
   spec::Workflow& workflow = good.loaded.workflow;
   TRY(Value params, params_of(workflow, args.input));
   TRY(const auto files, pin_named_files(good.project, workflow, call.environment.catalogue()));

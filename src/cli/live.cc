@@ -183,7 +183,7 @@ std::vector<std::string> summary_lines(const control::RunView& run,
     std::string line;
     if (task.action == "copy") {
       const int64_t skipped = out.get_int("skipped");
-      line = fmt::format("copied {} objects, {}", out.get_int("objects") - skipped,
+      line = fmt::format("copied {} objects, {}", out.get_int("objects"),
                          human_bytes(out.get_int("bytes")));
       if (skipped > 0) {
         line += fmt::format("; {} were there already, proven equal", skipped);

@@ -57,9 +57,7 @@ void Output::note(std::string_view text) {
   }
 }
 
-void Output::warning(std::string_view text) {
-  put(stderr, fmt::format("{} {}\n", paint(Color::yellow, "warning:"), text));
-}
+void Output::complain(std::string_view text) { put(stderr, std::string(text) + "\n"); }
 
 void Output::error(const Error& error) {
   if (json()) {

@@ -31,7 +31,7 @@ class Output {
   void value(const Value& value);  // -o json, indented
   // About it: standard error, nothing with -q.
   void note(std::string_view text);
-  void warning(std::string_view text);
+  void complain(std::string_view text);  // also with -q
   void error(const Error& error);
 
   std::string paint(Color color,

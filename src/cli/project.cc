@@ -180,6 +180,19 @@ Result<LoadedWorkflow> load_workflow(const LoadedProject& project, const Workflo
       .file = file, .workflow = std::move(parsed.workflow), .report = std::move(parsed.report)};
 }
 
+std::optional<int> refuse(Output& output, const spec::Report& report) {
+  if (report.has_errors() && output.json()) {
+    output.value(spec::to_value(report));
+    return 2;
+  }
+  for (const spec::Problem& problem : report.problems) {
+    if (report.has_errors() || !output.quiet()) {
+      output.complain(spec::to_text(problem));
+    }
+  }
+  return report.has_errors() ? std::optional(2) : std::nullopt;
+}
+
 Result<std::map<std::string, std::string>> pin_named_files(const LoadedProject& project,
                                                            spec::Workflow& workflow,
                                                            const spec::Catalogue& catalogue) {

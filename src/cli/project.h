@@ -4,10 +4,12 @@
 
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/output.h"
 #include "core/spec/parse.h"
 
 namespace tutti::cli {
@@ -45,6 +47,9 @@ struct LoadedWorkflow {
 };
 Result<LoadedWorkflow> load_workflow(const LoadedProject& project, const WorkflowFile& file,
                                      const spec::Catalogue& catalogue, const std::string& profile);
+
+// Prints the warnings; with errors, prints all problems and gives the exit status to end with.
+std::optional<int> refuse(Output& output, const spec::Report& report);
 
 // Reads every SQL, script and module the workflow names and pins them into it: path -> content.
 Result<std::map<std::string, std::string>> pin_named_files(const LoadedProject& project,

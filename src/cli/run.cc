@@ -153,13 +153,8 @@ Result<int> run(Invocation& call, const RunArgs& args) {
   TRY(const WorkflowFile file, find_workflow(project, args.input.workflow));
   const spec::Catalogue& catalogue = call.environment.catalogue();
   TRY(LoadedWorkflow loaded, load_workflow(project, file, catalogue, profile));
-  for (const spec::Problem& problem : loaded.report.problems) {
-    if (problem.severity == spec::Severity::warning) {
-      call.output.note(spec::to_text(problem));
-    }
-  }
-  if (loaded.report.has_errors()) {
-    return fail(spec::to_error(loaded.report));
+  if (const auto status = refuse(call.output, loaded.report)) {
+    return *status;
   }
   TRY(Value params, params_of(loaded.workflow, args.input));
   TRY(auto files, pin_named_files(project, loaded.workflow, catalogue));
