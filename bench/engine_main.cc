@@ -2,13 +2,14 @@
 // ./dev bench engine: what a task costs through ControlPlane, engine, worker and read model, with
 // the database on disk. A task is a no-op (or /bin/true) attempt; durable means fdatasync before
 // the next one of a chain begins and before anybody hears of it.
-#include <signal.h>
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
+#include <future>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -55,25 +56,31 @@ class Owner {
     fs::create_directories(folder_);
     store_ = must(store::open_sqlite_store({.folder = folder_, .clock = clock_.get()}));
     add(std::make_unique<action::NoopAction>());
-    add(std::make_unique<action::ProcessAction>(processes_));
+    add(std::make_unique<action::ProcessAction>(processes_, staging_));
     catalogue_ = app::make_catalogue(actions_);
+    loop_.start("owner");
     engine_ = std::make_unique<engine::Engine>(loop_.executor(), engine::Services{.store = *store_},
                                                engine::Settings{});
     worker_ = std::make_unique<worker::LocalWorker>(
         loop_.executor(),
         worker::Services{
             .coordinator = *engine_, .logs = logs_, .actions = actions_, .masks = masks_});
+    served_ = start(rt::scoped(serving_, {}, serve, this));
+    must(on_loop(engine_->ready(ctx_)));
   }
   Owner(const Owner&) = delete;
   Owner& operator=(const Owner&) = delete;
   ~Owner() {
-    must(loop_.run(processes_.close(ctx_)));
-    must(loop_.run(store_->close(ctx_)));
+    end_.cancel(rt::cancelled_error("measured"));
+    served_.get();
+    must(on_loop(processes_.close(ctx_)));
+    must(on_loop(store_->close(ctx_)));
+    loop_.stop();
     fs::remove_all(folder_);
   }
 
   // Milliseconds from the request to the durable end of the run.
-  double run_ms(const std::string& frozen) { return must(loop_.run(measured(*this, frozen))); }
+  double run_ms(const std::string& frozen) { return must(on_loop(measured(*this, frozen))); }
   const spec::Catalogue& catalogue() const { return catalogue_; }
 
  private:
@@ -82,39 +89,44 @@ class Owner {
     actions_.emplace(std::move(name), std::move(action));
   }
 
-  static Task<double> measured(Owner& self, std::string frozen) {
-    double ms = 0;
-    const auto ended = co_await rt::scoped(self.ctx_, {}, serve, &self, &frozen, &ms);
-    if (!ended.has_value() && ended.error().code != Code::cancelled) {
-      co_return fail(ended.error());
-    }
-    co_return ms;
+  // Starts a task on the owner's loop; get() waits for its end.
+  template <class T>
+  std::future<Result<T>> start(Task<T> task) {
+    auto done = std::make_shared<std::promise<Result<T>>>();
+    boost::asio::co_spawn(
+        loop_.executor(), rt::guarded(std::move(task)),
+        [done](std::exception_ptr, Result<T> result) { done->set_value(std::move(result)); });
+    return done->get_future();
+  }
+  template <class T>
+  Result<T> on_loop(Task<T> task) {
+    return start(std::move(task)).get();
   }
 
-  static Task<Unit> serve(rt::Scope& scope, Owner* self, const std::string* frozen, double* ms) {
-    rt::Context& ctx = scope.context();
-    CO_OK(co_await scope.spawn(self->engine_->run(ctx, *self->worker_)));
-    CO_OK(co_await scope.spawn(self->worker_->run(ctx)));
-    const BootInstant started = self->clock_->boot();
+  static Task<Unit> serve(rt::Scope& scope, Owner* self) {
+    CO_OK(co_await scope.spawn(self->engine_->run(scope.context(), *self->worker_)));
+    co_return co_await self->worker_->run(scope.context());
+  }
+
+  static Task<double> measured(Owner& self, std::string frozen) {
+    const BootInstant started = self.clock_->boot();
     control::StartRun request{
-        .id = make_run_id(self->clock_->wall(), self->random_->next(), self->random_->next()),
-        .workflow = *frozen,
+        .id = make_run_id(self.clock_->wall(), self.random_->next(), self.random_->next()),
+        .workflow = std::move(frozen),
         .profile = "local",
         .project = fs::current_path().string()};
     const RunId id = request.id;
-    CO_OK(co_await self->engine_->start(ctx, std::move(request)));
+    CO_OK(co_await self.engine_->start(self.ctx_, std::move(request)));
     control::RunChanges changes;
     while (!changes.run.ended) {
-      CO_TRY(changes,
-             co_await self->engine_->watch(
-                 ctx, {.run = {to_text(id)}, .since = changes.revision, .wait = seconds(60)}));
+      CO_TRY(changes, co_await self.engine_->watch(
+                          self.ctx_,
+                          {.run = {to_text(id)}, .since = changes.revision, .wait = seconds(60)}));
     }
-    *ms = (self->clock_->boot() - started).seconds() * 1000;
     if (changes.run.state != "success") {
       co_return fail(Code::internal, fmt::format("the run ended {}", changes.run.state));
     }
-    scope.cancel(rt::cancelled_error("measured"));
-    co_return Unit{};
+    co_return (self.clock_->boot() - started).seconds() * 1000;
   }
 
   fs::path folder_ = fs::absolute("bench_engine.tmp");
@@ -123,6 +135,11 @@ class Owner {
   rt::Context ctx_{*clock_, *random_};
   rt::Loop loop_;
   rt::Processes processes_;
+  cloud::BufferPool buffers_;
+  cloud::Connections connections_{{}, {}};
+  action::FileStaging staging_{connections_,
+                               {.project = folder_, .buffers = buffers_, .files = loop_.executor()},
+                               loop_.executor()};
   std::unique_ptr<store::SqliteStore> store_;
   NoLogs logs_;
   worker::SecretSource secrets_;
@@ -131,6 +148,9 @@ class Owner {
   spec::Catalogue catalogue_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<worker::LocalWorker> worker_;
+  rt::CancelSource end_;
+  rt::Context serving_{*clock_, *random_, end_.token()};
+  std::future<Result<Unit>> served_;
 };
 
 std::string frozen(const spec::Catalogue& catalogue, std::string text) {
@@ -280,6 +300,6 @@ int main(int argc, char** argv) {
                 .ours = syncs,
                 .note = "fdatasync calls of one run"});
   }
-  measure_command(report, fs::path(argv[0]).parent_path().parent_path() / "tutti");
+  measure_command(report, fs::canonical("/proc/self/exe").parent_path().parent_path() / "tutti");
   return report.finish();
 }
