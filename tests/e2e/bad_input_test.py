@@ -70,10 +70,11 @@ def tests(port):
                                                      ["gs"], before=no_permission)),
         ("unknown connection", fails_with(one_task("copy", 'from: "s4://in/a"\nto: "gs://out/a"'),
                                           ["s4", "did you mean"], status=2)),
-        ("SQL error", fails_with(sql("select * frm t"), ["frm"])),
+        ("SQL error", fails_with(sql("selec * from t"), ["syntax error", "selec"])),
         ("missing table", fails_with(sql("select * from nowhere"), ["nowhere"])),
         ("SQL that needs 100 GB", fails_with(
-            sql("select list(i::varchar || repeat('x', 100)) from range(1000000000) t(i)"), ["memory"])),
+            sql("select list(i::varchar || repeat('x', 100)) from range(1000000000) t(i)"), ["memory"],
+            files={"tutti.yaml": "project: test\nprofiles:\n  local:\n    connections:\n      warehouse: {type: duckdb, memory: 200MB}\n"})),
         ("python exception", fails_with(one_task("python", "call: mod:broken"), ["ZeroDivisionError"],
                                         files={"mod.py": "def broken():\n    return 1 / 0\n"})),
         ("missing package", fails_with(one_task("python", "call: mod:needs"), ["no_such_package"],

@@ -34,7 +34,8 @@ tasks:
     uses: process
     env: {KEY: "{{ secrets.key }}"}
     with:
-      run: python3 -c 'import json,os; json.dump({"text": ("x" * 1000 + os.environ["KEY"]) * 50}, open(os.environ["TUTTI_OUTPUT"], "w"))'
+      run: |
+        python3 -c 'import json,os; json.dump({"text": ("x" * 1000 + os.environ["KEY"]) * 50}, open(os.environ["TUTTI_OUTPUT"], "w"))'
   fail:
     uses: process
     allow_failure: true
