@@ -188,7 +188,7 @@ Task<Unit> race(rt::Scope& scope, StoreWorld& w, PutOptions options, int* won) {
 
 TEST_CASE_TEMPLATE("of many that race under a condition exactly one wins", S, ALL_STORES) {
   S w;
-  for (int round = 0; round < 5; ++round) {
+  for (int round = 0; round < (w.durable ? 5 : 60); ++round) {
     const auto now = w.run(w.store->head(w.ctx, w.key_of("d/race")));
     PutOptions options;
     options.only_if_absent = !now.has_value();
