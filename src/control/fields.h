@@ -36,6 +36,7 @@ void fields(auto& visit, Is<RunView> auto& o) {
   visit("interval_end", o.interval_end);
   visit("state", o.state);
   visit("reason", o.reason);
+  visit("problem", o.problem);
   visit("attention", o.attention);
   visit("created", o.created);
   visit("started", o.started);
@@ -142,6 +143,7 @@ void fields(auto& visit, Is<OwnerView> auto& o) {
   visit("started", o.started);
   visit("live_runs", o.live_runs);
   visit("clients", o.clients);
+  visit("problem", o.problem);
 }
 
 void fields(auto& visit, Is<CancelRun> auto& o) {

@@ -172,6 +172,7 @@ class Execution {
     if (auto* failed = std::get_if<action::Failed>(&*outcome)) {
       report = failed_report(id(), services_.masks.current()->mask(std::move(failed->error)),
                              failed->reason, failed->retryable);
+      report.end = failed->lost ? End::lost : report.end;
       output = std::move(failed->output);
     } else {
       report.id = id();

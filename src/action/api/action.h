@@ -70,6 +70,9 @@ struct Failed {
   FailReason reason = FailReason::code;
   bool retryable = true;
   Value output = Value(ValueMap{});  // what is known all the same: exit_code
+  // It died without doing of its own (the process helper was killed) and is proven dead: it starts
+  // again without using up `retry.attempts`, at most five times.
+  bool lost = false;
 };
 using Outcome = std::variant<Done, Failed>;
 

@@ -168,7 +168,8 @@ Outcome failed_start(Error error) {
   const bool lost = error.code == Code::unavailable;
   return Failed{.error = std::move(error),
                 .reason = lost ? FailReason::infrastructure : FailReason::code,
-                .retryable = lost};
+                .retryable = lost,
+                .lost = lost};
 }
 
 Outcome failed_exit(const rt::Exit& exit, const std::string& last_line) {

@@ -121,7 +121,9 @@ Outcome failed_before(Error error) {
 // It ended without an outcome: os._exit, a crash, a signal, memory.
 Outcome failed_end(const ProgramEnd& end, const std::string& call, const std::string& words) {
   if (!end.exit.has_value()) {
-    return failed(end.exit.error(), FailReason::infrastructure, true);
+    Failed lost = failed(end.exit.error(), FailReason::infrastructure, true);
+    lost.lost = end.exit.error().code == Code::unavailable;
+    return lost;
   }
   if (end.outcome.error().provider_code != "lost") {
     return failed(end.outcome.error(), FailReason::code, true);
