@@ -314,6 +314,30 @@ TEST_CASE("a file that is no database is an error that names it") {
   CHECK(corrupt.error().where == (w.project / "clouds/warehouse.duckdb").string());
 }
 
+// A second service stands for another program that has the file open.
+Task<Unit> ask_twice(rt::Scope& scope, World& world, SqlService& other, Result<Outcome>& result) {
+  CO_OK(co_await scope.spawn(world.service.serve(scope.context())));
+  CO_OK(co_await scope.spawn(other.serve(scope.context())));
+  const SqlTarget target{world.project, "local", "warehouse"};
+  CO_OK(co_await other.query(scope.context(), target, {.text = "SELECT 1 AS a"}));
+  result = co_await world.service.query(scope.context(), target, {.text = "SELECT 1 AS a"});
+  scope.cancel(rt::cancelled_error("the test is over"));
+  co_return Unit{};
+}
+
+TEST_CASE("a database that another program holds is an error that says who") {
+  World w;
+  SqlService other(w.processes, {.program = TUTTI_SQL, .connections = w.table});
+  Result<Outcome> result = fail(Code::internal, "it never ran");
+  (void)w.loop.run(
+      rt::scoped(w.ctx, {}, ask_twice, std::ref(w), std::ref(other), std::ref(result)));
+  REQUIRE(!result.has_value());
+  INFO(result.error().text());
+  CHECK(result.error().code == Code::conflict);
+  CHECK(result.error().what.starts_with("another program has the database open (PID "));
+  CHECK(result.error().remedy.starts_with("close that program"));
+}
+
 TEST_CASE("connections without SQL, unknown ones and later engines are refused with a remedy") {
   World w;
   const auto refused = [&](const char* connection) {
