@@ -13,7 +13,7 @@
 namespace tutti::store {
 namespace {
 
-constexpr size_t log_bytes_kept = 4u << 20;
+constexpr size_t log_bytes_kept = 1u << 20;
 constexpr int sqlite_version_min = 3'051'003;  // older ones can lose a write-ahead log
 
 // Everything hangs on run_no, which rises: new rows go to the end of each tree, and those of one
