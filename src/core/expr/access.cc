@@ -114,7 +114,8 @@ Result<Val> Machine::at(const Val& value, const Val& key) {
   }
   const int64_t index = key.as_int();
   if (value.is_string()) {
-    TRY(const Val part, slice(value, key, index == -1 ? Val() : Val(index + 1), Val()));
+    TRY(const Val part,
+        slice(value, key, index == -1 || index == INT64_MAX ? Val() : Val(index + 1), Val()));
     return (part.as_string().empty() ? out_of_range(index) : part).with_taint(taint);
   }
   if (!value.is_listlike() && !value.is(Type::range)) {

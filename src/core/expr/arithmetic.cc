@@ -31,7 +31,7 @@ Result<Val> floor_divide(int64_t a, int64_t b, bool rest) {
     return by_zero();
   }
   if (b == -1) {
-    return rest ? Result<Val>(Val(int64_t{0})) : whole(a == INT64_MIN, rest ? 0 : -(a + 1) + 1);
+    return rest ? Result<Val>(Val(int64_t{0})) : whole(a == INT64_MIN, a == INT64_MIN ? 0 : -a);
   }
   const int64_t quotient = a / b;
   const int64_t left = a % b;

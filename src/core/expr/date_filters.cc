@@ -274,7 +274,7 @@ std::unexpected<Error> outside_calendar() {
 }
 
 Result<Date> add_days(Date date, int64_t days) {
-  if (std::abs(days) > days_max) {
+  if (days > days_max || days < -days_max) {
     return outside_calendar();
   }
   const Date out{static_cast<int32_t>(date.days + days)};
@@ -307,7 +307,7 @@ Result<Duration> amount_of(const Val& amount) {
   if (amount.is(Type::undefined)) {
     return Machine::undefined(amount);
   }
-  if (amount.is_integral() && std::abs(amount.as_int()) <= days_max) {
+  if (amount.is_integral() && amount.as_int() <= days_max && amount.as_int() >= -days_max) {
     return Duration{amount.as_int() * day_us};
   }
   if (!amount.is_string()) {

@@ -222,13 +222,18 @@ Result<bool> Machine::contains(const Val& container, const Val& item) {
   if (container.is(Type::range) && item.is_number()) {
     const Range& range = container.as_range();
     const double wanted = item.as_real();
-    if (container.size() == 0 || wanted != std::floor(wanted) || std::abs(wanted) > 9e18) {
+    const bool whole =
+        item.is_integral() || (wanted == std::floor(wanted) && std::abs(wanted) <= 9e18);
+    if (!whole) {
       return false;
     }
     const int64_t n = item.is_integral() ? item.as_int() : static_cast<int64_t>(wanted);
     const bool inside =
         range.step > 0 ? n >= range.start && n < range.stop : n <= range.start && n > range.stop;
-    return inside && (n - range.start) % range.step == 0;
+    const uint64_t from = static_cast<uint64_t>(range.start);
+    const uint64_t steps = static_cast<uint64_t>(range.step);
+    const uint64_t to = static_cast<uint64_t>(n);
+    return inside && (range.step > 0 ? (to - from) % steps : (from - to) % (0 - steps)) == 0;
   }
   if (!is_sequence(container)) {
     return wrong(fmt::format("nothing can be 'in' {}", container.type_name()),

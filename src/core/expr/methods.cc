@@ -136,7 +136,8 @@ Result<Val> count_method(Machine& m, const Args& a) {
 }
 
 Result<Val> zfill_method(Machine& m, const Args& a) {
-  TRY(const int64_t width, a.integer(0, 0));
+  TRY(const int64_t asked, a.integer(0, 0));
+  const int64_t width = std::clamp<int64_t>(asked, 0, INT64_MAX / 2);
   std::string text = a.input.as_string();
   const int64_t missing = width - static_cast<int64_t>(point_count(text));
   if (missing > 0) {
@@ -266,7 +267,11 @@ Result<Val> range_function(Machine&, const Args& a) {
   if (step == 0) {
     return wrong("range() cannot go on by 0", "use 1 or -1");
   }
-  return Val::range(a.has(1) ? Range{first, second, step} : Range{0, first, 1});
+  const Range range = a.has(1) ? Range{first, second, step} : Range{0, first, 1};
+  if (range.size() > static_cast<size_t>(INT64_MAX)) {
+    return wrong("the range has more numbers than 64 bits can count", "ask for fewer");
+  }
+  return Val::range(range);
 }
 
 Result<Val> dict_function(Machine& m, const Args& a) {

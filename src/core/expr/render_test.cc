@@ -160,6 +160,28 @@ TEST_CASE("steps, text, lists and depth are limited, and refused fast") {
   CHECK(std::clock() - start < 3 * CLOCKS_PER_SEC);
 }
 
+TEST_CASE("the ends of the whole numbers are no trap") {
+  const std::string least = "{% set least = -9223372036854775807 - 1 %}";
+  const std::string most = "{% set most = 9223372036854775807 %}";
+  CHECK(outcome(least + "{{ least // -1 }}").contains("64 bits"));
+  CHECK(outcome(least + "{{ least % -1 }}") == "\"0\"");
+  CHECK(outcome(least + "{{ -least }}").contains("64 bits"));
+  CHECK(outcome(least + "{{ least | abs }}").contains("64 bits"));
+  CHECK(outcome(least + "{{ 'ab' | center(least) }}{{ 'ab'.zfill(least) }}") == "\"abab\"");
+  CHECK(outcome(most + "{{ 'ab' | center(most) }}").contains("a text of more than"));
+  CHECK(outcome(most + "{{ 'ab'[most:] }}{{ 'ab'[::most] }}{{ 'ab'[most] is defined }}") ==
+        "\"aFalse\"");
+  CHECK(outcome(least + "{{ [1, 2][least:] }}{{ [1, 2][::least] }}") == "\"[1, 2][2]\"");
+  CHECK(outcome(least + most + "{{ range(least, most) | length }}").contains("64 bits can count"));
+  CHECK(outcome(least + most + "{{ range(least, most, most) | list }}") ==
+        "\"[-9223372036854775808, -1, 9223372036854775806]\"");
+  CHECK(outcome(least + most + "{{ most - 1 in range(least, most, most) }}") == "\"True\"");
+  CHECK(outcome(least + "{{ ds | ds_add(least) }}").contains("years 1 to 9999"));
+  CHECK(outcome(least + "{{ ds | date_add(least) }}").contains("duration or days"));
+  CHECK(outcome(least + "{{ least | round(-5) }}").contains("64 bits"));
+  CHECK(outcome("{{ ['nan' | float, 'nan' | float] | unique | length }}").contains("1"));
+}
+
 TEST_CASE("a namespace cannot end up in itself") {
   const std::string made = "{% set n = namespace() %}";
   CHECK(outcome(made + "{% set n.x = n %}").contains("cannot be part of"));

@@ -2,6 +2,7 @@
 // Filters that compare: sort, dictsort, groupby, unique, min, max, sum.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
@@ -132,7 +133,8 @@ Result<std::string> identity(Machine& m, const Val& value) {
   if (value.is_number()) {
     const double d = value.as_real();
     const bool whole = value.is_integral() ||
-                       (d == static_cast<double>(static_cast<int64_t>(std::clamp(d, -9e18, 9e18))));
+                       (std::isfinite(d) &&
+                        d == static_cast<double>(static_cast<int64_t>(std::clamp(d, -9e18, 9e18))));
     return whole && !value.is_integral() ? fmt::format("{}", static_cast<int64_t>(d))
            : whole                       ? fmt::format("{}", value.as_int())
                                          : float_text(d);

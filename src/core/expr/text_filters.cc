@@ -83,7 +83,8 @@ Result<Val> replace_filter(Machine& m, const Args& a) {
 
 Result<Val> center_filter(Machine& m, const Args& a) {
   TRY(const std::string text, m.str(a.input));
-  TRY(const int64_t width, a.integer(0, 80));
+  TRY(const int64_t asked, a.integer(0, 80));
+  const int64_t width = std::clamp<int64_t>(asked, 0, INT64_MAX / 2);
   const int64_t pad = width - static_cast<int64_t>(point_count(text));
   if (pad <= 0) {
     return m.text(text);

@@ -18,6 +18,16 @@ size_t Range::size() const {
   return (span - 1) / width + 1;
 }
 
+namespace {
+
+// Wraps on the way, never at the end: the i-th number of a range is between start and stop.
+int64_t number_of(const Range& range, size_t i) {
+  return static_cast<int64_t>(static_cast<uint64_t>(range.start) +
+                              i * static_cast<uint64_t>(range.step));
+}
+
+}  // namespace
+
 void Parts::add(const Val& part) {
   taint |= part.deep_taint();
   depth = std::max(depth, part.depth() + 1);
@@ -42,7 +52,7 @@ const Val* Members::find(std::string_view key) const {
 }
 
 Val Loop::at(size_t i) const {
-  Val value = items.empty() ? Val(range.start + static_cast<int64_t>(i) * range.step) : items[i];
+  Val value = items.empty() ? Val(number_of(range, i)) : items[i];
   return std::move(value).with_taint(taint);
 }
 
@@ -182,8 +192,7 @@ size_t Val::size() const {
 
 Val Val::item(size_t i) const {
   if (type_ == Type::range) {
-    const Range& range = as_range();
-    return Val(range.start + static_cast<int64_t>(i) * range.step).with_taint(taint_);
+    return Val(number_of(as_range(), i)).with_taint(taint_);
   }
   if (const Value* value = outside()) {
     return Val::of(value->as_list()[i]).with_taint(taint_);
