@@ -83,6 +83,7 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
                          .is_branch = schema.branches,
                          .idempotent = schema.idempotent,
                          .light = schema.light,
+      .only_outputs = schema.only_outputs,
                          .takes_files = schema.takes_files,
                          .takes_env = schema.takes_env,
                          .takes_runtime = schema.takes_runtime,
@@ -98,6 +99,7 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
          .many = param.many,
          .secret_allowed = param.secret_ok,
          .choices = param.choices,
+         .names = param.names,
          .default_value = param.fallback.empty() ? Value() : Value(param.fallback)});
   }
   for (const std::vector<std::string>& group : schema.one_of) {

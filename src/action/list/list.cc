@@ -99,6 +99,7 @@ Schema list_schema() {
                      "The objects, in the order of their keys."},
                     {"count", "integer", "How many there are."},
                     {"bytes", "integer", "Their bytes in all."}};
+  schema.only_outputs = true;
   return schema;
 }
 
