@@ -43,6 +43,7 @@ void Engine::State::take_call(Call& call) {
     tell(*run, *cancel);
   } else if (const auto* retry = std::get_if<run::RetryRequested>(&call.wish)) {
     if (run->state.phase == run::Phase::cancelling) {
+      PROBE("a retry is asked of a run that is being cancelled");
       call.refused = refused(*run, "the run is being cancelled", "retry it when it has ended");
       return;
     }

@@ -109,7 +109,6 @@ Task<Unit> Engine::State::carry_out(rt::Scope& scope) {
       retry_effects_at = ctx.clock().boot() + effects_again;
       co_return Unit{};
     }
-    PROBE("outputs are gone");
     for (const RunLaunch& each : std::exchange(batch.launches, {})) {
       own_reports.push_back({.id = {each.run, each.launch.task, each.launch.attempt},
                              .end = worker::End::failed,
@@ -128,7 +127,7 @@ Task<Unit> Engine::State::carry_out(rt::Scope& scope) {
   if (!assignments.empty()) {
     to_worker->assign(std::move(assignments));
   }
-  if (!batch.evaluate.empty()) {
+  if (!batch.evaluate.empty() && may_act()) {
     wake.notify();  // what they read is at hand now: the next turn answers them
   }
   for (const RunId& id : std::exchange(batch.ended, {})) {

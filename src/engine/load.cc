@@ -61,6 +61,7 @@ Task<Unit> Engine::State::load(rt::Context& ctx) {
 }
 
 Task<Unit> Engine::State::claim(rt::Context& ctx) {
+  const bool first = !has_state;
   CO_TRY(store::Claimed claimed,
          co_await services.store.claim(ctx, epoch == 0 ? std::nullopt : std::optional(epoch)));
   epoch = claimed.epoch;
@@ -72,7 +73,6 @@ Task<Unit> Engine::State::claim(rt::Context& ctx) {
       revived.push_back(std::move(*run));
     } else if (run.error().code == Code::corrupt || run.error().code == Code::not_found ||
                run.error().code == Code::bad_input) {
-      PROBE("a stored run cannot be read");
       problem = fmt::format("run {}: {}", to_text(id), run.error().text());
     } else {
       co_return fail(std::move(run).error());
@@ -99,17 +99,29 @@ Task<Unit> Engine::State::claim(rt::Context& ctx) {
   for (const auto& run : revived) {
     add(run);
     run::Effects owed = run::pending(run->state);
-    if (!began) {  // what runs is an earlier owner's, and dead; ours has not started any
-      for (const run::Launch& launch : std::exchange(owed.launch, {})) {
-        lost.push_back({run->id(), {launch.task, launch.attempt}});
-      }
-      for (const run::Stop& stop : std::exchange(owed.stop, {})) {
-        lost.push_back({run->id(), {stop.task, stop.attempt}});
-      }
-    }
+    lose_inherited(*run, first, owed);
     owe(*run, owed);
   }
+  has_state = true;
   co_return Unit{};
+}
+
+// What ran when this owner began was an earlier one's, and is dead. What runs later is its own:
+// also when the state is read again before anything was handed out.
+void Engine::State::lose_inherited(const LiveRun& run, bool first, run::Effects& owed) {
+  const auto lose = [&](const auto& each) {
+    const AttemptId id{run.id(), each.task, each.attempt};
+    if (first) {
+      inherited.insert(id);
+    }
+    if (!inherited.contains(id)) {
+      return false;
+    }
+    lost.push_back({run.id(), {each.task, each.attempt}});
+    return true;
+  };
+  std::erase_if(owed.launch, lose);
+  std::erase_if(owed.stop, lose);
 }
 
 Task<std::shared_ptr<LiveRun>> Engine::State::revive(rt::Context& ctx, store::RunImage image) {

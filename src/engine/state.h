@@ -80,6 +80,7 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   Task<Unit> wait_for_work(rt::Context& ctx);
   Task<Unit> turn(rt::Scope& scope);
   void gather(rt::Context& ctx);
+  void gather_own(Instant wall);
   void decide();
   store::Commit build_commit();
   void publish();
@@ -100,11 +101,13 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   void note(LiveRun& of, const Error* error);
   void owe(LiveRun& of, const run::Effects& owed);
   void arm(const LiveRun& of, const run::Arm& timer);
-  bool may_admit() const { return !held && boot >= paused_until; }
+  // Of its own accord it does nothing for a while after the store refused a commit.
+  bool may_act() const { return boot >= paused_until; }
 
   // ---- load.cc
   Task<Unit> load(rt::Context& ctx);
   Task<Unit> claim(rt::Context& ctx);
+  void lose_inherited(const LiveRun& run, bool first, run::Effects& owed);
   Task<std::shared_ptr<LiveRun>> revive(rt::Context& ctx, store::RunImage image);
   Task<std::shared_ptr<const Definition>> definition_of(rt::Context& ctx, Digest frozen);
   Task<std::shared_ptr<LiveRun>> resident(rt::Context& ctx, RunId run);
@@ -183,7 +186,8 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   run::Effects effects;
   bool is_settled = false;
   std::vector<std::move_only_function<void()>> readers;
-  bool began = false;  // a turn has succeeded, so attempts that run are this owner's
+  bool has_state = false;         // it was read once, to the end
+  std::set<AttemptId> inherited;  // ran when this owner began, so they are dead
   bool held = false;
   std::shared_ptr<rt::Waiter> loaded = rt::Waiter::make();
   BootInstant paused_until;

@@ -31,13 +31,11 @@ Task<Unit> Engine::State::serve(rt::Scope& scope, worker::Worker& to) {
 
 Task<Unit> Engine::State::wait_for_work(rt::Context& ctx) {
   CO_OK(ctx.check());
-  if (!calls.empty() || !groups.empty() || !own_reports.empty() || !lost.empty()) {
+  const bool own = !own_reports.empty() || !lost.empty();
+  if (!calls.empty() || !groups.empty() || (own && may_act())) {
     co_return Unit{};
   }
-  auto until = earlier(shard.next_due(), retry_effects_at);
-  if (!held && paused_until > boot) {
-    until = earlier(until, paused_until);
-  }
+  const auto until = may_act() ? earlier(shard.next_due(), retry_effects_at) : paused_until;
   rt::Context limited = until ? ctx.with_deadline(*until) : ctx;
   const auto woken = co_await wake.wait(limited);
   if (!woken.has_value() && woken.error().code != Code::timed_out) {
@@ -51,6 +49,26 @@ void Engine::State::gather(rt::Context& ctx) {
   const Instant wall = ctx.clock().wall();
   boot = ctx.clock().boot();
   last = now = std::max(last, wall);
+  if (may_act()) {
+    gather_own(wall);
+  }
+  for (size_t taken = 0; !groups.empty() && taken < settings.reports_a_batch;) {
+    const auto group = std::move(groups.front());
+    groups.pop_front();
+    taken += group->reports.size();
+    for (worker::Report& each : group->reports) {
+      take_report(each);
+    }
+    batch.reports.push_back(group->done);
+  }
+  for (auto& call : std::exchange(calls, {})) {
+    take_call(*call);
+    batch.calls.push_back(std::move(call));
+  }
+}
+
+// What nobody reports or asks: time, and what an earlier owner left.
+void Engine::State::gather_own(Instant wall) {
   const Duration offset{wall.us - boot.us};
   if (const Duration by = offset - wall_minus_boot.value_or(offset);
       by > jump_min || by < Duration{} - jump_min) {
@@ -78,33 +96,22 @@ void Engine::State::gather(rt::Context& ctx) {
   for (worker::Report& each : std::exchange(own_reports, {})) {
     take_report(each);
   }
-  for (size_t taken = 0; !groups.empty() && taken < settings.reports_a_batch;) {
-    const auto group = std::move(groups.front());
-    groups.pop_front();
-    taken += group->reports.size();
-    for (worker::Report& each : group->reports) {
-      take_report(each);
-    }
-    batch.reports.push_back(group->done);
-  }
-  for (auto& call : std::exchange(calls, {})) {
-    take_call(*call);
-    batch.calls.push_back(std::move(call));
-  }
 }
 
 // Conditions whose outputs are at hand are answered, then slots are given.
 void Engine::State::decide() {
   std::vector<RunEvaluate> later;
-  for (size_t i = 0; i < batch.evaluate.size(); ++i) {  // grows while it goes
+  for (size_t i = 0; may_act() && i < batch.evaluate.size(); ++i) {  // grows while it goes
     const RunEvaluate each = batch.evaluate[i];
     LiveRun* run = find(each.run);
     if (run != nullptr && run->state.task(each.task).evaluating && !evaluate(*run, each.task)) {
       later.push_back(each);
     }
   }
-  batch.evaluate = std::move(later);
-  while (may_admit()) {
+  if (may_act()) {
+    batch.evaluate = std::move(later);
+  }
+  while (may_act() && !held) {
     const auto next = shard.take_ready();
     if (!next) {
       break;
@@ -227,7 +234,6 @@ Task<Unit> Engine::State::turn(rt::Scope& scope) {
     }
     publish();
   }
-  began = true;
   answer(std::nullopt);
   settle();
   CO_OK(co_await carry_out(scope));

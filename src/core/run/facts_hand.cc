@@ -67,7 +67,6 @@ void Machine::reopen(const std::vector<bool>& reset) {
 
 void Machine::on(const RetryRequested&) {
   if (state_.phase == Phase::queued || state_.phase == Phase::cancelling) {
-    PROBE("a retry is asked of a run that is being cancelled");
     return;
   }
   std::vector<bool> reset(state_.tasks.size());

@@ -7,12 +7,10 @@ namespace tutti::run {
 
 Entry* Machine::current(TaskNo no, AttemptNo attempt) {
   if (!exists(no)) {
-    PROBE("report about a task the run does not have");
     return nullptr;
   }
   Entry& it = entry(no);
   if (it.attempt != attempt || !it.holds_worker()) {
-    PROBE("report of an attempt that is no longer current");
     return nullptr;
   }
   return &it;
