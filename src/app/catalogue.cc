@@ -83,7 +83,7 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
                          .is_branch = schema.branches,
                          .idempotent = schema.idempotent,
                          .light = schema.light,
-      .only_outputs = schema.only_outputs,
+                         .only_outputs = schema.only_outputs,
                          .takes_files = schema.takes_files,
                          .takes_env = schema.takes_env,
                          .takes_runtime = schema.takes_runtime,
