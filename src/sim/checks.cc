@@ -252,12 +252,12 @@ void Checks::on_report_answered(const worker::Report& report) {
   }
 }
 
-void Checks::on_answered(Did what, size_t at) {
+void Checks::on_answered(Did what, size_t at, bool alone) {
   const SimRun& run = world_.runs[at];
   if (!run.durable) {
     return fail(at, "a call about it was answered, and it is not durable");
   }
-  if (what == Did::cancel && run.hands <= 1 && run.durable->phase == Phase::running) {
+  if (what == Did::cancel && alone && run.durable->phase == Phase::running) {
     fail(at, "its cancel was acknowledged, and is not durable");
   }
 }

@@ -20,7 +20,8 @@ class Checks {
   void on_stop(const AttemptId& id);
   // The engine has answered a report, a call or a question.
   void on_report_answered(const worker::Report& report);
-  void on_answered(Did what, size_t run);
+  // `alone`: no other call about the run was under way meanwhile.
+  void on_answered(Did what, size_t at, bool alone);
   void on_seen(size_t run, const control::RunChanges& seen);
   // An owner has died: what it had in its hands is lost.
   void on_death();

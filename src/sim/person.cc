@@ -89,7 +89,7 @@ Task<Unit> Person::start(rt::Context& ctx, control::ControlPlane& control, size_
     if (started.has_value()) {
       world_.note({.did = Did::start, .run = static_cast<int32_t>(run), .a = 1});
       world_.runs[run].acknowledged = true;
-      checks_.on_answered(Did::start, run);
+      checks_.on_answered(Did::start, run, true);
       co_return Unit{};
     }
     world_.note({.did = Did::start, .run = static_cast<int32_t>(run), .a = 2});
@@ -119,13 +119,15 @@ Task<Unit> Person::ask(rt::Context& ctx, control::ControlPlane& control, Step st
   SimRun& run = world_.runs[step.run];
   const auto at = static_cast<int32_t>(step.run);
   run.touched = true;
+  const bool first = run.hands == 0;
+  const uint64_t number = ++run.calls;
   ++run.hands;
   world_.note({.did = step.what, .run = at, .a = 0});
   const auto answered = co_await call(ctx, control, step);
   CO_OK(ctx.check());  // the owner died: whether it was done will be seen
   world_.note({.did = step.what, .run = at, .a = answered.has_value() ? 1 : 2});
   if (answered.has_value()) {
-    checks_.on_answered(step.what, step.run);
+    checks_.on_answered(step.what, step.run, first && run.calls == number);
   }
   --run.hands;
   co_return Unit{};
@@ -135,6 +137,7 @@ Task<Unit> Person::mark(rt::Context& ctx, control::ControlPlane& control, size_t
                         std::string task, std::string state) {
   control::Mark request{.run = ref(run), .task = std::move(task), .state = std::move(state)};
   world_.runs[run].touched = true;
+  ++world_.runs[run].calls;
   ++world_.runs[run].hands;
   static_cast<void>(co_await control.mark(ctx, std::move(request)));
   CO_OK(ctx.check());

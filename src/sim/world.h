@@ -76,6 +76,7 @@ struct SimRun {
   std::shared_ptr<const run::RunPlan> plan;
   std::optional<run::RunState> durable;  // as the newest commit has it
   int hands = 0;                         // calls about it that are under way
+  uint64_t calls = 0;                    // about it, ever begun
   bool touched = false;                  // by hand, ever
   bool acknowledged = false;
   bool big_outputs = false;
