@@ -175,9 +175,15 @@ class Writer {
   void write_string(std::string_view s) {
     out += '"';
     while (!s.empty()) {
-      size_t n = utf8_length(s);
+      size_t n = plain_length(s);
+      if (n > 0) {
+        out.append(s.substr(0, n));
+        s.remove_prefix(n);
+        continue;
+      }
+      n = utf8_length(s);
       if (n == 1) {
-        write_ascii(s.front());
+        write_escaped(s.front());
       } else if (n == 0) {
         out += "\xEF\xBF\xBD";  // U+FFFD
         n = 1;
@@ -189,7 +195,16 @@ class Writer {
     out += '"';
   }
 
-  void write_ascii(char c) {
+  // How many of the first bytes are ASCII that stands for itself.
+  static size_t plain_length(std::string_view s) {
+    size_t n = 0;
+    while (n < s.size() && s[n] >= 0x20 && s[n] != '"' && s[n] != '\\') {
+      ++n;
+    }
+    return n;
+  }
+
+  void write_escaped(char c) {
     switch (c) {
       case '"':
         out += "\\\"";
@@ -213,11 +228,7 @@ class Writer {
         out += "\\f";
         break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
-        } else {
-          out += c;
-        }
+        fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned>(c));
     }
   }
 

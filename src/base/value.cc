@@ -123,6 +123,7 @@ bool Value::operator==(const Value& other) const {
 }
 
 ValueMap::ValueMap(std::initializer_list<Member> members) {
+  members_.reserve(members.size());
   for (const Member& member : members) {
     set(member.first, member.second);
   }

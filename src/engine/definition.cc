@@ -115,7 +115,7 @@ Result<std::shared_ptr<const Definition>> define(std::string_view frozen) {
   auto out = std::make_shared<Definition>();
   TRY(out->workflow, spec::thaw(frozen));
   out->frozen = sha256(frozen);
-  out->version = to_text(spec::version_of(out->workflow));
+  out->version = spec::version_of(out->workflow);
   out->plan = std::make_shared<run::RunPlan>(out->workflow);
   const size_t size = out->workflow.tasks.size();
   Names names;

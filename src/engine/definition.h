@@ -15,7 +15,7 @@ namespace tutti::engine {
 
 struct Definition {
   Digest frozen;  // of the bytes it was made from
-  std::string version;
+  Digest version;
   spec::Workflow workflow;
   std::shared_ptr<const run::RunPlan> plan;
   std::vector<std::optional<expr::Template>> when;  // by task

@@ -107,7 +107,7 @@ Task<RunView> Engine::start(rt::Context& ctx, control::StartRun request) {
   const spec::RunDates dates = spec::dates_of_manual_run(request.date, ctx.clock().wall());
   const spec::RunIdentity identity{.id = request.id,
                                    .profile = request.profile,
-                                   .version = definition->version,
+                                   .version = to_text(definition->version),
                                    .dates = dates,
                                    .vars = request.vars,
                                    .connections = request.connections};
@@ -124,7 +124,7 @@ Task<RunView> Engine::start(rt::Context& ctx, control::StartRun request) {
   call->run = request.id;
   call->wish = StartWish{.definition = definition,
                          .origin = {.workflow = workflow.name,
-                                    .version = spec::version_of(workflow),
+                                    .version = definition->version,
                                     .frozen = frozen,
                                     .files = std::move(files),
                                     .profile = std::move(request.profile),

@@ -20,7 +20,7 @@ std::shared_ptr<LiveRun> make_live_run(run::RunState state, run::Origin origin,
   const spec::RunIdentity identity{
       .id = state.id,
       .profile = origin.profile,
-      .version = definition->version,
+      .version = to_text(definition->version),
       .dates = {origin.logical_date, origin.interval_start, origin.interval_end},
       .vars = origin.vars,
       .connections = origin.connections};

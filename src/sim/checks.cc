@@ -10,6 +10,8 @@
 namespace tutti::sim {
 namespace {
 
+constexpr Duration stop_time_max = seconds(120);  // lost replies, full disks and pauses included
+
 using run::Entry;
 using run::Phase;
 using run::RunState;
@@ -110,6 +112,21 @@ void Checks::after_commit(const store::Commit& commit) {
       world_.fail("an output is durable before the blob it names");
     }
   }
+  check_stops();
+}
+
+void Checks::check_stops() {
+  std::erase_if(owed_, [this](const OwedStop& owed) {
+    const SimAttempt& attempt = world_.attempt(owed.id);
+    const Entry& entry = world_.runs[world_.run_index(owed.id.run)].durable->task(owed.id.task);
+    return attempt.stop_asked || attempt.lost || entry.attempt != owed.id.attempt ||
+           entry.state != TaskState::cancelling;
+  });
+  for (const OwedStop& owed : owed_) {
+    if (owed.due < world_.loop.now()) {
+      fail(owed.id, "it is to be stopped, and its worker was never told");
+    }
+  }
 }
 
 void Checks::compare(size_t at, const RunState& before, const RunState& after) {
@@ -145,6 +162,9 @@ void Checks::compare_task(size_t at, TaskNo no, const RunState& before, const Ru
                .attempt = is.attempt,
                .a = static_cast<int64_t>(is.state),
                .b = static_cast<int64_t>(is.reason)});
+  if (is.state == TaskState::cancelling && was.state != TaskState::cancelling) {
+    owed_.push_back({{run.id, no, is.attempt}, world_.loop.now() + stop_time_max});
+  }
   const bool by_hand = run.hands > 0;
   if (is_ended(was.state) && was.state != is.state && !by_hand) {
     wrong("what has ended changes");

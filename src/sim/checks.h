@@ -33,11 +33,19 @@ class Checks {
   void fail(const AttemptId& id, std::string what);
   void compare(size_t run, const run::RunState& before, const run::RunState& after);
   void compare_task(size_t run, TaskNo no, const run::RunState& before, const run::RunState& after);
+  void check_stops();
   void left_worker(size_t run, TaskNo no, const run::Entry& before, const run::Entry& after);
   void check_row(size_t run);
   void check_history(size_t run, TaskNo no);
 
+  // An attempt that is durably `cancelling`, and when its worker must have been told.
+  struct OwedStop {
+    AttemptId id;
+    BootInstant due;
+  };
+
   World& world_;
+  std::vector<OwedStop> owed_;
 };
 
 }  // namespace tutti::sim

@@ -26,10 +26,8 @@ Person::Person(World& world, Checks& checks) : world_(world), checks_(checks) {
   const BootInstant begin = world.loop.now();
   heal_at_ = begin + seconds(world.draw_between(60, 400, About::person));
   for (size_t run = 0; run < world.runs.size(); ++run) {
-    const auto at = [&](int64_t from_ms, int64_t to_ms, uint64_t which) {
-      return begin + milliseconds(world.draw_between(from_ms, to_ms, About::person, run, which));
-    };
-    steps_.push_back({.at = at(0, 30'000, 1), .what = Did::start, .run = run});
+    const Duration start = milliseconds(world.draw_between(0, 30'000, About::person, run, 1));
+    steps_.push_back({.at = begin + start, .what = Did::start, .run = run});
     constexpr std::array<std::pair<Did, uint32_t>, 6> wishes{{{Did::cancel, 180},
                                                               {Did::cancel, 60},
                                                               {Did::retry, 350},
@@ -41,7 +39,11 @@ Person::Person(World& world, Checks& checks) : world_(world), checks_(checks) {
       const auto [what, permille] = wishes[n];
       if (world.odd(permille, About::person, run, 10 + n, 0,
                     fmt::format("run {} is {}", run, names[n / 2]))) {
-        steps_.push_back({.at = at(500, 200'000, 20 + n), .what = what, .run = run, .number = n});
+        // The second wish of a kind comes for all runs at once: one batch, or one refused commit.
+        const uint64_t whose = n % 2 == 0 ? run : world.runs.size();
+        const Duration after =
+            milliseconds(world.draw_between(500, 200'000, About::person, whose, 20 + n));
+        steps_.push_back({.at = begin + after, .what = what, .run = run, .number = n});
       }
     }
   }

@@ -18,7 +18,7 @@ class Maker {
 
   spec::Workflow workflow() {
     spec::Workflow out{.file = "sim.yaml", .name = fmt::format("w{}", run_)};
-    const int64_t size = world_.draw_between(3, 26, About::story, run_, 1);
+    const int64_t size = world_.draw_between(10, 48, About::story, run_, 1);
     if (pick(About::story, 2, 100) < 12) {
       out.timeout = seconds(between(30, 400, 3));
     }
