@@ -314,7 +314,8 @@ class LogFiles final : public Logs {
     return looked;
   }
 
-  Result<Unit> finish_run(const RunId& run) {
+  // A copy of the id: the key it may come from goes.
+  Result<Unit> finish_run(RunId run) {
     std::vector<LogRecord> records = take_entries(run);
     if (const auto live = live_.find(run); live != live_.end()) {
       live->second.lines.give_all(records);

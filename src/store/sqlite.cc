@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 
 #include <boost/asio/post.hpp>
 
@@ -24,6 +25,7 @@ namespace asio = rt::asio;
 constexpr uint64_t frame_bytes = 4096 + 24;  // of the log: a page and its header
 constexpr Duration idle = seconds(1);        // without a commit, the log is moved
 constexpr int rest_frames_max = 1024;        // so few are moved by the writer itself
+constexpr uint64_t log_growth_max = 8;       // times checkpoint_bytes: then the writer waits
 
 // Moves the write-ahead log into the database beside the writer. A log is reused from its start
 // only when all of it was moved, which a busy writer would put off for ever: so the last few frames
@@ -35,6 +37,10 @@ class Checkpointer {
 
   // On the background thread. True when so few frames are left that the writer should move them.
   bool move_beside_writer() {
+    const std::lock_guard lock(mutex_);
+    if (connection_ == nullptr) {
+      return false;
+    }
     for (int round = 0; round < 4; ++round) {
       const int rest = move(connection_->handle());
       if (rest <= rest_frames_max) {
@@ -44,6 +50,23 @@ class Checkpointer {
     return true;
   }
 
+  // On the write thread: waits for a move under way, and moves the rest.
+  void move_as_writer(sqlite3* handle) {
+    const std::lock_guard lock(mutex_);
+    move(handle);
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    connection_.reset();
+  }
+
+  bool is_open() {
+    const std::lock_guard lock(mutex_);
+    return connection_ != nullptr;
+  }
+
+ private:
   // Frames that are left, or 0 after an error, which the next commit meets too.
   static int move(sqlite3* handle) {
     int frames = 0;
@@ -53,7 +76,7 @@ class Checkpointer {
     return code == SQLITE_OK ? frames - moved : 0;
   }
 
- private:
+  std::mutex mutex_;  // two moves at once: the second would find the database busy and do nothing
   std::unique_ptr<Connection> connection_;
 };
 
@@ -171,7 +194,7 @@ class Sqlite final : public SqliteStore {
   Task<Unit> close(rt::Context&) override {
     co_await rt::offload(background_loop_.executor(), [this] {
       idle_timer_.reset();
-      checkpointer_.reset();
+      checkpointer_->close();
       return true;
     });
     co_await rt::offload(read_loop_.executor(), [this] {
@@ -201,7 +224,10 @@ class Sqlite final : public SqliteStore {
       asio::post(background_loop_.executor(), [this] { reserve_.release(); });
     }
     commits_.fetch_add(1, std::memory_order_relaxed);
-    if (result.has_value() && frames_ * frame_bytes >= options_.checkpoint_bytes) {
+    const uint64_t log_bytes = frames_ * frame_bytes;
+    if (result.has_value() && log_bytes >= log_growth_max * options_.checkpoint_bytes) {
+      move_rest();
+    } else if (result.has_value() && log_bytes >= options_.checkpoint_bytes) {
       start_moving();
     } else if (!idle_armed_.exchange(true)) {
       asio::post(background_loop_.executor(), [this] { arm_idle(); });
@@ -222,11 +248,9 @@ class Sqlite final : public SqliteStore {
 
   // On the background thread.
   void move_log() {
-    if (checkpointer_ != nullptr && checkpointer_->move_beside_writer()) {
+    if (checkpointer_->move_beside_writer()) {
       asio::post(write_loop_.executor(), [this] {
-        if (write_connection_ != nullptr) {
-          Checkpointer::move(write_connection_->handle());
-        }
+        move_rest();
         moving_ = false;
       });
     } else {
@@ -234,8 +258,15 @@ class Sqlite final : public SqliteStore {
     }
   }
 
+  // On the write thread.
+  void move_rest() {
+    if (write_connection_ != nullptr) {
+      checkpointer_->move_as_writer(write_connection_->handle());
+    }
+  }
+
   void arm_idle() {
-    if (checkpointer_ == nullptr) {
+    if (!checkpointer_->is_open()) {
       return;
     }
     const uint64_t commits = commits_.load(std::memory_order_relaxed);

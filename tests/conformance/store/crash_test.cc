@@ -65,9 +65,7 @@ TEST_CASE("a killed writer loses nothing that it answered") {
   const char* setting = std::getenv("TUTTI_CRASH_SECONDS");
   const Duration time = seconds(setting == nullptr ? 8 : std::atoi(setting));
   Harness f;
-  // In memory where there is such a file system: a kill spares the kernel, and more kills fit.
-  const TempFolder temporary(
-      access("/dev/shm", W_OK) == 0 ? "/dev/shm" : std::filesystem::temp_directory_path());
+  const TempFolder temporary;
   const auto folder = temporary.path() / ".tutti";
   std::mt19937 random(std::random_device{}());
   const BootInstant start = f.clock->boot();
