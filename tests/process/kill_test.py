@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at random moments: nothing lost, nothing twice.
 
-    kill_test.py --tutti build/release/tutti [--trials 30] [--seed N] [--only graph|demo]
+    kill_test.py --tutti build/release/tutti [--trials 30] [--jobs 1] [--seed N] [--only graph|demo]
 
 Each trial starts a run, kills the owner, the process helper, tutti-sql or all of them at a random moment,
 one to three times, asks again with the next command, and waits for the end. Then:
@@ -14,6 +14,7 @@ Prints the phase of each kill; at least 80 % must hit while a task runs.
 """
 import argparse
 import collections
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -133,13 +134,20 @@ class Reader(threading.Thread):
         super().__init__(daemon=True)
         self.folder, self.whole = folder, whole
         self.stopping = threading.Event()
-        self.looks, self.broken = 0, []
+        self.looks, self.broken, self.failed = 0, [], None
 
     def run(self):
-        while not self.stopping.is_set():
-            for path in self.folder.rglob("*"):
-                if not path.is_file() or any(part.startswith(".") for part in path.relative_to(self.folder).parts):
-                    continue
+        try:
+            while not self.stopping.is_set():
+                self.look()
+                time.sleep(0.01)  # tidy: allow sleep, a test of real time
+        except Exception as error:  # a reader that died would see nothing more
+            self.failed = error
+
+    def look(self):
+        for folder, inner, names in os.walk(self.folder):  # what goes meanwhile is passed over
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            for path in (pathlib.Path(folder, name) for name in names if not name.startswith(".")):
                 try:
                     digest = hashlib.sha256(path.read_bytes()).hexdigest()
                 except FileNotFoundError:
@@ -147,11 +155,14 @@ class Reader(threading.Thread):
                 self.looks += 1
                 if self.whole.get(path.name) != digest:
                     self.broken.append(str(path))
-            time.sleep(0.01)  # tidy: allow sleep, a test of real time
 
     def stop(self):
         self.stopping.set()
         self.join()
+        if self.failed:
+            raise Wrong(f"the reader could not go on: {self.failed!r}")
+        if self.broken:
+            raise Wrong(f"half-written objects were seen: {self.broken[:3]}")
 
 
 def running_tasks(view):
@@ -245,8 +256,6 @@ def demo_trial(tutti, folder, rng, phases):
     view = wait_for_end(project, run)
     for reader in readers:
         reader.stop()
-        if reader.broken:
-            raise Wrong(f"half-written objects were seen: {reader.broken[:3]}")
     if view["state"] != "success":
         raise Wrong(f"the run is {view['state']}: {[t.get('error') for t in view['task_runs'] if t['state'] == 'failed']}")
     check_history(view, before)
@@ -264,31 +273,43 @@ def demo_trial(tutti, folder, rng, phases):
     project.close()
 
 
+def try_once(tutti, args, trial):
+    """One trial; the phases of its kills, or None when something was wrong."""
+    phases = collections.Counter()
+    seed = args.seed + trial
+    kind = args.only or ("demo" if trial % 2 else "graph")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="tutti-kill."))
+    started = time.monotonic()
+    try:
+        (graph_trial if kind == "graph" else demo_trial)(tutti, folder, random.Random(seed), phases)
+    except (Wrong, subprocess.SubprocessError) as wrong:
+        log = folder / ".tutti/owner.log"
+        print(f"trial {trial} ({kind}, seed {seed}) FAILED: {wrong}\nfolder: {folder}\n"
+              + (log.read_text(errors="replace")[-4000:] if log.exists() else "no owner.log"), flush=True)
+        Project(tutti, folder).kill("all")
+        return None
+    shutil.rmtree(folder, ignore_errors=True)
+    print(f"trial {trial} ({kind}, seed {seed}) good, {time.monotonic() - started:.1f} s", flush=True)
+    return phases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tutti", type=pathlib.Path, default=ROOT / "build/release/tutti")
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     parser.add_argument("--only", choices=["graph", "demo"])
-    parser.add_argument("--keep", action="store_true", help="keep the folder of a failed trial")
+    parser.add_argument("--jobs", type=int, default=1, help="trials at once (default %(default)s)")
     args = parser.parse_args()
     tutti = str(args.tutti.resolve())
     phases = collections.Counter()
-    for trial in range(args.trials):
-        rng = random.Random(args.seed + trial)
-        kind = args.only or ("demo" if trial % 2 else "graph")
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="tutti-kill."))
-        started = time.monotonic()
-        try:
-            (graph_trial if kind == "graph" else demo_trial)(tutti, folder, rng, phases)
-        except (Wrong, subprocess.TimeoutExpired) as wrong:
-            print(f"trial {trial} ({kind}, seed {args.seed + trial}) FAILED: {wrong}\nfolder: {folder}")
-            log = folder / ".tutti/owner.log"
-            print(log.read_text(errors="replace")[-4000:] if log.exists() else "no owner.log")
-            Project(tutti, folder).kill("all")
-            return 1
-        shutil.rmtree(folder, ignore_errors=True)
-        print(f"trial {trial} ({kind}, seed {args.seed + trial}) good, {time.monotonic() - started:.1f} s", flush=True)
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        trials = [pool.submit(try_once, tutti, args, trial) for trial in range(args.trials)]
+        for each in concurrent.futures.as_completed(trials):
+            if each.result() is None:
+                pool.shutdown(cancel_futures=True)
+                return 1
+            phases.update(each.result())
     total = sum(phases.values())
     during = sum(count for (_, phase), count in phases.items() if phase == "task running")
     for (victim, phase), count in sorted(phases.items()):
