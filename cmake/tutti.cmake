@@ -38,6 +38,7 @@ endfunction()
 
 # A doctest program that ctest runs. LABEL: unit, conformance, integration, process, e2e, sim; slow (only
 # with ./dev test --full) or soak (only ./dev soak, for $TUTTI_SOAK_SECONDS).
+add_custom_target(unit_tests)
 function(tutti_test name)
   cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPS;ENV" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -48,6 +49,9 @@ function(tutti_test name)
     set(ARG_TIMEOUT 300)
   endif()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" TIMEOUT ${ARG_TIMEOUT})
+  if(ARG_LABEL STREQUAL unit)
+    add_dependencies(unit_tests ${name})
+  endif()
   if(ARG_ENV)
     set_tests_properties(${name} PROPERTIES ENVIRONMENT "${ARG_ENV}")
   endif()
