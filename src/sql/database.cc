@@ -63,13 +63,78 @@ Result<Unit> make_empty(const std::filesystem::path& folder) {
   return Unit{};
 }
 
+// Files `.NAME.PID.new` of programs that died while they made the database NAME.
+void remove_unfinished(const std::filesystem::path& path) {
+  const std::string begin = fmt::format(".{}.", path.filename().string());
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(path.parent_path(), ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(begin) || !name.ends_with(".new")) {
+      continue;
+    }
+    const std::string pid = name.substr(begin.size(), name.size() - begin.size() - 4);
+    if (!std::filesystem::exists("/proc/" + pid)) {
+      std::filesystem::remove(entry.path(), ignored);
+    }
+  }
+}
+
+Result<duckdb_database> open_file(const std::filesystem::path& path, duckdb_config config) {
+  duckdb_database database = nullptr;
+  char* text = nullptr;
+  if (duckdb_open_ext(path.empty() ? nullptr : path.c_str(), &database, config, &text) !=
+      DuckDBSuccess) {
+    const std::string why = text == nullptr ? "no reason given" : text;
+    duckdb_free(text);
+    return fail(open_error(why, path));
+  }
+  return database;
+}
+
+// DuckDB killed while it makes a file leaves one that nobody can open: so it is made under another
+// name, and gets its own when it is whole. Somebody else's, made meanwhile, is left.
+Result<Unit> make_file(const std::filesystem::path& path, duckdb_config config) {
+  remove_unfinished(path);
+  const auto unfinished =
+      path.parent_path() / fmt::format(".{}.{}.new", path.filename().string(), getpid());
+  TRY(duckdb_database database, open_file(unfinished, config));
+  duckdb_close(&database);
+  const int linked = link(unfinished.c_str(), path.c_str()) == 0 ? 0 : errno;
+  unlink(unfinished.c_str());
+  if (linked != 0 && linked != EEXIST) {
+    return fail(rt::error_of_errno(linked, "making the database", path));
+  }
+  return rt::sync_folder(path.parent_path());
+}
+
+Result<duckdb_database> open_or_make(const std::filesystem::path& path) {
+  duckdb_config config = nullptr;
+  CHECK(duckdb_create_config(&config) == DuckDBSuccess);
+  const auto destroy = [](duckdb_config it) { duckdb_destroy_config(&it); };
+  const std::unique_ptr<std::remove_pointer_t<duckdb_config>, decltype(destroy)> owned(config);
+  CHECK(duckdb_set_config(config, "autoinstall_known_extensions", "false") == DuckDBSuccess);
+  CHECK(duckdb_set_config(config, "autoload_known_extensions", "false") == DuckDBSuccess);
+  if (std::error_code failed; !path.empty() && !std::filesystem::exists(path, failed)) {
+    std::filesystem::create_directories(path.parent_path(), failed);
+    if (failed) {
+      return fail(rt::error_of_errno(failed.value(), "making the folder", path.parent_path()));
+    }
+    TRY_OK(make_file(path, config));
+  }
+  return open_file(path, config);
+}
+
 }  // namespace
 
 std::string quoted_name(std::string_view name) { return quoted(name, '"'); }
 std::string quoted_text(std::string_view text) { return quoted(text, '\''); }
 
 Database::Database(DatabaseOptions options, StatementTable& statements)
-    : options_(std::move(options)), statements_(statements) {}
+    : options_(std::move(options)), statements_(statements) {
+  if (!options_.path.empty()) {
+    options_.path = std::filesystem::absolute(options_.path);
+  }
+}
 
 Database::~Database() {
   if (database_ != nullptr) {
@@ -96,28 +161,7 @@ Result<std::unique_ptr<Database>> Database::open(DatabaseOptions options, Object
 
 Result<Unit> Database::start(Objects& objects, std::set<std::string> connections) {
   TRY_OK(make_empty(options_.temp));
-  if (options_.path.has_parent_path()) {
-    std::error_code failed;
-    std::filesystem::create_directories(options_.path.parent_path(), failed);
-    if (failed) {
-      return fail(
-          rt::error_of_errno(failed.value(), "making the folder", options_.path.parent_path()));
-    }
-  }
-  duckdb_config config = nullptr;
-  CHECK(duckdb_create_config(&config) == DuckDBSuccess);
-  CHECK(duckdb_set_config(config, "autoinstall_known_extensions", "false") == DuckDBSuccess);
-  CHECK(duckdb_set_config(config, "autoload_known_extensions", "false") == DuckDBSuccess);
-  char* text = nullptr;
-  const duckdb_state opened = duckdb_open_ext(
-      options_.path.empty() ? nullptr : options_.path.c_str(), &database_, config, &text);
-  duckdb_destroy_config(&config);
-  if (opened != DuckDBSuccess) {
-    const std::string why = text == nullptr ? "no reason given" : text;
-    duckdb_free(text);
-    database_ = nullptr;
-    return fail(open_error(why, options_.path));
-  }
+  TRY(database_, open_or_make(options_.path));
   TRY_OK(register_file_system(database_, objects, statements_, connections));
 
   std::vector<std::string> folders;

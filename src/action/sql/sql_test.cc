@@ -305,6 +305,18 @@ TEST_CASE("attempts share one program, which ends when idle") {
   output_of(result);
 }
 
+TEST_CASE("a database appears whole, and what a killed maker left goes") {
+  World w;
+  w.put("clouds/.warehouse.duckdb.999999999.new", "half of a header");
+  CHECK(w.rows("CREATE TABLE t AS SELECT 7 AS n; FROM t") == ValueList{Value::of({{"n", 7}})});
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(w.project / "clouds")) {
+    names.push_back(entry.path().filename().string());
+  }
+  std::erase_if(names, [](const std::string& name) { return name.ends_with(".wal"); });
+  CHECK(names == std::vector<std::string>{"warehouse.duckdb"});
+}
+
 TEST_CASE("a file that is no database is an error that names it") {
   World w;
   w.put("clouds/warehouse.duckdb", "this is no database, at all, whatever one may think of it");
