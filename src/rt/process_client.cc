@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "rt/file.h"
+#include "rt/process_find.h"
 #include "rt/scope.h"
 
 namespace tutti::rt {
@@ -230,7 +231,13 @@ Task<Unit> Processes::State::recover(Context& ctx) {
       lock_ = std::move(*lock);
       break;
     }
-    CO_OK(co_await delay(ctx, seconds(1)));
+    // With the project's folder gone nobody can take the lock, nor start anything: looking is
+    // proof.
+    if (lock.error().code == Code::not_found && !kill_processes_of_lock(lock_.identity)) {
+      break;
+    }
+    CO_OK(
+        co_await delay(ctx, lock.error().code == Code::not_found ? milliseconds(20) : seconds(1)));
   }
   CO_OK(co_await sending_.acquire(ctx));  // whoever waited for room has been woken by the end
   helper_.reset();

@@ -28,6 +28,8 @@ std::vector<int> processes_of_lock(std::string_view identity);
 bool has_lock_open(int pid, std::string_view identity);
 // Processes, but for this one and its ancestors, that have the lock file open.
 std::vector<int> holders_of_lock(std::string_view identity);
+// Kills both kinds; false when there was none.
+bool kill_processes_of_lock(std::string_view identity);
 
 std::string read_all(int fd);
 void close_all_but(std::initializer_list<int> kept);

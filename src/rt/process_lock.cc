@@ -46,6 +46,10 @@ size_t kill_all(const std::vector<int>& pids) {
 
 }  // namespace
 
+bool kill_processes_of_lock(std::string_view identity) {
+  return kill_all(holders_of_lock(identity)) + kill_all(processes_of_lock(identity)) > 0;
+}
+
 Task<ProcessLock> await_old_processes_dead(Context& ctx, std::filesystem::path path,
                                            Duration patience) {
   ProcessLock lock{.fd = Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600))};
@@ -63,8 +67,7 @@ Task<ProcessLock> await_old_processes_dead(Context& ctx, std::filesystem::path p
     } else if (errno != EAGAIN && errno != EACCES) {
       co_return fail(error_of_errno(errno, "locking the processes of the project", path));
     } else if (ctx.clock().boot() - start > patience || !helper_is_ending(lock)) {
-      kill_all(holders_of_lock(lock.identity));
-      kill_all(processes_of_lock(lock.identity));
+      kill_processes_of_lock(lock.identity);
     }
     if (ctx.clock().boot() - start > patience + kill_patience) {
       co_return fail(Error{.code = Code::timed_out,

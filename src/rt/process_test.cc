@@ -417,6 +417,13 @@ TEST_CASE("a killed helper is noticed: its programs are dead, and the next one s
   CHECK(next->ok());
 }
 
+TEST_CASE("the end comes also when the project's folder has been deleted") {
+  World w;
+  auto exit = w.bash("rm -r " + w.folder.string() + "; exit 0");
+  REQUIRE_OK(exit);
+  CHECK(w.loop.run(w.processes.close(w.ctx)).has_value());
+}
+
 // Runs `script` in a process of its own as an owner would, until it is killed.
 int start_owner(const World& w, const std::string& script) {
   const int pid = fork();
