@@ -110,6 +110,11 @@ Task<Unit> Processes::State::start_helper(Context& ctx) {
   if (!lock_.fd.is_open()) {
     CO_TRY(lock_, co_await await_old_processes_dead(ctx, options.lock, options.patience));
   }
+  lock_pin_ = Descriptor(
+      ::open(fmt::format("/proc/self/fd/{}", lock_.fd.get()).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!lock_pin_.is_open()) {
+    co_return fail(error_of_errno(errno, "opening the lock of the processes again", options.lock));
+  }
   int fds[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) {
     co_return fail(error_of_errno(errno, "making the process helper's socket", {}));
@@ -147,6 +152,7 @@ Task<Unit> Processes::State::close(Context& ctx) {
     CO_OK(co_await ended->wait(own));
   }
   lock_.fd.reset();
+  lock_pin_.reset();
   opening_.release();
   co_return Unit{};
 }

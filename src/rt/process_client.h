@@ -55,6 +55,7 @@ struct Processes::State : std::enable_shared_from_this<Processes::State> {
   std::unique_ptr<ByteStream> socket_;
   std::unique_ptr<ByteStream> helper_;  // pidfd
   ProcessLock lock_;                    // between two helpers
+  Descriptor lock_pin_;                 // keeps the lock file's number from being used again
 };
 
 }  // namespace tutti::rt
