@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "worker/execution.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -81,6 +82,27 @@ Task<OutputRef> store_output(rt::Context& ctx, Coordinator& coordinator, Value o
   co_return ref;
 }
 
+// Whether doing it again could write a second time (action/api/schema.h: write_param).
+bool may_write_twice(const action::Schema& schema, const Value& with) {
+  if (schema.write_param.empty() || !with[schema.key_param].is_null()) {
+    return false;
+  }
+  const auto param = std::ranges::find(schema.params, schema.write_param, &action::Param::name);
+  const Value& given = with[schema.write_param];
+  const std::string value = given.is_string()              ? given.as_string()
+                            : param == schema.params.end() ? std::string()
+                                                           : param->fallback;
+  return std::ranges::find(schema.safe_values, value) == schema.safe_values.end();
+}
+
+// The work is done, but not to be repeated: a person decides whether it counts.
+Error done_in_doubt(Error error) {
+  error.what =
+      fmt::format("it was carried out, but its output could not be stored: {}", error.what);
+  error.code = Code::unknown_outcome;
+  return error;
+}
+
 class Execution {
  public:
   Execution(Services& services, Assignment assignment)
@@ -141,6 +163,7 @@ class Execution {
       }
       attempt.set_scratch(std::move(*made));
     }
+    twice_ = may_write_twice(action.schema(), with);
     rt::Context limited = assignment_.timeout ? ctx.with_timeout(*assignment_.timeout) : ctx;
     auto outcome = co_await rt::guarded(action.run(limited, attempt, std::move(with)));
     const bool asked_to_stop = !ctx.check().has_value();
@@ -188,8 +211,14 @@ class Execution {
     rt::Context closing = ctx.uncancellable();
     auto stored = co_await store_output(closing, services_.coordinator,
                                         services_.masks.current()->mask(std::move(output)));
+    if (!stored && report.end != End::succeeded) {
+      report.error->what +=
+          fmt::format(" (and its output could not be stored: {})", stored.error().text());
+      co_return report;
+    }
     if (!stored) {
-      co_return report_of_error(id(), std::move(stored).error());
+      co_return report_of_error(
+          id(), twice_ ? done_in_doubt(std::move(stored).error()) : std::move(stored).error());
     }
     report.output = std::move(*stored);
     co_return report;
@@ -198,6 +227,7 @@ class Execution {
   Services& services_;
   Assignment assignment_;
   expr::Context context_;
+  bool twice_ = false;  // doing it again could write a second time
 };
 
 }  // namespace

@@ -15,7 +15,8 @@ struct FakeEngine final : Coordinator {
   std::vector<Report> reports;
   std::map<std::string, std::string> blobs;
   std::vector<std::string> order;  // "blob" and "report", as they came
-  int refuse = 0;                  // this many reports are refused first
+  bool refuse_blobs = false;
+  int refuse = 0;  // this many reports are refused first
   rt::Notify got;
 
   Task<Unit> report(rt::Context&, std::vector<Report> batch) override {
@@ -30,6 +31,9 @@ struct FakeEngine final : Coordinator {
   }
   Task<Unit> put_blob(rt::Context&, Digest digest, std::string bytes) override {
     order.push_back("blob");
+    if (refuse_blobs) {
+      co_return fail(Code::unavailable, "the disk is full");
+    }
     blobs[to_text(digest)] = std::move(bytes);
     co_return Unit{};
   }
@@ -87,7 +91,11 @@ class TestAction final : public action::Action {
                          .params = {{.name = "do"},
                                     {.name = "n"},
                                     {.name = "stdin", .secret_ok = true},
-                                    {.name = "raw", .raw = true}}};
+                                    {.name = "raw", .raw = true},
+                                    {.name = "method", .fallback = "GET"}},
+                         .write_param = "method",
+                         .safe_values = {"GET"},
+                         .key_param = "key"};
 };
 
 struct World {
@@ -205,6 +213,23 @@ TEST_CASE("a large output is a blob, durable before the report") {
   REQUIRE(report.output->blob.has_value());
   CHECK(report.output->json.empty());
   CHECK(w.engine.order == std::vector<std::string>{"blob", "report"});
+}
+
+TEST_CASE("an output that cannot be stored fails the attempt, but does not repeat a write") {
+  const auto report = [](ValueMap with) {
+    World w;
+    w.engine.refuse_blobs = true;
+    with.set("do", "large");
+    return w.one(Value(std::move(with)));
+  };
+  CHECK(report({}).end == End::failed);
+  CHECK(report({}).retryable);
+  CHECK(report({{"method", "GET"}}).end == End::failed);
+  const Report written = report({{"method", "POST"}});
+  CHECK(written.end == End::unknown);
+  CHECK(written.error->what ==
+        "it was carried out, but its output could not be stored: the disk is full");
+  CHECK(report({{"method", "POST"}, {"key", "k"}}).end == End::failed);
 }
 
 TEST_CASE("stop ends an attempt; an unknown or doubled one is harmless") {

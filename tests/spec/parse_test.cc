@@ -69,6 +69,25 @@ TEST_CASE("the whole language becomes typed values with defaults applied") {
   CHECK(tell.action.unknown_if_lost == false);
 }
 
+TEST_CASE("a write without a key is not idempotent, whatever its action is otherwise") {
+  Catalogue catalogue = test_catalogue();
+  const auto http = std::ranges::find(catalogue.actions, "http", &ActionSchema::name);
+  REQUIRE(http != catalogue.actions.end());
+  http->idempotent = true;  // as the real one
+  const auto traits = [&](const std::string& with) {
+    const std::string text =
+        "workflow: w\ntags: {cost_center: a}\ntasks:\n  t: {uses: http, with: {url: 'http://h', " +
+        with + "}}\n";
+    return parse_workflow({"w.yaml", text}, project(), catalogue).workflow.tasks.at(0).action;
+  };
+  CHECK(traits("method: GET").idempotent);
+  CHECK(traits("method: PUT").idempotent);
+  CHECK_FALSE(traits("method: POST").idempotent);
+  CHECK(traits("method: POST").unknown_if_lost);
+  CHECK(traits("method: POST, idempotency_key: k").idempotent);
+  CHECK_FALSE(traits("method: '{{ params.x }}'").idempotent);
+}
+
 TEST_CASE("a file with thousands of mistakes is answered with the first thousand") {
   std::string text = "workflow: w\ntags: {cost_center: a}\ntasks:\n";
   for (int i = 0; i < 5000; ++i) {

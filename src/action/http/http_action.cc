@@ -209,6 +209,18 @@ Trouble trouble_of(Error error) {
           retryable};
 }
 
+// A write was answered well, but what it answered is lost: not to be sent again by itself.
+Trouble trouble_after_success(const HttpRequest& request, int status, Trouble trouble) {
+  if (!is_repeatable(request) && trouble.error.code != Code::unknown_outcome) {
+    trouble.error.what =
+        fmt::format("the {} was answered with {}, but its reply could not be kept: {}",
+                    request.method, status, trouble.error.what);
+    trouble.error.code = Code::unknown_outcome;
+    trouble.retryable = false;
+  }
+  return trouble;
+}
+
 // A cancelled or timed-out context is the caller's to name, but not when a write is in doubt.
 Result<Outcome> failed(rt::Context& ctx, Trouble trouble, Value output = ValueMap{}) {
   if (trouble.error.code != Code::unknown_outcome) {
@@ -290,12 +302,16 @@ class Run {
       co_return failed(ctx, std::move(*refused));
     }
     if (!response.has_value()) {
-      co_return failed(ctx, trouble_of(std::move(response).error()));
+      Trouble trouble = trouble_of(std::move(response).error());
+      if (replied.response && http::is_success(replied.response->head.status)) {
+        trouble =
+            trouble_after_success(call_.request, replied.response->head.status, std::move(trouble));
+      }
+      co_return failed(ctx, std::move(trouble));
     }
     Value output = output_of(*response, Value(), once.bytes);
     output.edit_map().set("saved", cloud::address_of(target, target.key));
-    CO_OK(
-        co_await attempt_.log(ctx, Stream::system, log_line(call_.request, *response, once.bytes)));
+    CO_OK(co_await log_reply(ctx, log_line(call_.request, *response, once.bytes)));
     co_return Done{.output = std::move(output)};
   }
 
@@ -314,6 +330,16 @@ class Run {
             false};
   }
 
+  // What a write answered counts, also when the attempt is asked to stop or its log is full.
+  Task<Unit> log_reply(rt::Context& ctx, std::string line) {
+    if (is_repeatable(call_.request)) {
+      co_return co_await attempt_.log(ctx, Stream::system, std::move(line));
+    }
+    rt::Context all = ctx.uncancellable();
+    (void)co_await attempt_.log(all, Stream::system, std::move(line));
+    co_return Unit{};
+  }
+
   // One request, tried again where that is harmless, and judged.
   Task<std::variant<Page, Trouble>> fetch(rt::Context& ctx) {
     using Reply = std::variant<Page, Trouble>;
@@ -325,11 +351,12 @@ class Run {
       co_return Reply(trouble_of(std::move(response).error()));
     }
     Page page{.response = std::move(*replied.response)};
-    CO_OK(co_await attempt_.log(ctx, Stream::system,
-                                log_line(call_.request, page.response, page.response.body.size())));
+    CO_OK(
+        co_await log_reply(ctx, log_line(call_.request, page.response, page.response.body.size())));
     auto body = http::body_value(page.response);
     if (!body.has_value() && http::is_success(page.response.head.status)) {
-      co_return Reply(Trouble{std::move(body).error(), FailReason::data, true});
+      co_return Reply(trouble_after_success(call_.request, page.response.head.status,
+                                            {std::move(body).error(), FailReason::data, true}));
     }
     page.body = body.has_value() ? std::move(*body) : Value(page.response.body);
     if (auto trouble = judge(attempt_, call_, page.response, page.body, ctx.clock().wall())) {

@@ -244,6 +244,27 @@ TEST_CASE("a lost reply of a write is unknown, also when the attempt is timed ou
   CHECK(w.run(Value::of({{"url", silent.url()}})).error().code == Code::timed_out);
 }
 
+TEST_CASE("a write that was answered well is not sent again because its reply cannot be kept") {
+  World w([](const std::string& r) {
+    return http_reply(r.starts_with("POST /bad ") ? "500 Bad" : "200 OK", "{", json_type);
+  });
+  const auto failed = [&](const std::string& path, ValueMap more = {}) {
+    more.set("method", "POST");
+    return failure_of(w.run(w.get(path, std::move(more))));
+  };
+  Failed f = failed("/");
+  CHECK(f.error.code == Code::unknown_outcome);
+  CHECK_FALSE(f.retryable);
+  CHECK(f.error.what.starts_with("the POST was answered with 200, but"));
+  fs::remove_all(w.folder / "landing");
+  rt::write_file(w.folder / "landing", "a file where a folder must be").value();
+  CHECK(failed("/", {{"save", "landing://a"}}).error.code == Code::unknown_outcome);
+  CHECK(failed("/bad").error.code == Code::unavailable);
+  CHECK(failed("/bad", {{"save", "landing://a"}}).error.code == Code::unavailable);
+  CHECK(w.server.requests().size() == 4);
+  CHECK(failed("/", {{"idempotency_key", "k"}}).error.code != Code::unknown_outcome);
+}
+
 TEST_CASE("a check decides instead of the status and says what it saw") {
   World w([](const std::string& r) {
     return r.starts_with("GET /gone ") ? http_reply("410 Gone", R"({"ok": true})", json_type)

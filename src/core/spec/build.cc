@@ -107,10 +107,11 @@ ActionTraits traits_of(const ActionSchema* schema, const Value& with) {
   if (schema == nullptr) {
     return {};
   }
+  const bool twice = may_write_twice(*schema, with);
   return {.is_branch = schema->is_branch,
-          .idempotent = schema->idempotent,
+          .idempotent = schema->idempotent && !twice,
           .light = schema->light,
-          .unknown_if_lost = may_write_twice(*schema, with)};
+          .unknown_if_lost = twice};
 }
 
 void build_with(Task& task, const YamlText& text, const YamlNode* node) {
