@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include <duckdb.h>
@@ -35,6 +36,7 @@ class Database {
   duckdb_database handle() const { return database_; }
   StatementTable& statements() { return statements_; }
   uint64_t memory_bytes() const { return options_.memory_bytes; }
+  std::mutex& ledger_mutex() { return ledger_mutex_; }  // for open_ledger
 
  private:
   Database(DatabaseOptions options, StatementTable& statements);
@@ -42,6 +44,7 @@ class Database {
 
   DatabaseOptions options_;
   StatementTable& statements_;
+  std::mutex ledger_mutex_;
   duckdb_database database_ = nullptr;
 };
 
@@ -55,6 +58,7 @@ class Connection {
 
   duckdb_connection handle() const { return connection_; }
   StatementIo& io() { return *io_; }
+  Database& database() { return database_; }
   void interrupt() { duckdb_interrupt(connection_); }
 
   // A statement of ours without a result.

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/program.h"
 
+#include <csignal>
+#include <cstdio>
+
 #include <fmt/format.h>
 
+#include "action/protocol/peer.h"
 #include "cloud/local/local.h"
 #include "rt/loop.h"
 #include "rt/scope.h"
@@ -48,16 +52,27 @@ Outcome outcome_of(const Failure& failure) {
   return Failed{.error = failure.error, .reason = failure.reason, .retryable = failure.retryable};
 }
 
+Result<Query> query_of(const Value& with) {
+  Query query{.text = std::string(with.get_string("text")),
+              .label = std::string(with.get_string("label", "query")),
+              .params = with["params"].is_map() ? with["params"] : Value(ValueMap{}),
+              .rows_max = with.get_int("rows_max", 1000)};
+  if (!with["attempt"].is_null()) {
+    TRY(query.attempt, parse_attempt_id(with.get_string("attempt")));
+  }
+  return query;
+}
+
 // What blocks: one run, from a thread of the pool.
 Outcome work(Connection& connection, const Value& with, const std::string& memory,
              const std::function<bool()>& stopped) {
   const std::string_view op = with.get_string("op");
   if (op == "query") {
-    const Query query{.text = std::string(with.get_string("text")),
-                      .label = std::string(with.get_string("label", "query")),
-                      .params = with["params"].is_map() ? with["params"] : Value(ValueMap{}),
-                      .rows_max = with.get_int("rows_max", 1000)};
-    auto answer = run_query(connection, query, memory, stopped);
+    const Result<Query> query = query_of(with);
+    if (!query.has_value()) {
+      return Failed{.error = query.error(), .retryable = false};
+    }
+    auto answer = run_query(connection, *query, memory, stopped);
     return answer.has_value() ? Outcome(Done{.output = answer->to_value()})
                               : outcome_of(answer.error());
   }
@@ -77,7 +92,9 @@ Outcome work(Connection& connection, const Value& with, const std::string& memor
 
 class SqlProgram final : public action::Program {
  public:
-  SqlProgram() { loop_.start("objects"); }
+  explicit SqlProgram(std::function<void()> before_reply) : before_reply_(std::move(before_reply)) {
+    loop_.start("objects");
+  }
 
   action::Hello hello() const override {
     return {.name = "tutti-sql", .version = duckdb_library_version()};
@@ -198,11 +215,15 @@ class SqlProgram final : public action::Program {
       job.set(&connection);
       outcome = work(connection, with, bytes_text(database_->memory_bytes()), stopped);
       job.set(nullptr);
+      if (before_reply_) {
+        before_reply_();
+      }
     }
     const std::lock_guard lock(job.mutex);
     job.outcome = std::move(outcome);
   }
 
+  std::function<void()> before_reply_;
   // In the order in which they must be left: the database before what it reads through.
   cloud::BufferPool buffers_;
   rt::Pool files_{2};
@@ -217,6 +238,26 @@ class SqlProgram final : public action::Program {
 
 }  // namespace
 
-std::unique_ptr<action::Program> make_program() { return std::make_unique<SqlProgram>(); }
+std::unique_ptr<action::Program> make_program(std::function<void()> before_reply) {
+  return std::make_unique<SqlProgram>(std::move(before_reply));
+}
+
+int serve_host(action::Program& program) {
+  (void)std::signal(SIGPIPE, SIG_IGN);
+  // Whoever wants it to end closes the stream: then what runs is interrupted and the file closed.
+  (void)std::signal(SIGTERM, SIG_IGN);
+  (void)std::signal(SIGINT, SIG_IGN);
+  const auto clock = rt::make_system_clock();
+  const auto random = rt::make_system_random();
+  rt::Context ctx(*clock, *random);
+  rt::Loop loop;
+  const std::unique_ptr<action::Peer> peer = action::make_fd_peer(loop.executor(), 3, 4);
+  const Result<Unit> served = loop.run(action::serve(ctx, *peer, program));
+  if (!served.has_value()) {
+    fmt::print(stderr, "tutti-sql: {}\n", served.error().text());
+    return 1;
+  }
+  return 0;
+}
 
 }  // namespace tutti::sql

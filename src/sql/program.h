@@ -4,6 +4,7 @@
 // serves the objects, a few threads run the statements.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "action/protocol/program.h"
@@ -13,6 +14,10 @@ namespace tutti::sql {
 // How many statements run at once; more wait.
 constexpr size_t statements_max = 8;
 
-std::unique_ptr<action::Program> make_program();
+// `before_reply` is called when a run is done, from its thread; for tests.
+std::unique_ptr<action::Program> make_program(std::function<void()> before_reply = {});
+
+// Serves the host on descriptors 3 and 4 until it closes them; the exit status.
+int serve_host(action::Program& program);
 
 }  // namespace tutti::sql

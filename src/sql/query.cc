@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sql/query.h"
 
+#include <algorithm>
 #include <set>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "sql/ledger.h"
 #include "sql/split.h"
 
 namespace tutti::sql {
@@ -163,6 +165,12 @@ Result<ValueList> row_at(const Columns& columns, duckdb_data_chunk chunk, idx_t 
   return cells;
 }
 
+// What the statements of one text did.
+struct Ran {
+  Answer answer;
+  bool changed = false;  // something, perhaps
+};
+
 using TakeRow = std::function<Result<bool>(const Columns&, ValueList)>;  // false: enough
 
 // Takes rows while they are wanted and counts all.
@@ -246,16 +254,33 @@ std::expected<Prepared, Failure> prepare(Connection& connection, const std::stri
                     .where = fmt::format("{}:{}", place.label, place.line_before + 1),
                     .remedy = "make the other database a connection of its own in tutti.yaml"});
   }
+  if (type == DUCKDB_STATEMENT_TYPE_TRANSACTION) {
+    return failure(
+        {.code = Code::bad_input,
+         .what = "the SQL begins or ends a transaction, but all its statements are one: only so "
+                 "they happen once",
+         .where = fmt::format("{}:{}", place.label, place.line_before + 1),
+         .remedy = "leave BEGIN, COMMIT and ROLLBACK out; make what is to be committed apart a "
+                   "task of its own"});
+  }
   return prepared;
+}
+
+// EXPLAIN is not: EXPLAIN ANALYZE runs what it explains.
+bool changes_nothing(duckdb_statement_type type) {
+  return type == DUCKDB_STATEMENT_TYPE_SELECT || type == DUCKDB_STATEMENT_TYPE_SET ||
+         type == DUCKDB_STATEMENT_TYPE_VARIABLE_SET;
 }
 
 std::expected<Unit, Failure> run_piece(Connection& connection, const Piece& piece,
                                        const Query& query, const ErrorPlace& place,
-                                       std::set<std::string>& used, Answer& answer) {
+                                       std::set<std::string>& used, Ran& ran) {
   TRY(Prepared prepared, prepare(connection, piece.text, place));
   TRY_OK(bind(prepared.get(), query.params, place, used));
-  const bool streamed =
-      duckdb_prepared_statement_type(prepared.get()) == DUCKDB_STATEMENT_TYPE_SELECT;
+  const duckdb_statement_type type = duckdb_prepared_statement_type(prepared.get());
+  const bool streamed = type == DUCKDB_STATEMENT_TYPE_SELECT;
+  ran.changed = ran.changed || !changes_nothing(type);
+  Answer& answer = ran.answer;
   ResultGuard guard;
   std::string early;
   if (execute(prepared.get(), streamed, guard.result, early) != DuckDBSuccess) {
@@ -313,16 +338,28 @@ bool starts_with_word(std::string_view text, std::string_view word) {
          std::isalnum(static_cast<unsigned char>(text[word.size()])) == 0;
 }
 
-bool handles_transactions(const std::vector<Piece>& pieces) {
-  for (const Piece& piece : pieces) {
-    for (const std::string_view word :
-         {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "CHECKPOINT"}) {
-      if (starts_with_word(piece.text, word)) {
-        return true;
-      }
-    }
+bool starts_with_any(const Piece& piece, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(
+      words, [&piece](std::string_view word) { return starts_with_word(piece.text, word); });
+}
+
+// Without a BEGIN and a COMMIT around all of it: that is what we do ourselves.
+std::vector<Piece> without_frame(std::vector<Piece> pieces) {
+  if (pieces.size() > 2 && starts_with_any(pieces.front(), {"BEGIN", "START"}) &&
+      starts_with_any(pieces.back(), {"COMMIT", "END"})) {
+    pieces.erase(pieces.begin());
+    pieces.pop_back();
   }
-  return false;
+  return pieces;
+}
+
+// By their first words, so that a query leaves a database without a ledger as it is. A WITH may be
+// an INSERT.
+bool only_read(const std::vector<Piece>& pieces) {
+  return std::ranges::all_of(pieces, [](const Piece& piece) {
+    return starts_with_any(piece,
+                           {"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE", "SUMMARIZE"});
+  });
 }
 
 std::expected<Unit, Failure> check_used(const Query& query, const std::set<std::string>& used) {
@@ -338,11 +375,10 @@ std::expected<Unit, Failure> check_used(const Query& query, const std::set<std::
   return Unit{};
 }
 
-std::expected<Answer, Failure> run_pieces(Connection& connection, const Query& query,
-                                          const std::vector<Piece>& pieces,
-                                          const std::string& memory,
-                                          const std::function<bool()>& stopped) {
-  Answer answer;
+std::expected<Ran, Failure> run_pieces(Connection& connection, const Query& query,
+                                       const std::vector<Piece>& pieces, const std::string& memory,
+                                       const std::function<bool()>& stopped) {
+  Ran ran;
   std::set<std::string> used;
   for (const Piece& piece : pieces) {
     if (stopped()) {
@@ -350,10 +386,36 @@ std::expected<Answer, Failure> run_pieces(Connection& connection, const Query& q
     }
     const ErrorPlace place{
         .label = query.label, .line_before = piece.line_before, .memory = memory};
-    TRY_OK(run_piece(connection, piece, query, place, used, answer));
+    TRY_OK(run_piece(connection, piece, query, place, used, ran));
   }
   TRY_OK(check_used(query, used));
-  return answer;
+  return ran;
+}
+
+Answer kept_answer(const LedgerEntry& entry) {
+  return {.rows = entry.result["rows"].is_list() ? entry.result["rows"].as_list() : ValueList{},
+          .row_count = entry.result.get_int("row_count"),
+          .affected = entry.result.get_int("affected"),
+          .committed_by = entry.attempt};
+}
+
+// Within the transaction: what an earlier attempt did, or what this one does and its row.
+std::expected<Answer, Failure> run_once(Connection& connection, const Query& query,
+                                        const std::vector<Piece>& pieces, const std::string& memory,
+                                        const std::function<bool()>& stopped) {
+  const ErrorPlace place{.label = query.label, .memory = memory};
+  const bool recorded = query.attempt && !only_read(pieces);
+  if (recorded) {
+    TRY(const std::optional<LedgerEntry> entry, find_in_ledger(connection, *query.attempt, place));
+    if (entry) {
+      return kept_answer(*entry);
+    }
+  }
+  TRY(Ran ran, run_pieces(connection, query, pieces, memory, stopped));
+  if (recorded && ran.changed) {
+    TRY_OK(write_to_ledger(connection, *query.attempt, ran.answer.to_value(), place));
+  }
+  return std::move(ran.answer);
 }
 
 // Of a BEGIN or COMMIT of ours.
@@ -366,26 +428,29 @@ std::unexpected<Failure> as_failure(Error error, const Query& query) {
 }  // namespace
 
 Value Answer::to_value() const {
-  return ValueMap{{"rows", rows}, {"row_count", row_count}, {"affected", affected}};
+  ValueMap value{{"rows", rows}, {"row_count", row_count}, {"affected", affected}};
+  if (committed_by) {
+    value.set("committed_by", *committed_by);
+  }
+  return value;
 }
 
 std::expected<Answer, Failure> run_query(Connection& connection, const Query& query,
                                          const std::string& memory,
                                          const std::function<bool()>& stopped) {
-  TRY(const std::vector<Piece> pieces, parse_all(connection, query, memory));
-  const bool wrapped = !handles_transactions(pieces);  // also one: its parameters are checked last
-  if (wrapped) {
-    if (auto begun = connection.execute("BEGIN"); !begun.has_value()) {
-      return as_failure(begun.error(), query);
-    }
+  TRY(std::vector<Piece> pieces, parse_all(connection, query, memory));
+  pieces = without_frame(std::move(pieces));
+  if (query.attempt && !only_read(pieces)) {
+    TRY_OK(open_ledger(connection, {.label = query.label, .memory = memory}));
   }
-  std::expected<Answer, Failure> answer = run_pieces(connection, query, pieces, memory, stopped);
-  if (wrapped) {
-    if (!answer.has_value()) {
-      (void)connection.execute("ROLLBACK");  // disconnecting would do it too
-    } else if (auto committed = connection.execute("COMMIT"); !committed.has_value()) {
-      return as_failure(committed.error(), query);
-    }
+  if (auto begun = connection.execute("BEGIN"); !begun.has_value()) {
+    return as_failure(begun.error(), query);
+  }
+  std::expected<Answer, Failure> answer = run_once(connection, query, pieces, memory, stopped);
+  if (!answer.has_value()) {
+    (void)connection.execute("ROLLBACK");  // disconnecting would do it too
+  } else if (auto committed = connection.execute("COMMIT"); !committed.has_value()) {
+    return as_failure(committed.error(), query);
   }
   return answer;
 }

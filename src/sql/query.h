@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "base/ids.h"
 #include "sql/database.h"
 #include "sql/values.h"
 
@@ -14,17 +15,22 @@ struct Query {
   std::string label = "query";  // what errors call it: the file
   Value params = ValueMap{};    // by name: $name
   int64_t rows_max = 1000;      // kept of the last result
+  // Whose statements these are: what they change happens once for its task (ledger.h).
+  std::optional<AttemptId> attempt = std::nullopt;
 };
 
 struct Answer {
   ValueList rows;         // maps; of the last statement that had a result
   int64_t row_count = 0;  // of that result, kept or not
   int64_t affected = 0;   // rows inserted, updated, deleted, by all statements
+  // The attempt that committed them: nothing was run, the rest is what it had.
+  std::optional<int64_t> committed_by = std::nullopt;
   Value to_value() const;
 };
 
-// Several statements are one transaction, unless the text has BEGIN, COMMIT or ROLLBACK itself.
-// Nothing runs when one of them does not parse. `stopped` is asked between statements.
+// The statements are one transaction. A BEGIN before and a COMMIT behind all of them say the same;
+// others are refused, since what they commit could happen twice. Nothing runs when one statement
+// does not parse. `stopped` is asked between statements.
 std::expected<Answer, Failure> run_query(Connection& connection, const Query& query,
                                          const std::string& memory,
                                          const std::function<bool()>& stopped);

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill -9 at random moments: nothing lost, nothing twice.
 
-    kill_test.py --tutti build/release/tutti [--trials 30] [--jobs 1] [--seed N] [--only graph|demo]
+    kill_test.py --tutti build/release/tutti [--trials 30] [--jobs 1] [--seed N] [--only graph|demo|sql]
+                 [--dying-sql build/release/src/sql/dying_sql]
 
 Each trial starts a run, kills the owner, the process helper, tutti-sql or all of them at a random moment,
 one to three times, asks again with the next command, and waits for the end. Then:
   - the run succeeded, and its history is consistent: attempts rise by one, one success, nothing after it;
   - no task that was reported as succeeded before a kill has a later attempt;
   - attempts of one task never overlapped (each holds a lock while it works; some leave their session);
-  - a reader that listed and digested the destinations throughout saw only whole objects.
+  - a reader that listed and digested the destinations throughout saw only whole objects;
+  - with --dying-sql, a tutti-sql that dies when it has committed and not yet answered: every INSERT of a
+    chain of `sql` tasks happened once, and of some the reply had been lost.
 Prints the phase of each kill; at least 80 % must hit while a task runs.
 """
 import argparse
@@ -32,6 +35,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TASKS = 200
 END_STATES = {"success", "failed", "cancelled"}
 PATIENCE_S = 120  # for a run to end after the last kill
+
+SQL_TASKS = 40
+LOST_REPLIES = 20  # at most, in a trial
 
 SCRIPT = r"""
 set -o noclobber
@@ -273,15 +279,93 @@ def demo_trial(tutti, folder, rng, phases):
     project.close()
 
 
+SQL_COUNT = """workflow: count
+params: {run: {type: string}}
+tasks:
+  rows:
+    uses: sql
+    with:
+      connection: warehouse
+      query: SELECT name, count(*) AS n FROM log GROUP BY name
+  ledger:
+    uses: sql
+    with:
+      connection: warehouse
+      params: {run: "{{ params.run }}"}
+      query: SELECT task, attempt FROM main._tutti_sql WHERE run = $run
+"""
+
+
+def sql_workflow(rng):
+    lines = ["workflow: inserts", "defaults: {retry: {attempts: 100, delay: 0s}}", "tasks:", "  make:", "    uses: sql",
+             "    with: {connection: warehouse, query: 'CREATE TABLE log (name VARCHAR)'}"]
+    for n in range(SQL_TASKS):
+        lines += [f"  t{n}:", f"    needs: [{f't{n - rng.randint(1, min(n, 3))}' if n else 'make'}]", "    uses: sql",
+                  f"    with: {{connection: warehouse, query: \"INSERT INTO log VALUES ('t{n}'); "
+                  "SELECT count(*) AS n FROM log, range(100000)\"}"]
+    return "\n".join(lines) + "\n"
+
+
+class Poisoner(threading.Thread):
+    """Lets tutti-sql die before its next reply, again and again (src/sql/dying_sql_main.cc)."""
+
+    def __init__(self, folder, rng):
+        super().__init__(daemon=True)
+        self.folder, self.rng = folder, rng
+        self.stopping = threading.Event()
+
+    def run(self):
+        for _ in range(LOST_REPLIES):  # fewer than a task has attempts
+            if self.stopping.wait(self.rng.uniform(0.05, 0.3)):
+                return
+            (self.folder / "kill_tutti_sql").touch()
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+        (self.folder / "kill_tutti_sql").unlink(missing_ok=True)
+
+
+def sql_trial(tutti, folder, rng, phases):
+    project = Project(tutti, folder)
+    (folder / "workflows").mkdir()
+    (folder / "tutti.yaml").write_text("project: kill\nprofiles: {local: {connections: {warehouse: {type: duckdb}}}}\n")
+    (folder / "workflows/inserts.yaml").write_text(sql_workflow(rng))
+    (folder / "workflows/count.yaml").write_text(SQL_COUNT)
+    poisoner = Poisoner(folder, random.Random(rng.random()))
+    poisoner.start()
+    run = project.call("run", "inserts", "--detach").stdout.strip()
+    before = kill_some(project, run, rng, phases, 0.5, ["owner", "sql", "all"])
+    view = wait_for_end(project, run)
+    poisoner.stop()
+    if view["state"] != "success":
+        raise Wrong(f"the run is {view['state']}: {[t.get('error') for t in view['task_runs'] if t['state'] == 'failed']}")
+    check_history(view, before)
+    count = json.loads(project.call("run", "count", "--param", f"run={run}", "-o", "json").stdout)
+    rows, ledger = (next(task for task in count["task_runs"] if task["name"] == name)["output"]["rows"]
+                    for name in ("rows", "ledger"))
+    twice = [row for row in rows if row["n"] != 1]
+    if twice or len(rows) != SQL_TASKS:
+        raise Wrong(f"{len(rows)} of {SQL_TASKS} tasks have a row, and these more than one: {twice}")
+    numbers = succeeded(view)
+    order = [task["name"] for task in view["task_runs"]]
+    phases["reply", "lost"] += sum(numbers[order[row["task"]]] > row["attempt"] for row in ledger)
+    project.close()
+
+
+TRIALS = {"graph": graph_trial, "demo": demo_trial, "sql": sql_trial}
+
+
 def try_once(tutti, args, trial):
     """One trial; the phases of its kills, or None when something was wrong."""
     phases = collections.Counter()
     seed = args.seed + trial
-    kind = args.only or ("demo" if trial % 2 else "graph")
+    kinds = ["graph", "demo", "sql"] if args.dying_sql else ["graph", "demo"]
+    kind = args.only or kinds[trial % len(kinds)]
     folder = pathlib.Path(tempfile.mkdtemp(prefix="tutti-kill."))
     started = time.monotonic()
     try:
-        (graph_trial if kind == "graph" else demo_trial)(tutti, folder, random.Random(seed), phases)
+        TRIALS[kind](args.tutti_beside_dying if kind == "sql" else tutti, folder, random.Random(seed), phases)
     except (Wrong, subprocess.SubprocessError) as wrong:
         log = folder / ".tutti/owner.log"
         print(f"trial {trial} ({kind}, seed {seed}) FAILED: {wrong}\nfolder: {folder}\n"
@@ -298,9 +382,26 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=ROOT / "build/release/tutti")
     parser.add_argument("--trials", type=int, default=30)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
-    parser.add_argument("--only", choices=["graph", "demo"])
+    parser.add_argument("--only", choices=list(TRIALS))
+    parser.add_argument("--dying-sql", type=pathlib.Path, help="tutti-sql that can be told to die before a reply")
     parser.add_argument("--jobs", type=int, default=1, help="trials at once (default %(default)s)")
     args = parser.parse_args()
+    if args.only == "sql" and not args.dying_sql:
+        parser.error("--only sql needs --dying-sql")
+    with tempfile.TemporaryDirectory(prefix="tutti-kill-bin.") as folder:
+        if args.dying_sql:
+            args.tutti_beside_dying = str(beside(args.tutti, args.dying_sql, pathlib.Path(folder)))
+        return run_trials(args)
+
+
+def beside(tutti, dying, folder):
+    """`tutti` in a folder where it finds the dying program as its tutti-sql."""
+    shutil.copy(tutti, folder / "tutti")
+    shutil.copy(dying, folder / "tutti-sql")
+    return folder / "tutti"
+
+
+def run_trials(args):
     tutti = str(args.tutti.resolve())
     phases = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
@@ -310,12 +411,18 @@ def main():
                 pool.shutdown(cancel_futures=True)
                 return 1
             phases.update(each.result())
+    lost = phases.pop(("reply", "lost"), 0)
     total = sum(phases.values())
     during = sum(count for (_, phase), count in phases.items() if phase == "task running")
     for (victim, phase), count in sorted(phases.items()):
         print(f"  killed {victim:7} {phase}: {count}")
     share = during / total if total else 0
     print(f"{args.trials} trials, {total} kills, {100 * share:.0f} % while a task ran")
+    if args.dying_sql:
+        print(f"{lost} replies of sql were lost behind their commit")
+        if args.trials >= 10 and lost < args.trials // 3:
+            print("FAILED: too few replies were lost")
+            return 1
     if args.trials >= 10 and (total < args.trials // 2 or share < 0.8):
         print("FAILED: too few kills hit a running task")
         return 1

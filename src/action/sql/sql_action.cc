@@ -12,22 +12,27 @@ namespace {
 Schema make_schema() {
   return {
       .name = "sql",
-      .summary = "Runs SQL statements on a connection; several are one transaction.",
-      .params = {{.name = "connection",
-                  .kind = ParamKind::connection,
-                  .doc = "Where they run.",
-                  .required = true},
-                 {.name = "query", .kind = ParamKind::sql, .doc = "The statements."},
-                 {.name = "file",
-                  .kind = ParamKind::file,
-                  .doc = "A file of the project with the statements, or one for each engine: "
-                         "{duckdb: a.sql, bigquery: b.sql}. Templates in it are not rendered: use "
-                         "`params`."},
-                 {.name = "params",
-                  .kind = ParamKind::map,
-                  .doc = "Values by name, bound where a statement says $name; never pasted into "
-                         "its text.",
-                  .fallback = "none"}},
+      .summary =
+          "Runs SQL statements on a connection, in one transaction: what they change happens "
+          "once, however often the task is attempted.",
+      .params =
+          {{.name = "connection",
+            .kind = ParamKind::connection,
+            .doc = "Where they run.",
+            .required = true},
+           {.name = "query",
+            .kind = ParamKind::sql,
+            .doc = "The statements. BEGIN and COMMIT may stand around all of them, nowhere else."},
+           {.name = "file",
+            .kind = ParamKind::file,
+            .doc = "A file of the project with the statements, or one for each engine: "
+                   "{duckdb: a.sql, bigquery: b.sql}. Templates in it are not rendered: use "
+                   "`params`."},
+           {.name = "params",
+            .kind = ParamKind::map,
+            .doc = "Values by name, bound where a statement says $name; never pasted into "
+                   "its text.",
+            .fallback = "none"}},
       .one_of = {{"query", "file"}},
       .outputs = {{.name = "rows",
                    .kind = "list of maps",
@@ -36,8 +41,6 @@ Schema make_schema() {
                   {.name = "affected",
                    .kind = "integer",
                    .doc = "Rows inserted, updated and deleted by all statements."}},
-      // What was committed before a worker was lost is not known to the next attempt.
-      .idempotent = true,
   };
 }
 
@@ -56,6 +59,21 @@ Result<std::string> path_in_project(const AttemptInfo& info, const std::string& 
                 "give a path within the project's folder");
   }
   return (info.project / normal).string();
+}
+
+// An earlier attempt had committed, and its reply was lost: the log says so, the output is its own.
+Task<Unit> note_kept(rt::Context& ctx, Attempt& attempt, Done& done) {
+  const Value by = done.output["committed_by"];
+  if (by.is_int()) {
+    done.output.edit_map().erase("committed_by");
+    // Done is done, whatever becomes of the log.
+    (void)co_await attempt.log(
+        ctx, Stream::system,
+        fmt::format("attempt {} had committed these statements: nothing was run again, the output "
+                    "is what it had\n",
+                    by.as_int()));
+  }
+  co_return Unit{};
 }
 
 }  // namespace
@@ -117,12 +135,17 @@ Task<Outcome> SqlAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
   SqlTarget target = target_of(attempt.info(), with);
   CO_TRY(const SqlConnection connection, service_.describe(target));
   SqlQuery query{.text = std::string(with.get_string("query")),
-                 .params = with["params"].is_map() ? with["params"] : Value(ValueMap{})};
+                 .params = with["params"].is_map() ? with["params"] : Value(ValueMap{}),
+                 .attempt = attempt.info().id};
   if (with["query"].is_null()) {
     CO_TRY(query.label, sql_file_for(with["file"], connection.engine));
     CO_TRY(query.text, co_await attempt.project_file(ctx, query.label));
   }
-  co_return co_await service_.query(ctx, std::move(target), std::move(query));
+  CO_TRY(Outcome outcome, co_await service_.query(ctx, std::move(target), std::move(query)));
+  if (Done* done = std::get_if<Done>(&outcome)) {
+    CO_OK(co_await note_kept(ctx, attempt, *done));
+  }
+  co_return outcome;
 }
 
 }  // namespace tutti::action

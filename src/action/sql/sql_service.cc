@@ -291,6 +291,9 @@ Task<Outcome> SqlService::query(rt::Context& ctx, SqlTarget target, SqlQuery que
                         {"label", std::move(query.label)},
                         {"params", std::move(query.params)},
                         {"rows_max", query.rows_max}};
+  if (query.attempt) {
+    with.edit_map().set("attempt", to_text(*query.attempt));
+  }
   co_return co_await state_->call(ctx, std::move(target), std::move(connection), std::move(with));
 }
 

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "action/api/action.h"
@@ -47,6 +48,9 @@ struct SqlQuery {
   std::string label = "query";  // what errors call it: the file
   Value params = ValueMap{};
   int64_t rows_max = 1000;
+  // Whose statements these are: what they change happens once for its task, however often it is
+  // attempted. None: they may be repeated.
+  std::optional<AttemptId> attempt = std::nullopt;
 };
 
 struct SqlLoad {
@@ -70,8 +74,10 @@ class SqlService {
   // programs have ended. Requests wait for it.
   Task<Unit> serve(rt::Context& ctx);
 
-  // Done{rows, row_count, affected}. The context's error when it was cancelled: then the statement
-  // has been interrupted and its transaction rolled back.
+  // Done{rows, row_count, affected}; with `committed_by`, the number of an earlier attempt, when
+  // its statements had been committed and nothing was run: the rest is its result. The context's
+  // error when it was cancelled: then the statement has been interrupted and its transaction rolled
+  // back.
   Task<Outcome> query(rt::Context& ctx, SqlTarget target, SqlQuery query);
   // Done{rows, already_loaded}.
   Task<Outcome> load(rt::Context& ctx, SqlTarget target, SqlLoad load);

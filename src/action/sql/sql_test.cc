@@ -2,7 +2,10 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <deque>
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "action/api/testing.h"
 #include "action/sql/sql_action.h"
@@ -31,12 +34,19 @@ Failed failure_of(const Result<Outcome>& outcome) {
 }
 
 struct World : SqlWorld {
+  using SqlWorld::SqlWorld;
   SqlAction action{service};
 
   Result<Outcome> run(Value with) {
     return with_service([&](rt::Context& c) { return action.run(c, attempt, with); });
   }
   Result<Outcome> query(const std::string& text, Value params = ValueMap{}) {
+    next_task();
+    return again(text, std::move(params));
+  }
+  // The next attempt of the task before.
+  Result<Outcome> again(const std::string& text, Value params = ValueMap{}) {
+    ++attempt.info_to_change().id.attempt;
     return run(Value::of({{"connection", "warehouse"}, {"query", text}, {"params", params}}));
   }
   Value rows(const std::string& text, Value params = ValueMap{}) {
@@ -124,9 +134,148 @@ TEST_CASE("a failing statement undoes the ones before it") {
   output_of(w.query("CREATE TABLE t (a INT)"));
   failure_of(w.query("INSERT INTO t VALUES (1); SELECT error('no')"));
   CHECK(w.rows("SELECT count(*) AS n FROM t").as_list().at(0)["n"] == Value(0));
-  // Who handles transactions in the text decides alone.
-  failure_of(w.query("BEGIN; INSERT INTO t VALUES (1); COMMIT; SELECT error('no')"));
+}
+
+TEST_CASE("a text has no transactions of its own, but may say that it is one") {
+  World w;
+  output_of(
+      w.query("-- all or nothing\nBEGIN TRANSACTION;\nCREATE TABLE t (a INT);\n"
+              "INSERT INTO t VALUES (1);\nCOMMIT;\n"));
+  const auto count = [&w] { return w.rows("SELECT count(*) AS n FROM t").as_list().at(0)["n"]; };
+  CHECK(count() == Value(1));
+  for (const char* sql :
+       {"INSERT INTO t VALUES (2); COMMIT; SELECT 1", "BEGIN; INSERT INTO t VALUES (2)",
+        "BEGIN; INSERT INTO t VALUES (2); COMMIT; BEGIN; DELETE FROM t; COMMIT",
+        "BEGIN; INSERT INTO t VALUES (2); ROLLBACK", "BEGIN; COMMIT"}) {
+    INFO(sql);
+    const Failed failed = failure_of(w.query(sql));
+    CHECK(failed.error.code == Code::bad_input);
+    CHECK(!failed.retryable);
+    CHECK(failed.error.what.starts_with("the SQL begins or ends a transaction"));
+    CHECK(failed.error.remedy.starts_with("leave BEGIN, COMMIT and ROLLBACK out"));
+    CHECK(count() == Value(1));
+  }
+  output_of(w.query("CHECKPOINT"));
+  output_of(w.query("VACUUM"));
+  const Failed failed = failure_of(w.query("INSERT INTO t VALUES (2); CHECKPOINT"));
+  CHECK(failed.error.remedy == "make CHECKPOINT a task of its own");
+  CHECK(count() == Value(1));
+}
+
+TEST_CASE("statements whose reply was lost are not run again") {
+  World w{TUTTI_DYING_SQL};
+  output_of(w.query("CREATE TABLE t (a INT)"));
+  const auto count = [&w] { return w.rows("SELECT count(*) AS n FROM t").as_list().at(0)["n"]; };
+  const std::string insert = "INSERT INTO t VALUES (1), (2); SELECT 'x' AS x, 1.5::DOUBLE AS d";
+  w.put("kill_tutti_sql", "");
+  const Failed lost = failure_of(w.query(insert));
+  CHECK(lost.error.what == "the SQL engine was lost: tutti-sql ended (killed by SIGKILL)");
+  CHECK(lost.reason == FailReason::infrastructure);
+  CHECK(lost.retryable);
+  CHECK(w.attempt.system.empty());
+  const AttemptId id = w.attempt.info().id;
+  CHECK(count() == Value(2));
+
+  w.attempt.info_to_change().id = id;
+  const Value expected = Value::of({{"rows", ValueList{Value::of({{"x", "x"}, {"d", 1.5}})}},
+                                    {"row_count", 1},
+                                    {"affected", 2}});
+  CHECK(output_of(w.again(insert)) == expected);
+  CHECK(w.attempt.system ==
+        "attempt 2 had committed these statements: nothing was run again, the output is what it "
+        "had\n");
+  CHECK(output_of(w.again(insert)) == expected);
+  CHECK(count() == Value(2));
+  // Another task, and the same task of another run, are another matter.
+  w.attempt.system.clear();
+  output_of(w.query(insert));
+  w.attempt.info_to_change().id = id;
+  w.attempt.info_to_change().id.run.bytes[15] = 1;
+  output_of(w.again(insert));
+  CHECK(w.attempt.system.empty());
+  CHECK(count() == Value(6));
+}
+
+TEST_CASE("an attempt that failed leaves nothing that would keep the next from running") {
+  World w;
+  output_of(w.query("CREATE TABLE t (a INT)"));
+  failure_of(w.query("INSERT INTO t VALUES (1); SELECT error('no')"));
+  CHECK(output_of(w.again("INSERT INTO t VALUES (1)"))["affected"] == Value(1));
+  CHECK(output_of(w.again("INSERT INTO t VALUES (1)"))["affected"] == Value(1));
   CHECK(w.rows("SELECT count(*) AS n FROM t").as_list().at(0)["n"] == Value(1));
+}
+
+TEST_CASE("a query has no row in the ledger and runs again when its reply was lost") {
+  World w{TUTTI_DYING_SQL};
+  const char* const tables = "SELECT count(*) AS n FROM duckdb_tables()";
+  w.put("kill_tutti_sql", "");
+  failure_of(w.query(tables));
+  CHECK(output_of(w.again(tables))["rows"].as_list().at(0)["n"] == Value(0));
+  output_of(w.query("WITH a AS (SELECT 1 AS x) SELECT * FROM a"));  // may be an INSERT, by its word
+  CHECK(w.rows("SELECT count(*) AS n FROM main._tutti_sql").as_list().at(0)["n"] == Value(0));
+  output_of(w.query("WITH a AS (SELECT 1 AS x) SELECT * FROM a; CREATE TABLE t (a INT)"));
+  CHECK(w.rows("SELECT count(*) AS n FROM main._tutti_sql").as_list().at(0)["n"] == Value(1));
+  output_of(w.query("EXPLAIN ANALYZE INSERT INTO t VALUES (1)"));  // runs what it explains
+  CHECK(w.rows("SELECT count(*) AS n FROM main._tutti_sql").as_list().at(0)["n"] == Value(2));
+}
+
+TEST_CASE("the ledger forgets what is older than a month") {
+  World w;
+  output_of(w.query("CREATE TABLE t (a INT)"));
+  const auto age = [&w](int days) {
+    output_of(
+        w.query("UPDATE main._tutti_sql SET committed_at = to_timestamp(epoch(now()) - "
+                "86400 * $days)",
+                Value::of({{"days", days}})));
+  };
+  const auto rows = [&w] {
+    return w.rows("SELECT count(*) AS n FROM main._tutti_sql").as_list().at(0)["n"];
+  };
+  age(29);
+  CHECK(rows() == Value(2));
+  age(31);  // these two; it writes one itself
+  output_of(w.query("INSERT INTO t VALUES (1)"));
+  CHECK(rows() == Value(2));
+}
+
+Task<Unit> insert_into_own(rt::Context& ctx, World& world, RecordingAttempt& attempt) {
+  const std::string table = fmt::format("t{}", attempt.info().id.task.value);
+  CO_TRY(const Outcome outcome,
+         co_await world.action.run(
+             ctx, attempt,
+             Value::of({{"connection", "warehouse"},
+                        {"query", fmt::format("CREATE TABLE {0} (a INT); INSERT INTO {0} SELECT * "
+                                              "FROM range(1000)",
+                                              table)}})));
+  if (const auto* failed = std::get_if<Failed>(&outcome)) {
+    co_return fail(failed->error);
+  }
+  co_return Unit{};
+}
+
+Task<Unit> insert_all(rt::Scope& scope, World& world, std::deque<RecordingAttempt>& attempts) {
+  for (RecordingAttempt& attempt : attempts) {
+    CO_OK(co_await scope.spawn(insert_into_own(scope.context(), world, attempt)));
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("many tasks may write at once into a database that has no ledger yet") {
+  World w;
+  std::deque<RecordingAttempt> attempts;
+  for (uint32_t i = 0; i < 24; ++i) {
+    AttemptInfo info = w.attempt.info();
+    info.id.task.value = 100 + i;
+    attempts.emplace_back(info);
+  }
+  const auto result = w.with_service([&](rt::Context& c) {
+    return [](rt::Context& ctx, World& world, std::deque<RecordingAttempt>& all) -> Task<Outcome> {
+      CO_OK(co_await rt::scoped(ctx, {}, insert_all, std::ref(world), std::ref(all)));
+      co_return Outcome(Done{});
+    }(c, w, attempts);
+  });
+  output_of(result);
+  CHECK(w.rows("SELECT count(*) AS n FROM main._tutti_sql").as_list().at(0)["n"] == Value(24));
 }
 
 TEST_CASE("errors say what, the line, and what to do") {
@@ -273,6 +422,7 @@ TEST_CASE("a killed engine loses nothing that was committed, and the attempt is 
           ctx, world.attempt,
           Value::of({{"connection", "warehouse"},
                      {"query", "CREATE TABLE t AS SELECT range AS i FROM range(1000)"}})));
+      world.next_task();
       Result<Outcome> lost = co_await kill_during(ctx, world);
       const Failed& failed = std::get<Failed>(*lost);
       CHECK(failed.reason == FailReason::infrastructure);

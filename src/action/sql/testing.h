@@ -29,11 +29,13 @@ struct SqlWorld {
         {"landing", {.type = "local", .settings = Value::of({{"root", "clouds/landing"}})}},
         {"warehouse", {.type = "duckdb", .settings = Value::of({{"memory", "256MiB"}})}},
         {"bq", {.type = "bigquery"}}}}};
-  SqlService service{processes,
-                     {.program = TUTTI_SQL, .connections = table, .idle = milliseconds(400)}};
+  SqlService service;
   RecordingAttempt attempt;
 
-  SqlWorld() {
+  // With another program than tutti-sql, for tests of how it dies.
+  explicit SqlWorld(std::filesystem::path program = TUTTI_SQL)
+      : service(processes,
+                {.program = std::move(program), .connections = table, .idle = milliseconds(400)}) {
     std::filesystem::create_directories(project);
     std::filesystem::create_directories(folder / "scratch");
     attempt.info_to_change() = {.id = {.task = {3}, .attempt = 2},
@@ -42,6 +44,12 @@ struct SqlWorld {
                                 .project = project,
                                 .scratch = folder / "scratch"};
   }
+  // From here on `attempt` is the first one of another task.
+  void next_task() {
+    AttemptId& id = attempt.info_to_change().id;
+    id = {.run = id.run, .task = {id.task.value + 1}, .attempt = 1};
+  }
+
   ~SqlWorld() {
     (void)loop.run(processes.close(ctx));
     std::filesystem::remove_all(folder);
