@@ -188,7 +188,7 @@ void add_other_commands(CLI::App& app, Raw& raw) {
   auto* reference = app.add_subcommand("reference", "")->group("");
   reference->add_option("PAGE", raw.reference.page)
       ->required()
-      ->check(CLI::IsMember({"commands", "actions"}));
+      ->check(CLI::IsMember({"commands", "actions", "workflow-schema"}));
 }
 
 void declare(CLI::App& app, Raw& raw) {

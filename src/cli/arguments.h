@@ -96,8 +96,8 @@ struct ConfigArgs {
   std::string explain;
 };
 struct VersionArgs {};
-struct ReferenceArgs {  // hidden: prints a generated page of docs/
-  std::string page;     // commands or actions
+struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
+  std::string page;     // commands, actions or workflow-schema
 };
 
 using Command = std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs,

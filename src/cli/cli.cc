@@ -6,6 +6,7 @@
 #include "cli/actions_page.h"
 #include "cli/commands.h"
 #include "cli/version.h"
+#include "core/spec/describe.h"
 
 namespace tutti::cli {
 namespace {
@@ -38,8 +39,12 @@ struct Runner {
     return 0;
   }
   Result<int> operator()(const ReferenceArgs& args) {
-    call.output.text(args.page == "actions" ? actions_markdown(call.environment.catalogue())
-                                            : reference_markdown());
+    const spec::Catalogue& catalogue = call.environment.catalogue();
+    if (args.page == "workflow-schema") {
+      call.output.text(to_json(spec::workflow_schema(catalogue), {.indent = 2}) + "\n");
+    } else {
+      call.output.text(args.page == "actions" ? actions_markdown(catalogue) : reference_markdown());
+    }
     return 0;
   }
 };

@@ -5,11 +5,13 @@
     docs_test.py [--tutti build/release/tutti] [--update]
 
 - Relative links of every Markdown file name a file that is there.
-- docs/cli-reference.md and docs/actions.md are what `tutti reference` prints (--update writes them).
+- docs/cli-reference.md, docs/actions.md and api/workflow.schema.json are what `tutti reference` prints
+  (--update writes them); every api/*.schema.json is a JSON Schema.
 - In docs/quick-start.md every `$ tutti ...` (and `$ cd`) of the console blocks runs, in order, in one folder.
 - Every yaml block that begins with `workflow:` validates within a project.
 """
 import argparse
+import json
 import os
 import pathlib
 import re
@@ -17,9 +19,12 @@ import subprocess
 import sys
 import tempfile
 
+import jsonschema
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEFAULT_TUTTI = ROOT / "build/release/tutti"
-GENERATED = {"docs/cli-reference.md": ["reference", "commands"], "docs/actions.md": ["reference", "actions"]}
+GENERATED = {"docs/cli-reference.md": ["reference", "commands"], "docs/actions.md": ["reference", "actions"],
+             "api/workflow.schema.json": ["reference", "workflow-schema"]}
 PROJECT = "project: docs\ntag_keys: {cost_center: {}, classification: {}}\n"
 
 
@@ -50,6 +55,17 @@ def check_generated(tutti, update, problems):
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:
             problems.append(f"{name} is not what `tutti {' '.join(arguments)}` prints; run tests/docs/docs_test.py --update")
+
+
+def check_schemas(problems):
+    paths = sorted(ROOT.glob("api/*.schema.json"))
+    for path in paths:
+        try:
+            jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text(encoding="utf-8")))
+        except jsonschema.SchemaError as error:
+            problems.append(f"{path.relative_to(ROOT)} is no JSON Schema: {error.message}")
+    if not paths:
+        problems.append("api/ has no *.schema.json")
 
 
 def check_commands(tutti, problems):
@@ -96,6 +112,7 @@ def main():
     tutti = str(args.tutti.resolve())
     problems = []
     check_generated(tutti, args.update, problems)
+    check_schemas(problems)
     check_links(problems)
     check_commands(tutti, problems)
     check_workflows(tutti, problems)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is made from the tables has not drifted from them: api/*.schema.json and docs.
+// What is made from the tables has not drifted from them: api/project.schema.json and docs.
 #include "core/spec/describe.h"
 #include "core/spec/parse.h"
 #include "core/spec/table.h"
-#include "core/spec/yaml.h"
 #include "fixture.h"
 
 #include "base/doctest.h"
@@ -26,71 +25,10 @@ std::string with_generated(const std::string& page, const std::string& text) {
   return page.substr(0, from + begin.size()) + text + page.substr(to);
 }
 
-// Enough of JSON Schema for what we generate.
-bool fits(const Value& schema, const Value& value) {
-  const auto type_fits = [&](const Value& type) {
-    const std::string& name = type.as_string();
-    return (name == "string" && value.is_string()) || (name == "number" && value.is_number()) ||
-           (name == "integer" && value.is_int()) || (name == "boolean" && value.is_bool()) ||
-           (name == "array" && value.is_list()) || (name == "object" && value.is_map());
-  };
-  for (const auto& [word, rule] : schema.as_map()) {
-    if (word == "type" && rule.is_string() && !type_fits(rule)) {
-      return false;
-    }
-    if (word == "type" && rule.is_list() && !std::ranges::any_of(rule.as_list(), type_fits)) {
-      return false;
-    }
-    if (word == "enum" && std::ranges::find(rule.as_list(), value) == rule.as_list().end()) {
-      return false;
-    }
-    if (word == "const" && value != rule) {
-      return false;
-    }
-    if (word == "not" && fits(rule, value)) {
-      return false;
-    }
-    if (word == "anyOf" &&
-        !std::ranges::any_of(rule.as_list(), [&](const Value& s) { return fits(s, value); })) {
-      return false;
-    }
-    if (word == "required" && !std::ranges::all_of(rule.as_list(), [&](const Value& key) {
-          return value.as_map().contains(key.as_string());
-        })) {
-      return false;
-    }
-    if (word == "items" && value.is_list() &&
-        !std::ranges::all_of(value.as_list(),
-                             [&](const Value& item) { return fits(rule, item); })) {
-      return false;
-    }
-  }
-  if (!value.is_map()) {
-    return true;
-  }
-  for (const auto& [key, member] : value.as_map()) {
-    const Value* rule =
-        schema["properties"].is_map() ? schema["properties"].as_map().find(key) : nullptr;
-    if (rule == nullptr) {
-      rule = schema.as_map().find("additionalProperties");
-    }
-    if (rule != nullptr && (rule->is_bool() ? !rule->as_bool() : !fits(*rule, member))) {
-      return false;
-    }
-  }
-  return true;
-}
-
-Value yaml_value(const std::string& path) {
-  std::vector<Problem> problems;
-  return to_value(parse_yaml(path, read_file(path), problems).root);
-}
-
 }  // namespace
 
-TEST_CASE("api/*.schema.json are what the tables say") {
+TEST_CASE("api/project.schema.json is what the tables say") {
   CHECK(matches_file("api/project.schema.json", json(project_schema())));
-  CHECK(matches_file("api/workflow.schema.json", json(workflow_schema({}))));
 }
 
 TEST_CASE("the generated parts of the docs are what the tables say") {
@@ -99,21 +37,6 @@ TEST_CASE("the generated parts of the docs are what the tables say") {
                    with_generated(read_file("docs/workflow-reference.md"), workflow_reference())));
   CHECK(matches_file("docs/errors.md",
                      with_generated(read_file("docs/errors.md"), problem_reference())));
-}
-
-TEST_CASE("the schemas take what validate takes, and refuse unknown and later keys") {
-  const Value full = yaml_value("tests/golden/validate/full.yaml");
-  CHECK(fits(workflow_schema({}), full));
-  CHECK(fits(workflow_schema(test_catalogue()), full));
-  CHECK(fits(project_schema(), yaml_value("tests/golden/validate/project.yaml")));
-  for (const char* key : {"timout", "triggers"}) {
-    Value broken = full;
-    broken.edit_map().set(key, "1h");
-    CHECK_FALSE(fits(workflow_schema({}), broken));
-  }
-  Value no_name = full;
-  no_name.edit_map().erase("workflow");
-  CHECK_FALSE(fits(workflow_schema({}), no_name));
 }
 
 TEST_CASE("every example in the tables is a file without errors") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tables as texts for people and editors: JSON Schemas (draft 2020-12) and the generated parts
-// of docs. A test writes them into api/ and docs/ and fails when they have drifted.
+// of docs. Tests write them into api/ and docs/ and fail when they have drifted: tests/spec, and
+// tests/docs for what needs the program's catalogue.
 #pragma once
 
 #include <string>
@@ -11,7 +12,7 @@
 namespace tutti::spec {
 
 Value project_schema();
-// With a catalogue, `with` of each action too.
+// `uses` is one of the catalogue's actions (any text when it has none) and `with` what that takes.
 Value workflow_schema(const Catalogue& catalogue);
 
 std::string workflow_reference();  // Markdown: keys of workflow and project files, template names

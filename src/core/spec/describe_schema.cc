@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/spec/describe.h"
 #include "core/spec/resolve.h"
 #include "core/spec/table.h"
@@ -19,11 +21,15 @@ Value types(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     list.push_back(name);
   }
-  return Value::of({{"type", std::move(list)}});
+  return Value::of({{"type", list.size() == 1 ? list.front() : Value(std::move(list))}});
 }
 
 Value pattern(std::string_view regex) {
   return Value::of({{"type", "string"}, {"pattern", regex}});
+}
+
+Value any_of(Value one, Value other) {
+  return Value::of({{"anyOf", ValueList{std::move(one), std::move(other)}}});
 }
 
 Value text_schema(const Type& type) {
@@ -168,9 +174,8 @@ Value schema_of(const Type& type) {
     case Form::list_of:
       return list_schema(type);
     case Form::one_or_list:
-      return Value::of(
-          {{"anyOf", ValueList{schema_of(*type.item),
-                               Value::of({{"type", "array"}, {"items", schema_of(*type.item)}})}}});
+      return any_of(schema_of(*type.item),
+                    Value::of({{"type", "array"}, {"items", schema_of(*type.item)}}));
     case Form::connection:
       return connection_schema();
     case Form::secret_text:
@@ -179,27 +184,44 @@ Value schema_of(const Type& type) {
   return ValueMap{};
 }
 
+// A template gives what the key wants when the task starts.
+Value or_template(Value schema) { return any_of(std::move(schema), pattern("\\{[{%]")); }
+
+Value cases_schema() {
+  const Value text = types({"string"});
+  Value when = types({"boolean", "string"});
+  Value to = any_of(text, Value::of({{"type", "array"}, {"items", text}}));
+  Value one =
+      Value::of({{"type", "object"},
+                 {"properties", Value::of({{"when", std::move(when)}, {"to", std::move(to)}})},
+                 {"additionalProperties", false},
+                 {"required", ValueList{Value("when"), Value("to")}}});
+  return Value::of({{"type", "array"}, {"items", std::move(one)}, {"minItems", 1}});
+}
+
 Value kind_schema(ParamKind kind) {
   switch (kind) {
     case ParamKind::any:
     case ParamKind::file:
       return ValueMap{};
     case ParamKind::list:
-    case ParamKind::branch_cases:
-      return types({"array", "string"});
+      return or_template(types({"array"}));
     case ParamKind::map:
-      return types({"object", "string"});
+      return or_template(types({"object"}));
     case ParamKind::boolean:
+      return or_template(types({"boolean"}));
+    case ParamKind::integer:
+      return or_template(Value::of({{"type", "integer"}, {"minimum", 0}}));
+    case ParamKind::number:
+      return or_template(types({"number"}));
     case ParamKind::expression:
       return types({"boolean", "string"});
-    case ParamKind::integer:
-      return types({"integer", "string"});
-    case ParamKind::number:
-      return types({"number", "string"});
     case ParamKind::size:
       return types({"integer", "string"});
     case ParamKind::command:
       return types({"array", "string"});
+    case ParamKind::branch_cases:
+      return cases_schema();
     default:
       return Value::of({{"type", "string"}});
   }
@@ -207,26 +229,33 @@ Value kind_schema(ParamKind kind) {
 
 Value param_schema(const ParamSchema& param) {
   Value schema = kind_schema(param.kind);
-  if (!param.choices.empty()) {  // or a template
-    ValueList words;
-    for (const std::string& word : param.choices) {
-      words.push_back(word);
-    }
-    schema = Value::of(
-        {{"anyOf", ValueList{Value::of({{"enum", std::move(words)}}), pattern("\\{[{%]")}}});
+  if (!param.choices.empty()) {
+    schema =
+        or_template(Value::of({{"enum", ValueList(param.choices.begin(), param.choices.end())}}));
   }
   if (param.many) {
-    schema = Value::of(
-        {{"anyOf", ValueList{schema, Value::of({{"type", "array"}, {"items", schema}})}}});
+    schema = any_of(schema, Value::of({{"type", "array"}, {"items", schema}, {"minItems", 1}}));
   }
-  if (!param.doc.empty()) {
-    schema.edit_map().set("description", param.doc);
+  std::string doc = param.doc;
+  if (param.default_value.is_string()) {
+    doc += fmt::format("{}Default: {}.", doc.empty() ? "" : " ", param.default_value.as_string());
+  }
+  if (!doc.empty()) {
+    schema.edit_map().set("description", std::move(doc));
   }
   return schema;
 }
 
-// if uses is NAME then `with` is this.
-Value action_rule(const ActionSchema& action) {
+// Exactly one of the alternatives is there.
+Value choice_of_keys(const OneOf& group) {
+  ValueList one_of;
+  for (const std::vector<std::string>& alternative : group.alternatives) {
+    one_of.push_back(Value::of({{"required", ValueList(alternative.begin(), alternative.end())}}));
+  }
+  return Value::of({{"oneOf", std::move(one_of)}});
+}
+
+Value with_schema(const ActionSchema& action) {
   ValueMap properties;
   ValueList required;
   for (const ParamSchema& param : action.params) {
@@ -239,16 +268,31 @@ Value action_rule(const ActionSchema& action) {
                           {"description", action.summary},
                           {"properties", std::move(properties)},
                           {"additionalProperties", false}});
-  Value then = Value::of({{"properties", ValueMap{}}});
   if (!required.empty()) {
     with.edit_map().set("required", std::move(required));
+  }
+  ValueList groups;
+  for (const OneOf& group : action.one_of) {
+    groups.push_back(choice_of_keys(group));
+  }
+  if (!groups.empty()) {
+    with.edit_map().set("allOf", std::move(groups));
+  }
+  return with;
+}
+
+// if uses is NAME then `with` is this.
+Value action_rule(const ActionSchema& action) {
+  const bool needs_with =
+      !action.one_of.empty() || std::ranges::any_of(action.params, &ParamSchema::required);
+  Value condition =
+      Value::of({{"properties", Value::of({{"uses", Value::of({{"const", action.name}})}})},
+                 {"required", ValueList{Value("uses")}}});
+  Value then = Value::of({{"properties", Value::of({{"with", with_schema(action)}})}});
+  if (needs_with) {
     then.edit_map().set("required", ValueList{Value("with")});
   }
-  then.edit_map().set("properties", Value::of({{"with", std::move(with)}}));
-  return Value::of(
-      {{"if",
-        Value::of({{"properties", Value::of({{"uses", Value::of({{"const", action.name}})}})}})},
-       {"then", std::move(then)}});
+  return Value::of({{"if", std::move(condition)}, {"then", std::move(then)}});
 }
 
 void add_actions(Value& schema, const Catalogue& catalogue) {
