@@ -12,9 +12,8 @@
 namespace tutti::cli {
 namespace {
 
-// Checks one workflow against every profile that is asked for; the same problem is said once.
-Result<spec::Report> check_file(Invocation& call, const LoadedProject& project,
-                                const WorkflowFile& file, const std::string& profile) {
+Result<LoadedWorkflow> check_file(Invocation& call, const LoadedProject& project,
+                                  const WorkflowFile& file, const std::string& profile) {
   TRY(LoadedWorkflow loaded, load_workflow(project, file, call.environment.catalogue(), profile));
   for (const std::string& path : spec::named_files(loaded.workflow, call.environment.catalogue())) {
     std::error_code ec;
@@ -27,7 +26,74 @@ Result<spec::Report> check_file(Invocation& call, const LoadedProject& project,
            .remedy = "create it, or correct the path (it counts from the project's folder)"});
     }
   }
-  return std::move(loaded.report);
+  return loaded;
+}
+
+// The files that `validate` is to check, each once: those named, or all.
+Result<std::vector<WorkflowFile>> files_to_check(const LoadedProject& project,
+                                                 const std::vector<std::string>& named) {
+  if (named.empty()) {
+    return workflow_files(project);
+  }
+  std::vector<WorkflowFile> list;
+  for (const std::string& each : named) {
+    TRY(WorkflowFile file, find_workflow(project, each));
+    if (std::ranges::find(list, file.path, &WorkflowFile::path) == list.end()) {
+      list.push_back(std::move(file));
+    }
+  }
+  return list;
+}
+
+// Adds to the checked files what they show only beside the others of the project. A file from
+// elsewhere may have any name.
+Result<Unit> check_together(Invocation& call, const LoadedProject& project,
+                            std::vector<LoadedWorkflow>& checked) {
+  const auto name_of = [](const LoadedWorkflow& of) -> spec::WorkflowName {
+    return {.name = of.workflow.name, .file = of.file.shown, .mark = of.workflow.mark};
+  };
+  const auto files = workflow_files(project).value_or(std::vector<WorkflowFile>());
+  std::vector<spec::WorkflowName> names;
+  for (const WorkflowFile& file : files) {
+    const auto same = [&file](const LoadedWorkflow& each) { return each.file.path == file.path; };
+    if (std::ranges::none_of(checked, same)) {
+      TRY(const LoadedWorkflow other,
+          load_workflow(project, file, call.environment.catalogue(), {}));
+      names.push_back(name_of(other));
+    }
+  }
+  for (const LoadedWorkflow& each : checked) {
+    if (std::ranges::find(files, each.file.path, &WorkflowFile::path) != files.end()) {
+      names.push_back(name_of(each));
+    }
+  }
+  for (spec::Problem& problem : spec::check_names(names)) {
+    const auto at = std::ranges::find_if(
+        checked, [&](const LoadedWorkflow& each) { return each.file.shown == problem.file; });
+    if (at != checked.end()) {
+      at->report.problems.push_back(std::move(problem));
+    }
+  }
+  return Unit{};
+}
+
+Result<spec::Report> check_workflows(Invocation& call, const LoadedProject& project,
+                                     std::span<const WorkflowFile> files) {
+  std::string profile;
+  if (!call.globals.profile.empty()) {
+    TRY(profile, profile_of(call.globals, project.project));
+  }
+  std::vector<LoadedWorkflow> checked;
+  for (const WorkflowFile& file : files) {
+    TRY(checked.emplace_back(), check_file(call, project, file, profile));
+  }
+  TRY_OK(check_together(call, project, checked));
+  spec::Report all;
+  for (LoadedWorkflow& each : checked) {
+    std::ranges::sort(each.report.problems, {}, &spec::Problem::mark);
+    std::ranges::move(each.report.problems, std::back_inserter(all.problems));
+  }
+  return all;
 }
 
 graph::Graph graph_of(const spec::Workflow& workflow) {
@@ -196,23 +262,10 @@ Result<int> validate(Invocation& call, const ValidateArgs& args) {
   spec::Report all = project.report;
   size_t files = 0;
   if (!all.has_errors()) {
-    std::vector<WorkflowFile> list;
-    if (args.workflows.empty()) {
-      TRY(list, workflow_files(project));
-    }
-    for (const std::string& each : args.workflows) {
-      TRY(list.emplace_back(), find_workflow(project, each));
-    }
-    std::string profile;
-    if (!call.globals.profile.empty()) {
-      TRY(profile, profile_of(call.globals, project.project));
-    }
-    for (const WorkflowFile& file : list) {
-      TRY(spec::Report report, check_file(call, project, file, profile));
-      std::ranges::sort(report.problems, {}, &spec::Problem::mark);
-      all.problems.insert(all.problems.end(), report.problems.begin(), report.problems.end());
-      ++files;
-    }
+    TRY(const std::vector<WorkflowFile> list, files_to_check(project, args.workflows));
+    TRY(spec::Report report, check_workflows(call, project, list));
+    std::ranges::move(report.problems, std::back_inserter(all.problems));
+    files = list.size();
   }
   if (call.output.json()) {
     call.output.value(spec::to_value(all));

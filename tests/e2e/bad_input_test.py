@@ -90,6 +90,7 @@ def tests(port):
         ("exit code", fails_with(one_task("process", 'run: "echo the reason >&2; exit 7"'), ["7", "the reason"])),
         ("output that is no JSON", fails_with(one_task("process", "run: 'echo nonsense > \"$TUTTI_OUTPUT\"'"), ["JSON"])),
         ("workflow that does not exist", missing_workflow),
+        ("two workflows of one name", two_of_a_name),
         ("output of 1 GB", gigabyte),
         ("no project", no_project),
     ]
@@ -99,6 +100,20 @@ def missing_workflow(tutti):
     with Project(tutti, {"workflows/shop.yaml": "workflow: shop\ntasks: {a: {uses: noop}}\n"}) as project:
         done = project.call("run", "shpo", status=1)
         expect("did you mean 'shop'" in done.stderr, done.stderr)
+
+
+def two_of_a_name(tutti):
+    files = {f"workflows/{file}.yaml": f"workflow: {name}\ntasks: {{a: {{uses: noop}}}}\n"
+             for file, name in (("a", "sales"), ("b", "stock"), ("c", "sales"))}
+    with Project(tutti, files) as project:
+        for arguments, place, other in (((), "c.yaml:1:11", "a.yaml:1:11"), (("workflows/a.yaml",), "a.yaml:1:11", "c.yaml:1:11")):
+            done = project.call("validate", *arguments, status=2)
+            expect(f"workflows/{place}: error: the workflow at workflows/{other} is called 'sales' too" in done.stdout, done.stdout)
+            expect("1 errors" in done.stdout + done.stderr, done.stdout + done.stderr)
+        project.call("validate", "workflows/b.yaml")
+        copy = project.folder / "elsewhere.yaml"
+        copy.write_text(files["workflows/a.yaml"])
+        project.call("validate", "elsewhere.yaml")
 
 
 def no_project(tutti):

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every file of tests/golden/validate with the messages it must give. `project*.yaml` is read as a
 // project; a first line `# profile: NAME` checks a workflow against that profile. The expectation
-// is one line a problem: its text, and its id in brackets.
+// is one line a problem: its text, and its id in brackets. The files of
+// tests/golden/validate_together/same_name are good ones, but not in one project.
 #include <fmt/format.h>
 
 #include <set>
@@ -32,6 +33,18 @@ Report report_of(const std::string& path, const Project& project, const Catalogu
   return parse_workflow({name, std::move(text)}, project, catalogue, profile).report;
 }
 
+// The files of a folder, as one project's.
+Report report_together(const std::string& of, const Project& project, const Catalogue& catalogue) {
+  std::vector<WorkflowName> names;
+  for (const std::string& path : files_in(of, ".yaml")) {
+    const std::string name = path.substr(of.size() + 1);
+    const ParsedWorkflow parsed = parse_workflow({name, read_file(path)}, project, catalogue);
+    CHECK_MESSAGE(parsed.report.problems.empty(), to_text(parsed.report));
+    names.push_back({parsed.workflow.name, name, parsed.workflow.mark});
+  }
+  return {check_names(names)};
+}
+
 std::string expected_text(const Report& report) {
   std::string text;
   for (const Problem& problem : report.problems) {
@@ -58,6 +71,12 @@ TEST_CASE("every broken file gives the expected messages") {
       CHECK(problem.mark.line > 0);
       ids.insert(problem.id);
     }
+  }
+  const std::string together = "tests/golden/validate_together/same_name";
+  const Report report = report_together(together, project.project, catalogue);
+  CHECK(matches_file(together + ".expected", expected_text(report)));
+  for (const Problem& problem : report.problems) {
+    ids.insert(problem.id);
   }
   CHECK(broken >= 60);
   std::set<std::string> documented;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/spec/parse.h"
 
+#include <fmt/format.h>
+
+#include <map>
+
 #include "core/spec/build.h"
 #include "core/spec/check.h"
 #include "core/spec/check_project.h"
@@ -51,6 +55,27 @@ ParsedWorkflow parse_workflow(const Source& source, const Project& project,
   }
   sort_problems(problems);
   return parsed;
+}
+
+std::vector<Problem> check_names(std::span<const WorkflowName> names) {
+  std::map<std::string_view, const WorkflowName*> first;
+  std::vector<Problem> problems;
+  for (const WorkflowName& each : names) {
+    if (each.name.empty()) {
+      continue;
+    }
+    const auto [at, is_new] = first.emplace(each.name, &each);
+    if (!is_new) {
+      problems.push_back(
+          {.id = "duplicate_workflow",
+           .file = each.file,
+           .mark = each.mark,
+           .what = fmt::format("the workflow at {} is called '{}' too",
+                               to_text(at->second->file, at->second->mark), each.name),
+           .remedy = "give one of the two another name"});
+    }
+  }
+  return problems;
 }
 
 }  // namespace tutti::spec

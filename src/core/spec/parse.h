@@ -6,8 +6,10 @@
 // messages.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/spec/catalogue.h"
 #include "core/spec/problem.h"
@@ -34,5 +36,15 @@ struct ParsedWorkflow {
 // `profile`: also check the connections it names against that profile; empty: against all profiles.
 ParsedWorkflow parse_workflow(const Source& source, const Project& project,
                               const Catalogue& catalogue, std::string_view profile = {});
+
+// The name a workflow file gives itself, and where.
+struct WorkflowName {
+  std::string name;  // empty: it has none
+  std::string file;
+  Mark mark;
+};
+// What only the files of a project together can show: two workflows have one name. The problem
+// stands at the later of the two and names the place of the first.
+std::vector<Problem> check_names(std::span<const WorkflowName> names);
 
 }  // namespace tutti::spec

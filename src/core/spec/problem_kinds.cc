@@ -38,6 +38,11 @@ constexpr ProblemKind kinds[] = {
                 "map. Quote it."},
     {.id = "unknown_key", .meaning = "The key is not known here."},
     {.id = "missing_key", .meaning = "A key that must be there is missing."},
+    {.id = "duplicate_workflow",
+     .meaning = "Two files of the project give a workflow of the same name."},
+    {.id = "missing_file",
+     .meaning = "A task names a file that the project does not have.",
+     .in_golden = false},
     {.id = "conflicting_keys", .meaning = "Two keys exclude each other."},
     {.id = "not_yet",
      .meaning = "The key, name or address is planned and comes in a later version. It is refused, "
