@@ -25,6 +25,10 @@ def found(path, text, head=CXX_HEAD, others=None):
 
 
 class Layers(unittest.TestCase):
+    def test_the_architecture_page_shows_the_table(self):
+        with open(os.path.join(HERE, "../docs/architecture.md"), encoding="utf-8") as page:
+            self.assertIn(f"```text\n{tidy.LAYERS.strip()}\n```\n", page.read())
+
     def test_what_the_table_allows_passes(self):
         for path, include in [("src/base/a.cc", "base/value.h"), ("src/core/run/a.cc", "core/spec/spec.h"),
                               ("src/engine/a.cc", "core/run/apply.h"), ("src/action/copy/a.cc", "xfer/transfer.h"),
