@@ -15,7 +15,7 @@
 #include "cli/commands.h"
 #include "cli/project.h"
 #include "cloud/connections.h"
-#include "core/spec/resolve.h"
+#include "core/spec/connection_types.h"
 #include "rt/file.h"
 
 namespace tutti::cli {

@@ -7,7 +7,6 @@
 #include "base/check.h"
 #include "core/spec/freeze.h"
 #include "core/spec/parse.h"
-#include "core/spec/resolve.h"
 
 namespace {
 
@@ -60,12 +59,6 @@ void workflow(const std::string& text) {
 void project(const std::string& text) {
   const ParsedProject parsed = parse_project({"p", text});
   check_report(parsed.report, text);
-  for (const Profile& profile : parsed.project.profiles) {
-    for (const Connection& connection : profile.connections) {
-      static_cast<void>(
-          resolve_object(parsed.project, profile.name, connection.name + "://x/y", "/p"));
-    }
-  }
 }
 
 }  // namespace

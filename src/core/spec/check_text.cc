@@ -6,8 +6,8 @@
 
 #include "base/closest.h"
 #include "core/spec/check.h"
+#include "core/spec/connection_types.h"
 #include "core/spec/context.h"
-#include "core/spec/resolve.h"
 #include "core/spec/structure.h"
 
 namespace tutti::spec {

@@ -3,10 +3,10 @@
 
 #include <set>
 
+#include "core/spec/connection_types.h"
 #include "core/spec/context.h"
 #include "core/spec/describe.h"
 #include "core/spec/problem_kinds.h"
-#include "core/spec/resolve.h"
 #include "core/spec/table.h"
 
 namespace tutti::spec {

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "core/spec/connection_types.h"
 #include "core/spec/describe.h"
-#include "core/spec/resolve.h"
 #include "core/spec/table.h"
 
 namespace tutti::spec {

@@ -9,7 +9,7 @@
 #include "base/closest.h"
 #include "base/ids.h"
 #include "base/time.h"
-#include "core/spec/resolve.h"
+#include "core/spec/connection_types.h"
 
 namespace tutti::spec {
 
