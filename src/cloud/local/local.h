@@ -6,7 +6,9 @@
 // key, `file` uses natural names and refuses what a file system cannot have.
 //   local, root: DIR     NAME://KEY           DIR is one bucket
 //   local, buckets: DIR  NAME://BUCKET/KEY    DIR/BUCKET is one bucket, made when first written to
-//   file                 file:///abs/path     or file://path, relative to the project's folder
+//   file, root: DIR      NAME://KEY           DIR/KEY
+//   file                 file:///abs/path     a path of the machine
+//                        file://path          of the project's folder (file://./path too)
 #pragma once
 
 #include <filesystem>

@@ -173,6 +173,14 @@ TEST_CASE("an address resolves to folder, bucket and key") {
   const Located file = w.open("file://data/x");
   CHECK(file.ref.provider == "file");
   CHECK(address_of(file, file.key) == "file://" + (w.folder / "data/x").string());
+  for (const std::string path : {"data/x", "./data/x", "././data/x"}) {
+    CHECK(w.open("file://" + path).ref == file.ref);
+  }
+  CHECK(w.open("file://" + (w.folder / "data/x").string()).ref == file.ref);
+  CHECK(w.open("file://").ref == w.open("file://.").ref);
+  const Located machine = w.open("file:///data/x");
+  CHECK(machine.ref == ObjectRef{.provider = "file", .account = "/", .key = "data/x"});
+  CHECK(address_of(machine, machine.key) == "file:///data/x");
   CHECK(w.connections.open("local", "s3://").error().text().find("names no bucket") !=
         std::string::npos);
   CHECK(w.connections.open("local", "s3://../x").error().code == Code::bad_input);

@@ -118,7 +118,16 @@ Result<Located> open_local(Stores& stores, std::string_view connection,
   return located;
 }
 
-// Keys are paths below the root, which is "/" unless the connection says another.
+// A path of the project's folder, as people write it: with or without "./" in front.
+std::string below_project(const fs::path& project, std::string_view path) {
+  while (path.starts_with("./")) {
+    path.remove_prefix(2);
+  }
+  return fmt::format("{}/{}", text_of(project), path == "." ? "" : path);
+}
+
+// Keys are paths below the root. Without one they are paths of the machine: absolute as they stand,
+// others of the project's folder.
 Result<Located> open_file(Stores& stores, const fs::path& project, std::string_view connection,
                           const ConnectionConfig& config, std::string_view rest) {
   TRY(StoreOptions options, common_options(connection, config));
@@ -127,7 +136,7 @@ Result<Located> open_file(Stores& stores, const fs::path& project, std::string_v
   options.root = root.empty() ? fs::path("/") : stores.folder(root);
   std::string key(rest);
   if (root.empty() && !rest.starts_with('/')) {
-    key = text_of(stores.folder(project.string())) + "/" + key;
+    key = below_project(stores.folder(project.string()), rest);
   }
   key.erase(0, key.starts_with('/') ? 1 : 0);
   Located located{.store = nullptr, .key = {key}};

@@ -268,7 +268,7 @@ std::vector<Connection> built_in_connections(bool local) {
                                 : built_in(std::move(name), std::move(type), ValueMap{}));
   };
   cloud("az", "azure");
-  connections.push_back(built_in("file", "file", Value::of({{"root", "/"}})));
+  connections.push_back(built_in("file", "file", ValueMap{}));
   cloud("gs", "gcs");
   connections.push_back(built_in("http", "http", ValueMap{}));
   connections.push_back(built_in("https", "http", ValueMap{}));

@@ -378,7 +378,10 @@ const Table local_table{
 };
 const Table file_table{
     .noun = "file connection",
-    .doc = "A folder of ordinary files, under their own names.",
+    .doc =
+        "A folder of ordinary files, under their own names. `file` itself is there from the start, "
+        "without a root: `file:///data/x` is a path of the machine, `file://data/x` one of the "
+        "project's folder.",
     .keys =
         {
             type_key,
