@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "xfer/transfer.h"
 
 namespace tutti::action {
@@ -57,6 +59,23 @@ std::string proof_text(const xfer::Report& report) {
   return text;
 }
 
+// What the plan says of destinations that exist, no more than is known before the bytes are read.
+void add_existing(Preview& preview, const transfer::Plan& plan) {
+  const auto add = [&](transfer::Act act, std::string_view text) {
+    const auto count = std::ranges::count(plan.steps, act, &transfer::Step::act);
+    if (count > 0) {
+      preview.steps.push_back(
+          {.what = fmt::format(fmt::runtime(text), objects_text(static_cast<uint64_t>(count))),
+           .objects = count});
+    }
+  };
+  add(transfer::Act::skip, "{} there already: left, whatever it holds");
+  add(transfer::Act::equal, "{} there already, equal by SHA-256: left");
+  add(transfer::Act::compare,
+      "{} there already, of the same size: the bytes are compared; equal is left, different fails");
+  add(transfer::Act::conflict, "would fail: {} there already and must not be, or different");
+}
+
 class Copy final : public Action {
  public:
   explicit Copy(objects::Services services) : services_(std::move(services)) {}
@@ -79,17 +98,7 @@ class Copy final : public Action {
     preview.steps.push_back({.what = fmt::format("copy {} to {}", objects_text(plan.objects), to),
                              .objects = plan.objects,
                              .bytes = plan.bytes});
-    if (plan.skipped > 0) {
-      preview.steps.push_back({.what = fmt::format("{} there already: left as they are if equal",
-                                                   objects_text(plan.skipped)),
-                               .objects = plan.skipped});
-    }
-    if (plan.conflicts > 0) {
-      preview.steps.push_back(
-          {.what = fmt::format("would fail: {} there already and must not be, or different",
-                               objects_text(plan.conflicts)),
-           .objects = plan.conflicts});
-    }
+    add_existing(preview, plan);
     co_return preview;
   }
 

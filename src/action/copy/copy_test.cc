@@ -212,5 +212,36 @@ TEST_CASE("plan counts without doing") {
   CHECK(preview->unknown.size() == 1);
 }
 
+TEST_CASE("plan promises of what exists no more than it knows") {
+  World w;
+  for (const std::string name : {"absent", "other", "same", "size"}) {
+    w.write("s3://a/" + name, "one");
+  }
+  w.write("gs://b/same", "one");
+  w.write("gs://b/size", "four");
+  w.write("gs://b/other", "two");  // of the same size, so only the bytes can tell
+  const auto said = [&](const std::string& if_exists) {
+    const auto preview =
+        w.loop.run(w.action->plan(w.ctx, w.attempt.info(), with("s3://a/", "gs://b/", if_exists)));
+    REQUIRE_OK(preview);
+    std::string text;
+    for (const Preview::Step& step : preview->steps) {
+      text += step.what + "\n";
+    }
+    return text;
+  };
+  CHECK(said("verify") ==
+        "copy 1 object to gs://b/\n"
+        "2 objects there already, of the same size: the bytes are compared; equal is left, "
+        "different fails\n"
+        "would fail: 1 object there already and must not be, or different\n");
+  CHECK(said("skip") ==
+        "copy 1 object to gs://b/\n3 objects there already: left, whatever it holds\n");
+  CHECK(said("fail") ==
+        "copy 1 object to gs://b/\n"
+        "would fail: 3 objects there already and must not be, or different\n");
+  CHECK(said("replace") == "copy 4 objects to gs://b/\n");
+}
+
 }  // namespace
 }  // namespace tutti::action
