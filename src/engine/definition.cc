@@ -113,9 +113,10 @@ Result<std::optional<expr::Template>> parse_when(const spec::Workflow& workflow,
 
 Result<std::shared_ptr<const Definition>> define(std::string_view frozen) {
   auto out = std::make_shared<Definition>();
-  TRY(out->workflow, spec::thaw(frozen));
+  TRY(spec::Thawed thawed, spec::thaw(frozen));
   out->frozen = sha256(frozen);
-  out->version = spec::version_of(out->workflow);
+  out->version = thawed.version;
+  out->workflow = std::move(thawed.workflow);
   out->plan = std::make_shared<run::RunPlan>(out->workflow);
   const size_t size = out->workflow.tasks.size();
   Names names;

@@ -302,6 +302,8 @@ void add_path(std::set<std::string>& paths, const Value& value) {
   }
 }
 
+Digest version_of(const Value& normalised) { return sha256(to_json(normalised)); }
+
 }  // namespace
 
 Value to_value(const Workflow& workflow) {
@@ -353,7 +355,7 @@ void pin_files(Workflow& workflow, const std::map<std::string, std::string>& con
   }
 }
 
-Digest version_of(const Workflow& workflow) { return sha256(to_json(to_value(workflow))); }
+Digest version_of(const Workflow& workflow) { return version_of(to_value(workflow)); }
 
 std::string freeze(const Workflow& workflow) {
   return to_json(Value::of({{"format", format_now},
@@ -362,7 +364,7 @@ std::string freeze(const Workflow& workflow) {
                             {"marks", marks_value(workflow)}}));
 }
 
-Result<Workflow> thaw(std::string_view bytes) {
+Result<Thawed> thaw(std::string_view bytes) {
   const auto corrupt = [](std::string what) {
     return fail(Code::corrupt, fmt::format("a stored workflow version cannot be read: {}", what),
                 "restore the state from a backup, or start a new run");
@@ -394,7 +396,7 @@ Result<Workflow> thaw(std::string_view bytes) {
   if (!in.ok()) {
     return corrupt("a value is missing or of the wrong kind");
   }
-  return workflow;
+  return Thawed{.workflow = std::move(workflow), .version = version_of(value)};
 }
 
 }  // namespace tutti::spec

@@ -30,6 +30,11 @@ Digest version_of(const Workflow& workflow);
 
 // Bytes of a workflow that thaw gives back equal, places included. Format 1 (JSON).
 std::string freeze(const Workflow& workflow);
-Result<Workflow> thaw(std::string_view bytes);  // corrupt: not written by freeze
+
+struct Thawed {
+  Workflow workflow;
+  Digest version;  // version_of(workflow), taken from the bytes
+};
+Result<Thawed> thaw(std::string_view bytes);  // corrupt: not written by freeze
 
 }  // namespace tutti::spec
