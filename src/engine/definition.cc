@@ -136,4 +136,17 @@ Result<std::shared_ptr<const Definition>> define(std::string_view frozen) {
   return out;
 }
 
+std::shared_ptr<const Definition> Definitions::find(const Digest& frozen) const {
+  const auto at = known_.find(frozen);
+  return at == known_.end() ? nullptr : at->second.lock();
+}
+
+void Definitions::add(const std::shared_ptr<const Definition>& definition) {
+  if (known_.size() >= forget_at_) {
+    std::erase_if(known_, [](const auto& each) { return each.second.expired(); });
+    forget_at_ = std::max(size_t{16}, known_.size() * 2);
+  }
+  known_[definition->frozen] = definition;
+}
+
 }  // namespace tutti::engine

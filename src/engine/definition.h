@@ -3,6 +3,7 @@
 // outputs each task reads. Immutable, shared by all runs of the version.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -25,5 +26,19 @@ struct Definition {
 
 // From what spec::freeze wrote. bad_input: not that, or a condition that does not parse.
 Result<std::shared_ptr<const Definition>> define(std::string_view frozen);
+
+// The definitions in memory, by the bytes they were made from. Runs own them; what no run uses is
+// forgotten, all at once when as many again have come, so that adding one stays cheap.
+class Definitions {
+ public:
+  // Null: none in memory.
+  std::shared_ptr<const Definition> find(const Digest& frozen) const;
+  void add(const std::shared_ptr<const Definition>& definition);
+  size_t size() const { return known_.size(); }  // with those not yet forgotten
+
+ private:
+  std::map<Digest, std::weak_ptr<const Definition>> known_;
+  size_t forget_at_ = 16;
+};
 
 }  // namespace tutti::engine

@@ -98,10 +98,10 @@ Task<RunView> Engine::start(rt::Context& ctx, control::StartRun request) {
     }
   }
   const Digest frozen = sha256(request.workflow);
-  auto definition = state.definitions[hex(frozen)].lock();
+  auto definition = state.definitions.find(frozen);
   if (definition == nullptr) {
     CO_TRY(definition, define(request.workflow));
-    state.definitions[hex(frozen)] = definition;
+    state.definitions.add(definition);
   }
   const spec::Workflow& workflow = definition->workflow;
   const spec::RunDates dates = spec::dates_of_manual_run(request.date, ctx.clock().wall());

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "core/spec/freeze.h"
+#include "engine/definition.h"
 #include "rt/loop.h"
 #include "rt/wait.h"
 #include "store/memory.h"
@@ -509,6 +510,27 @@ TEST_CASE("many runs share the slots, and ended ones leave memory") {
   size_t in_memory = 0;
   house.engine.each_run([&](const run::RunState&) { ++in_memory; });
   CHECK(in_memory <= 4);
+}
+
+TEST_CASE("definitions that no run uses are forgotten") {
+  Definitions definitions;
+  std::vector<std::shared_ptr<const Definition>> kept;
+  size_t most = 0;
+  for (int i = 0; i < 2000; ++i) {
+    const auto made = std::make_shared<Definition>(
+        Definition{.frozen = sha256(fmt::format("{}", i)), .version = {}});
+    definitions.add(made);
+    CHECK(definitions.find(made->frozen) == made);
+    if (i % 100 == 0) {
+      kept.push_back(made);
+    }
+    most = std::max(most, definitions.size());
+  }
+  CHECK(most <= 2 * kept.size() + 16);
+  for (const auto& each : kept) {
+    CHECK(definitions.find(each->frozen) == each);
+  }
+  CHECK(definitions.find(sha256("1")) == nullptr);
 }
 
 TEST_CASE("bad requests are refused with a reason") {

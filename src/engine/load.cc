@@ -141,13 +141,12 @@ Task<std::shared_ptr<LiveRun>> Engine::State::revive(rt::Context& ctx, store::Ru
 
 Task<std::shared_ptr<const Definition>> Engine::State::definition_of(rt::Context& ctx,
                                                                      Digest frozen) {
-  auto& known = definitions[hex(frozen)];
-  if (auto definition = known.lock()) {
+  if (auto definition = definitions.find(frozen)) {
     co_return definition;
   }
   CO_TRY(const std::string bytes, co_await services.store.get_blob(ctx, frozen));
   CO_TRY(auto definition, define(bytes));
-  definitions[hex(frozen)] = definition;
+  definitions.add(definition);
   co_return definition;
 }
 

@@ -165,7 +165,7 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   size_t loads_under_way = 0;
   uint64_t revision = 0;
   uint64_t turns = 0;
-  std::unordered_map<std::string, std::weak_ptr<const Definition>> definitions;  // by frozen digest
+  Definitions definitions;
   std::unordered_set<std::string> blobs_put;
   size_t output_bytes = 0;
 
