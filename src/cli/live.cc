@@ -2,13 +2,17 @@
 #include "cli/live.h"
 
 #include <algorithm>
+#include <span>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace tutti::cli {
 namespace {
 
-constexpr size_t rows_max = 30;  // of the live table; more tasks are counted, not listed
+constexpr Duration redraw_gap = milliseconds(80);  // many changes, few redraws
+constexpr Duration rate_window = seconds(1);
+constexpr size_t name_width_max = 40;
 
 std::string bar(int64_t done, int64_t total) {
   constexpr int64_t cells = 16;
@@ -35,7 +39,142 @@ std::string attempt_text(const control::TaskView& task) {
   return task.attempt > 1 ? fmt::format(" (attempt {})", task.attempt) : std::string();
 }
 
+// Those that matter first: what runs, what failed, what will run next, what has ended.
+int urgency(const control::TaskView& task) {
+  if (is_active(task)) {
+    return 0;
+  }
+  if (task.state == "failed") {
+    return 1;
+  }
+  if (task.state == "waiting") {
+    return task.reason == "dependency" || task.reason.empty() ? 3 : 2;
+  }
+  return 4;
+}
+
+std::string progress_text(const control::TaskView& task, std::optional<int64_t> rate) {
+  if (!is_active(task) || task.bytes_done <= 0) {
+    return {};
+  }
+  std::string text = "  " + human_bytes(task.bytes_done);
+  if (task.bytes_total) {
+    text = fmt::format("  {} {}/{}", bar(task.bytes_done, *task.bytes_total),
+                       human_bytes(task.bytes_done), human_bytes(*task.bytes_total));
+  }
+  if (rate) {
+    text += fmt::format("  {}/s", human_bytes(*rate));
+  }
+  if (rate.value_or(0) > 0 && task.bytes_total.value_or(0) > task.bytes_done) {
+    text += fmt::format("  {} left", human(seconds((*task.bytes_total - task.bytes_done) / *rate)));
+  }
+  return text;
+}
+
+std::string row_text(const control::TaskView& task, size_t name_width, const Rates& rates,
+                     Instant now) {
+  const size_t used = std::min(name_width, display_width(task.name));
+  std::string line =
+      fmt::format("  {}{}  {}{}", shorten(task.name, name_width),
+                  std::string(name_width - used, ' '), state_text(task), attempt_text(task));
+  if (const std::string time = time_of(task, now); !time.empty()) {
+    line += "  " + time;
+  }
+  line += progress_text(task, rates.of(task.no));
+  if (task.error && task.state != "success") {
+    line += "  " + printable(task.error->what);
+  }
+  std::ranges::replace(line, '\n', ' ');
+  std::ranges::replace(line, '\t', ' ');
+  return line;
+}
+
+// "... and 45 more: 40 waiting, 5 success"
+std::string rest_text(std::span<const control::TaskView* const> rest) {
+  std::map<std::string_view, size_t> states;
+  for (const control::TaskView* task : rest) {
+    ++states[task->state];
+  }
+  std::vector<std::string> counts;
+  for (const auto& [state, count] : states) {
+    counts.push_back(fmt::format("{} {}", count, state));
+  }
+  return fmt::format("  ... and {} more: {}", rest.size(), fmt::join(counts, ", "));
+}
+
 }  // namespace
+
+void Rates::update(const std::vector<control::TaskView>& tasks, Instant now) {
+  for (const control::TaskView& task : tasks) {
+    if (!is_active(task) || !task.started) {
+      samples_.erase(task.no.value);
+      continue;
+    }
+    Sample& sample = samples_[task.no.value];
+    if (sample.attempt != task.attempt || task.bytes_done < sample.bytes || now < sample.at) {
+      sample = {.attempt = task.attempt, .at = *task.started};
+    }
+    if (now - sample.at >= rate_window) {
+      const auto moved = static_cast<double>(task.bytes_done - sample.bytes);
+      sample.rate = static_cast<int64_t>(moved / (now - sample.at).seconds());
+      sample.at = now;
+      sample.bytes = task.bytes_done;
+    }
+  }
+}
+
+std::optional<int64_t> Rates::of(TaskNo task) const {
+  const auto at = samples_.find(task.value);
+  return at == samples_.end() ? std::nullopt : at->second.rate;
+}
+
+std::vector<std::string> table_lines(const std::vector<control::TaskView>& tasks,
+                                     const Rates& rates, Instant now, Screen screen,
+                                     const Output& output) {
+  std::vector<const control::TaskView*> shown;
+  size_t name_width = 4;
+  for (const control::TaskView& task : tasks) {
+    shown.push_back(&task);
+    name_width = std::max(name_width, display_width(task.name));
+  }
+  name_width = std::min(name_width, name_width_max);
+  // The cursor stands on a line of its own below the table.
+  const size_t room = std::max<size_t>(screen.rows, 3) - 1;
+  size_t listed = shown.size();
+  if (shown.size() > room) {
+    listed = room - 1;
+    std::ranges::sort(shown, {}, [](const control::TaskView* task) {
+      return std::pair(urgency(*task), task->no);
+    });
+  }
+  std::vector<std::string> lines;
+  for (const control::TaskView* task : std::span(shown).first(listed)) {
+    const std::string row = row_text(*task, name_width, rates, now);
+    lines.push_back(output.paint(color_of_state(task->state), shorten(row, screen.columns - 1)));
+  }
+  if (listed < shown.size()) {
+    lines.push_back(shorten(rest_text(std::span(shown).subspan(listed)), screen.columns - 1));
+  }
+  return lines;
+}
+
+std::string Repaint::draw(const std::vector<std::string>& lines, Screen screen) {
+  size_t up = 0;
+  for (const size_t width : drawn_widths_) {
+    up += std::max<size_t>(1, (width + screen.columns - 1) / screen.columns);
+  }
+  std::string out = "\r";
+  // Lines that a smaller screen pushed out at its top are out of reach.
+  if (up = std::min(up, screen.rows - 1); up > 0) {
+    out += fmt::format("\x1b[{}A", up);
+  }
+  drawn_widths_.clear();
+  for (const std::string& line : lines) {
+    out += line + "\x1b[K\n";
+    drawn_widths_.push_back(display_width(line));
+  }
+  return out + "\x1b[J";
+}
 
 bool is_ended(std::string_view run_state) {
   return run_state == "success" || run_state == "failed" || run_state == "cancelled";
@@ -71,8 +210,8 @@ void RunWatcher::update(control::RunChanges changes, Instant now) {
     }
     mine = std::move(task);
   }
-  if (output_.live()) {
-    redraw(now, false);
+  if (output_.live() && (!drawn_at_ || now < *drawn_at_ || now - *drawn_at_ >= redraw_gap)) {
+    redraw(now);
   }
 }
 
@@ -93,82 +232,26 @@ void RunWatcher::print_change(const control::TaskView& before, const control::Ta
   output_.line(line);
 }
 
-void RunWatcher::redraw(Instant now, bool last) {
-  std::string out;
-  if (drawn_lines_ > 0) {
-    out += fmt::format("\x1b[{}A", drawn_lines_);
+void RunWatcher::redraw(Instant now) {
+  const Screen screen = output_.screen();
+  Screen below = screen;
+  below.rows -= !said_.empty() && below.rows > 2 ? 1 : 0;
+  rates_.update(tasks_, now);
+  auto lines = table_lines(tasks_, rates_, now, below, output_);
+  if (!said_.empty()) {
+    lines.push_back(shorten(said_, screen.columns - 1));
   }
-  const auto width = static_cast<size_t>(output_.width());
-  size_t name_width = 4;
-  for (const control::TaskView& task : tasks_) {
-    name_width = std::max(name_width, display_width(task.name));
+  output_.text(repaint_.draw(lines, screen));
+  drawn_at_ = now;
+}
+
+void RunWatcher::say(std::string text, Instant now) {
+  if (output_.live()) {
+    said_ = std::move(text);
+    redraw(now);
+  } else {
+    output_.note(text);
   }
-  name_width = std::min<size_t>(name_width, 40);
-  std::vector<const control::TaskView*> shown;
-  for (const control::TaskView& task : tasks_) {
-    shown.push_back(&task);
-  }
-  if (shown.size() > rows_max) {
-    // Those that matter first: what runs, what failed, then what comes next.
-    std::ranges::sort(shown, {}, [](const control::TaskView* task) {
-      const int urgency = is_active(*task)           ? 0
-                          : task->state == "failed"  ? 1
-                          : task->state == "waiting" ? 2
-                                                     : 3;
-      return std::pair(urgency, task->no);
-    });
-    shown.resize(rows_max);
-  }
-  size_t lines = 0;
-  const auto add = [&](const std::string& line) {
-    out += "\x1b[2K" + shorten(line, width) + "\n";
-    ++lines;
-  };
-  for (const control::TaskView* task : shown) {
-    std::string line =
-        fmt::format("  {}{}  {}", task->name,
-                    std::string(name_width - std::min(name_width, display_width(task->name)), ' '),
-                    state_text(*task) + attempt_text(*task));
-    const std::string time = time_of(*task, now);
-    if (!time.empty()) {
-      line += "  " + time;
-    }
-    if (is_active(*task) && task->bytes_done > 0) {
-      auto& [at, bytes] = rates_[task->no.value];
-      const double elapsed = task->started ? (now - *task->started).seconds() : 0;
-      at = now;
-      bytes = task->bytes_done;
-      line += task->bytes_total
-                  ? fmt::format("  {} {}/{}", bar(task->bytes_done, *task->bytes_total),
-                                human_bytes(task->bytes_done), human_bytes(*task->bytes_total))
-                  : "  " + human_bytes(task->bytes_done);
-      if (elapsed > 0.2) {
-        line += fmt::format(
-            "  {}/s",
-            human_bytes(static_cast<int64_t>(static_cast<double>(task->bytes_done) / elapsed)));
-      }
-    }
-    if (task->error && task->state != "success") {
-      line += "  " + printable(task->error->what);
-    }
-    add(output_.paint(color_of_state(task->state), shorten(line, width)));
-  }
-  if (tasks_.size() > shown.size() || last) {
-    size_t done = 0;
-    for (const control::TaskView& task : tasks_) {
-      done += is_ended(task.state) || task.state == "skipped" || task.state == "upstream_failed"
-                  ? 1
-                  : 0;
-    }
-    if (!last) {
-      add(fmt::format("  {} of {} tasks ended", done, tasks_.size()));
-    }
-  }
-  for (size_t i = lines; i < drawn_lines_; ++i) {
-    out += "\x1b[2K\n";
-  }
-  drawn_lines_ = std::max(drawn_lines_, lines);
-  output_.text(out);
 }
 
 std::vector<std::string> summary_lines(const control::RunView& run,
@@ -222,7 +305,8 @@ std::vector<std::string> summary_lines(const control::RunView& run,
 
 void RunWatcher::finish(Instant now) {
   if (output_.live()) {
-    redraw(now, true);
+    said_.clear();
+    redraw(now);
   }
   if (output_.quiet()) {
     return;

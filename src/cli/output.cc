@@ -27,6 +27,36 @@ size_t escape_length(std::string_view text) {
   return end == std::string_view::npos ? 0 : end + 1;
 }
 
+struct CodePoint {
+  char32_t value = 0;
+  size_t bytes = 1;
+};
+
+// Of UTF-8; a byte that is none counts as one.
+CodePoint first_of(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const size_t bytes = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  if (bytes == 1 || bytes > text.size()) {
+    return {.value = lead};
+  }
+  char32_t value = lead & (0xFFU >> (bytes + 1));
+  for (size_t i = 1; i < bytes; ++i) {
+    value = value << 6U | (static_cast<unsigned char>(text[i]) & 0x3FU);
+  }
+  return {.value = value, .bytes = bytes};
+}
+
+size_t columns_of(char32_t c) {
+  if ((c >= 0x300 && c <= 0x36F) || c == 0x200D || (c >= 0xFE00 && c <= 0xFE0F)) {
+    return 0;  // combining marks, joiners, variants
+  }
+  const bool wide = (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) ||
+                    (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
+                    (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60) ||
+                    (c >= 0x1F300 && c <= 0x1FAFF) || (c >= 0x20000 && c <= 0x3FFFD);
+  return wide ? 2 : 1;
+}
+
 }  // namespace
 
 Output::Output(const Globals& globals) : globals_(globals) {
@@ -37,12 +67,14 @@ Output::Output(const Globals& globals) : globals_(globals) {
   live_ = isatty(STDOUT_FILENO) != 0 && !dumb && !json() && !quiet();
 }
 
-int Output::width() const {
+Screen Output::screen() const {
+  Screen screen;
   winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20) {
-    return size.ws_col;
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) {
+    screen.columns = size.ws_col > 0 ? std::max<size_t>(size.ws_col, 20) : screen.columns;
+    screen.rows = size.ws_row > 0 ? std::max<size_t>(size.ws_row, 3) : screen.rows;
   }
-  return 100;
+  return screen;
 }
 
 void Output::text(std::string_view text) { put(stdout, text); }
@@ -84,10 +116,11 @@ size_t display_width(std::string_view text) {
   while (!text.empty()) {
     if (const size_t escape = escape_length(text); escape > 0) {
       text.remove_prefix(escape);
-      continue;
+    } else {
+      const CodePoint next = first_of(text);
+      width += columns_of(next.value);
+      text.remove_prefix(next.bytes);
     }
-    width += (static_cast<unsigned char>(text.front()) & 0xC0U) != 0x80U ? 1 : 0;
-    text.remove_prefix(1);
   }
   return width;
 }
@@ -98,12 +131,15 @@ std::string shorten(std::string_view text, size_t width_max) {
   }
   std::string out;
   size_t width = 0;
-  for (char c : text) {
-    const bool starts = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
-    if (starts && ++width >= width_max) {
+  while (!text.empty()) {
+    const size_t escape = escape_length(text);
+    const CodePoint next = escape > 0 ? CodePoint{.value = 0, .bytes = escape} : first_of(text);
+    width += escape > 0 ? 0 : columns_of(next.value);
+    if (width >= width_max) {
       break;
     }
-    out += c;
+    out += text.substr(0, next.bytes);
+    text.remove_prefix(next.bytes);
   }
   return out + "…";
 }

@@ -15,6 +15,11 @@ namespace tutti::cli {
 
 enum class Color : uint8_t { plain, dim, bold, red, green, yellow, blue, cyan };
 
+struct Screen {
+  size_t columns = 100;
+  size_t rows = 24;
+};
+
 class Output {
  public:
   explicit Output(const Globals& globals);
@@ -23,7 +28,7 @@ class Output {
   bool quiet() const { return globals_.quiet; }
   bool verbose() const { return globals_.verbose; }
   bool live() const { return live_; }  // a terminal to redraw on
-  int width() const;                   // of the terminal; 100 when there is none
+  Screen screen() const;               // of the terminal, as large as it is now
 
   // Result: standard output.
   void text(std::string_view text);
@@ -52,7 +57,8 @@ struct Table {
 };
 std::string layout(const Table& table, const Output& output);
 
-size_t display_width(std::string_view text);  // code points, escape sequences left out
+// Columns of a terminal: escape sequences take none, East Asian letters and emoji two.
+size_t display_width(std::string_view text);
 std::string shorten(std::string_view text, size_t width_max);  // with … at the end
 std::string printable(std::string_view text);  // control characters as \xNN: no terminal tricks
 std::string human_bytes(int64_t bytes);        // 1.2 GB (decimal)
