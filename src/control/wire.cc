@@ -20,7 +20,10 @@ Error wrong(std::string_view wanted) {
 // ---- one overload pair a kind of member
 // -----------------------------------------------------------
 
-Value put(bool b) { return b; }
+// `readable` is for people and programs that read what we print.
+enum class Form : uint8_t { wire, readable };
+
+Value put(bool b, Form) { return b; }
 Result<Unit> get(const Value& v, bool& b) {
   if (!v.is_bool()) {
     return fail(wrong("true or false"));
@@ -30,7 +33,7 @@ Result<Unit> get(const Value& v, bool& b) {
 }
 
 template <std::integral N>
-Value put(N n) {
+Value put(N n, Form) {
   return static_cast<int64_t>(n);
 }
 template <std::integral N>
@@ -43,7 +46,7 @@ Result<Unit> get(const Value& v, N& n) {
 }
 
 // JSON holds UTF-8 alone; other bytes (a SQL file in Latin-1) must come through unchanged.
-Value put(const std::string& text) {
+Value put(const std::string& text, Form) {
   return is_utf8(text) ? Value(text) : Value::of({{"base64", base64_encode(text)}});
 }
 Result<Unit> get(const Value& v, std::string& text) {
@@ -58,13 +61,13 @@ Result<Unit> get(const Value& v, std::string& text) {
   return Unit{};
 }
 
-Value put(const Value& v) { return v; }
+Value put(const Value& v, Form) { return v; }
 Result<Unit> get(const Value& from, Value& to) {
   to = from;
   return Unit{};
 }
 
-Value put(const RunId& id) { return to_text(id); }
+Value put(const RunId& id, Form) { return to_text(id); }
 Result<Unit> get(const Value& v, RunId& id) {
   if (!v.is_string()) {
     return fail(wrong("a run's id"));
@@ -73,16 +76,20 @@ Result<Unit> get(const Value& v, RunId& id) {
   return Unit{};
 }
 
-Value put(const TaskNo& no) { return no.value; }
+Value put(const TaskNo& no, Form) { return no.value; }
 Result<Unit> get(const Value& v, TaskNo& no) { return get(v, no.value); }
 
-Value put(const Instant& instant) { return instant.us; }
+Value put(const Instant& instant, Form form) {
+  return form == Form::wire ? Value(instant.us) : Value(to_text(instant));
+}
 Result<Unit> get(const Value& v, Instant& instant) { return get(v, instant.us); }
 
-Value put(const Duration& duration) { return duration.us; }
+Value put(const Duration& duration, Form form) {
+  return form == Form::wire ? Value(duration.us) : Value(to_text(duration));
+}
 Result<Unit> get(const Value& v, Duration& duration) { return get(v, duration.us); }
 
-Value put(const Date& date) { return to_text(date); }
+Value put(const Date& date, Form) { return to_text(date); }
 Result<Unit> get(const Value& v, Date& date) {
   if (!v.is_string()) {
     return fail(wrong("a date"));
@@ -91,7 +98,7 @@ Result<Unit> get(const Value& v, Date& date) {
   return Unit{};
 }
 
-Value put(const Code& code) { return code_name(code); }
+Value put(const Code& code, Form) { return code_name(code); }
 Result<Unit> get(const Value& v, Code& code) {
   const auto known = v.is_string() ? code_from_name(v.as_string()) : std::nullopt;
   if (!known) {
@@ -101,7 +108,7 @@ Result<Unit> get(const Value& v, Code& code) {
   return Unit{};
 }
 
-Value put(const RetryWhat&) { return "failed"; }
+Value put(const RetryWhat&, Form) { return "failed"; }
 Result<Unit> get(const Value& v, RetryWhat& what) {
   if (!v.is_string() || v.as_string() != "failed") {
     return fail(wrong("\"failed\""));
@@ -111,18 +118,23 @@ Result<Unit> get(const Value& v, RetryWhat& what) {
 }
 
 template <class T>
-Value put(const std::optional<T>& optional);
+Value put(const std::optional<T>& optional, Form);
 template <class T>
 Result<Unit> get(const Value& v, std::optional<T>& optional);
 template <class T>
-Value put(const std::vector<T>& list);
+Value put(const std::vector<T>& list, Form);
 template <class T>
 Result<Unit> get(const Value& v, std::vector<T>& list);
-Value put(const std::map<std::string, std::string>& map);
+Value put(const std::map<std::string, std::string>& map, Form);
 Result<Unit> get(const Value& v, std::map<std::string, std::string>& map);
 
+// A page has thousands of lines: who wrote them when is said once for neighbours.
+Value put(const std::vector<LogLine>& lines, Form);
+Result<Unit> get(const Value& v, std::vector<LogLine>& lines);
+
 struct Encoder {
-  ValueMap map;
+  Form form;
+  ValueMap map = {};
   template <class T>
   void operator()(const char* name, const T& member);
 };
@@ -136,8 +148,8 @@ struct Decoder {
 
 template <class T>
   requires std::is_class_v<T>
-Value put(const T& object) {
-  Encoder encoder;
+Value put(const T& object, Form form) {
+  Encoder encoder{.form = form};
   fields(encoder, object);
   return std::move(encoder.map);
 }
@@ -153,8 +165,8 @@ Result<Unit> get(const Value& v, T& object) {
 }
 
 template <class T>
-Value put(const std::optional<T>& optional) {
-  return optional ? put(*optional) : Value();
+Value put(const std::optional<T>& optional, Form form) {
+  return optional ? put(*optional, form) : Value();
 }
 template <class T>
 Result<Unit> get(const Value& v, std::optional<T>& optional) {
@@ -166,11 +178,11 @@ Result<Unit> get(const Value& v, std::optional<T>& optional) {
 }
 
 template <class T>
-Value put(const std::vector<T>& list) {
+Value put(const std::vector<T>& list, Form form) {
   ValueList out;
   out.reserve(list.size());
   for (const T& item : list) {
-    out.push_back(put(item));
+    out.push_back(put(item, form));
   }
   return out;
 }
@@ -188,10 +200,10 @@ Result<Unit> get(const Value& v, std::vector<T>& list) {
 }
 
 // A path is a key, and need not be UTF-8 either: so pairs, not a JSON object.
-Value put(const std::map<std::string, std::string>& map) {
+Value put(const std::map<std::string, std::string>& map, Form form) {
   ValueList out;
   for (const auto& [key, text] : map) {
-    out.push_back(ValueList{put(key), put(text)});
+    out.push_back(ValueList{put(key, form), put(text, form)});
   }
   return out;
 }
@@ -211,9 +223,49 @@ Result<Unit> get(const Value& v, std::map<std::string, std::string>& map) {
   return Unit{};
 }
 
+Value put(const std::vector<LogLine>& lines, Form form) {
+  const auto same_writer = [](const LogLine& a, const LogLine& b) {
+    return a.task == b.task && a.attempt == b.attempt && a.stream == b.stream && a.at == b.at;
+  };
+  ValueList out;
+  for (size_t at = 0; at < lines.size();) {
+    const LogLine& first = lines[at];
+    ValueList texts;
+    for (; at < lines.size() && same_writer(first, lines[at]); ++at) {
+      texts.push_back(put(lines[at].text, form));
+    }
+    out.push_back(ValueList{put(first.task, form), put(first.attempt, form),
+                            put(first.stream, form), put(first.at, form), std::move(texts)});
+  }
+  return out;
+}
+Result<Unit> get(const Value& v, std::vector<LogLine>& lines) {
+  const Error wanted = wrong("a list of [task, attempt, stream, at, texts]");
+  if (!v.is_list()) {
+    return fail(wanted);
+  }
+  lines.clear();
+  for (const Value& group : v.as_list()) {
+    if (!group.is_list() || group.as_list().size() != 5 || !group.as_list()[4].is_list()) {
+      return fail(wanted);
+    }
+    const ValueList& parts = group.as_list();
+    LogLine line;
+    TRY_OK(get(parts[0], line.task));
+    TRY_OK(get(parts[1], line.attempt));
+    TRY_OK(get(parts[2], line.stream));
+    TRY_OK(get(parts[3], line.at));
+    for (const Value& text : parts[4].as_list()) {
+      TRY_OK(get(text, line.text));
+      lines.push_back(line);
+    }
+  }
+  return Unit{};
+}
+
 template <class T>
 void Encoder::operator()(const char* name, const T& member) {
-  map.set(name, put(member));
+  map.set(name, put(member, form));
 }
 
 template <class T>
@@ -257,7 +309,12 @@ Result<uint64_t> id_of(const Value& frame) {
 
 template <class T>
 Value encode(const T& object) {
-  return put(object);
+  return put(object, Form::wire);
+}
+
+template <class T>
+Value readable(const T& object) {
+  return put(object, Form::readable);
 }
 
 template <class T>
@@ -267,8 +324,9 @@ Result<T> decode(const Value& value) {
   return object;
 }
 
-#define TUTTI_WIRE(T)              \
-  template Value encode(const T&); \
+#define TUTTI_WIRE(T)                \
+  template Value encode(const T&);   \
+  template Value readable(const T&); \
   template Result<T> decode(const Value&)
 TUTTI_WIRE(RunRef);
 TUTTI_WIRE(StartRun);
@@ -293,7 +351,7 @@ TUTTI_WIRE(Error);
 std::string_view verb_name(Verb verb) { return verb_names[static_cast<size_t>(verb)]; }
 
 Result<std::string> to_frame(const Hello& hello) {
-  Value value = put(hello);
+  Value value = put(hello, Form::wire);
   value.edit_map().set("tutti", "control");
   return frame_of(value);
 }
@@ -301,15 +359,16 @@ Result<std::string> to_frame(const Hello& hello) {
 Result<std::string> to_frame(const Call& call) {
   Value value = Value::of({{"id", call.id}, {"call", verb_name(call.verb)}, {"with", call.with}});
   if (call.within) {
-    value.edit_map().set("within", put(*call.within));
+    value.edit_map().set("within", put(*call.within, Form::wire));
   }
   return frame_of(value);
 }
 
 Result<std::string> to_frame(const Reply& reply) {
-  return frame_of(reply.result.has_value()
-                      ? Value::of({{"id", reply.id}, {"ok", *reply.result}})
-                      : Value::of({{"id", reply.id}, {"error", put(reply.result.error())}}));
+  return frame_of(
+      reply.result.has_value()
+          ? Value::of({{"id", reply.id}, {"ok", *reply.result}})
+          : Value::of({{"id", reply.id}, {"error", put(reply.result.error(), Form::wire)}}));
 }
 
 Result<Hello> to_hello(const Value& frame) {

@@ -24,6 +24,10 @@ template <class T>
 Value encode(const T& object);
 template <class T>
 Result<T> decode(const Value& value);
+// What `-o json` prints: as encode, but instants are ISO 8601 text in UTC and durations text
+// ("1m30s").
+template <class T>
+Value readable(const T& object);
 
 struct Hello {
   int64_t protocol = protocol_version;

@@ -173,6 +173,27 @@ TEST_CASE_TEMPLATE("every struct comes back as it was sent, through JSON", T, ST
   }
 }
 
+TEST_CASE("lines of one writer travel together, and come back one by one") {
+  LogPage page;
+  for (int i = 0; i < 1000; ++i) {
+    page.lines.push_back({.task = i < 500 ? "a" : "b", .attempt = 1, .stream = "out", .text = "y"});
+  }
+  const Value sent = encode(page);
+  CHECK(sent["lines"].as_list().size() == 2);
+  CHECK(to_json(sent).size() < 6000);
+  CHECK(same(page, decode<LogPage>(sent).value()));
+}
+
+TEST_CASE("what is printed has times as text") {
+  const RunView run{.created = Instant{} + seconds(90), .started = Instant{} + milliseconds(1500)};
+  const Value shown = readable(run);
+  CHECK(shown["created"] == Value("1970-01-01T00:01:30+00:00"));
+  CHECK(shown["started"] == Value("1970-01-01T00:00:01.500000+00:00"));
+  CHECK(shown["ended"].is_null());
+  const TaskView task{.error = Error{.what = "slow", .retry_after = seconds(90)}};
+  CHECK(readable(task)["error"]["retry_after"] == Value("1m30s"));
+}
+
 TEST_CASE("a wrong member is named") {
   Value good = encode(Watch{.run = {"latest"}});
   const auto with = [&](const char* name, Value value) {

@@ -44,10 +44,11 @@ struct LogRead {
   RunId run;
   std::optional<TaskNo> task = std::nullopt;
   std::optional<AttemptNo> attempt = std::nullopt;
-  uint64_t cursor = 0;  // 0, or what the last page gave
-  Duration wait = {};   // up to this long for the first new line; 0 answers at once
-  size_t bytes_max = 1u << 20;
+  uint64_t cursor = 0;          // 0, or what the last page gave
+  Duration wait = {};           // up to this long for the first new line; 0 answers at once
+  size_t bytes_max = 1u << 20;  // of text; and at most log_page_lines_max lines
 };
+constexpr size_t log_page_lines_max = 8192;  // short lines cost more than their text
 
 struct LogPage {
   std::vector<LogLine> lines = {};  // oldest first

@@ -91,7 +91,7 @@ std::optional<TailName> parse_tail_name(const std::string& name) {
 size_t take_lines(const LogRecord& record, size_t offset, size_t bytes_max, LogPage& page,
                   size_t& bytes) {
   const std::string& text = record.text;
-  while (offset < text.size() && bytes < bytes_max) {
+  while (offset < text.size() && bytes < bytes_max && page.lines.size() < log_page_lines_max) {
     const size_t newline = text.find('\n', offset);
     const size_t end = newline == std::string::npos ? text.size() : newline;
     page.lines.push_back({.task = record.task,
@@ -322,7 +322,8 @@ LogPage RunLog::read(const LogRead& query) const {
     if (group_end <= page.cursor) {
       continue;
     }
-    if (bytes >= query.bytes_max || looked_at++ == groups_a_page_max) {
+    if (bytes >= query.bytes_max || page.lines.size() >= log_page_lines_max ||
+        looked_at++ == groups_a_page_max) {
       page.more = true;
       return page;
     }

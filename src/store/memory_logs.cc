@@ -93,7 +93,7 @@ class MemoryLogs final : public Logs {
     LogPage page{.cursor = query.cursor};
     size_t bytes = 0;
     while (page.cursor < run.kept.size()) {
-      if (bytes >= query.bytes_max) {
+      if (bytes >= query.bytes_max || page.lines.size() == log_page_lines_max) {
         page.more = true;
         return page;
       }
