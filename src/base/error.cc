@@ -15,7 +15,7 @@ struct CodeRow {
 
 // The one table of codes; a server adds its HTTP column to it when there is one.
 constexpr std::array<CodeRow, 12> codes{{
-    {Code::not_found, "not_found", false, 1},
+    {Code::not_found, "not_found", false, 2},
     {Code::conflict, "conflict", false, 1},
     {Code::throttled, "throttled", true, 3},
     {Code::unavailable, "unavailable", true, 3},

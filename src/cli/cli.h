@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command line: parses, runs one command, returns its exit status (0 done, 1 the work failed,
-// 2 bad usage or bad file, 3 cannot reach, 4 refused, 130 interrupted).
+// The command line: parses, runs one command, returns its exit status (docs/cli.md).
 //
 // `app` hands in what the commands need of the layers they may not see.
 #pragma once

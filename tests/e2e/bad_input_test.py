@@ -98,7 +98,7 @@ def tests(port):
 
 def missing_workflow(tutti):
     with Project(tutti, {"workflows/shop.yaml": "workflow: shop\ntasks: {a: {uses: noop}}\n"}) as project:
-        done = project.call("run", "shpo", status=1)
+        done = project.call("run", "shpo", status=2)
         expect("did you mean 'shop'" in done.stderr, done.stderr)
 
 
@@ -119,7 +119,7 @@ def two_of_a_name(tutti):
 def no_project(tutti):
     with Project(tutti, {}) as project:
         (project.folder / "tutti.yaml").unlink()
-        done = project.call("run", "shop", status=1)
+        done = project.call("run", "shop", status=2)
         expect("tutti init" in done.stderr, done.stderr)
 
 
