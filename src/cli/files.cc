@@ -274,7 +274,8 @@ Result<int> validate(Invocation& call, const ValidateArgs& args) {
     call.output.note(
         all.problems.empty()
             ? fmt::format("{} {} good", files, files == 1 ? "workflow is" : "workflows are")
-            : fmt::format("{} errors, {} warnings", all.error_count(), all.warning_count()));
+            : fmt::format("{}, {}", counted(static_cast<int64_t>(all.error_count()), "error"),
+                          counted(static_cast<int64_t>(all.warning_count()), "warning")));
   }
   return all.has_errors() ? 2 : 0;
 }
@@ -337,7 +338,8 @@ Result<int> plan(Invocation& call, const PlanArgs& args) {
                                  {"critical_path", Value(std::move(path))}}));
     return would_fail ? 1 : 0;
   }
-  call.output.line(fmt::format("{}: {} tasks, profile {}{}", workflow.name, workflow.tasks.size(),
+  call.output.line(fmt::format("{}: {}, profile {}{}", workflow.name,
+                               counted(static_cast<int64_t>(workflow.tasks.size()), "task"),
                                good.profile,
                                args.input.date ? ", for " + to_text(*args.input.date) : ""));
   for (const graph::Node node : order) {

@@ -180,6 +180,14 @@ bool is_ended(std::string_view run_state) {
   return run_state == "success" || run_state == "failed" || run_state == "cancelled";
 }
 
+std::string error_text(const Error& error, std::string_view task) {
+  Error shown = error;
+  if (shown.where == task) {
+    shown.where.clear();
+  }
+  return printable(shown.text());
+}
+
 std::string state_text(const control::TaskView& task) {
   if (task.reason == "unknown_outcome") {
     return "unknown outcome";
@@ -227,7 +235,7 @@ void RunWatcher::print_change(const control::TaskView& before, const control::Ta
     line += fmt::format("  {}", human(*now.ended - *now.started));
   }
   if (now.error && now.state != "success") {
-    line += "  " + printable(now.error->text());
+    line += "  " + error_text(*now.error, now.name);
   }
   output_.line(line);
 }
@@ -266,10 +274,11 @@ std::vector<std::string> summary_lines(const control::RunView& run,
     std::string line;
     if (task.action == "copy") {
       const int64_t skipped = out.get_int("skipped");
-      line = fmt::format("copied {} objects, {}", out.get_int("objects"),
+      line = fmt::format("copied {}, {}", counted(out.get_int("objects"), "object"),
                          human_bytes(out.get_int("bytes")));
       if (skipped > 0) {
-        line += fmt::format("; {} were there already, proven equal", skipped);
+        line += fmt::format("; {} {} there already, proven equal", skipped,
+                            skipped == 1 ? "was" : "were");
       }
       if (const std::string_view proof = out.get_string("proof"); !proof.empty()) {
         line += fmt::format(" ({})", proof);
@@ -277,12 +286,12 @@ std::vector<std::string> summary_lines(const control::RunView& run,
     } else if (task.action == "load") {
       line = out.get_bool("already_loaded")
                  ? "nothing to load: these files are in the table already"
-                 : fmt::format("loaded {} rows from {} files", out.get_int("rows"),
-                               out.get_int("files"));
+                 : fmt::format("loaded {} from {}", counted(out.get_int("rows"), "row"),
+                               counted(out.get_int("files"), "file"));
     } else if (task.action == "delete") {
-      line = fmt::format("deleted {} objects", out.get_int("count"));
+      line = fmt::format("deleted {}", counted(out.get_int("count"), "object"));
     } else if (task.action == "sql" && out["affected"].is_int() && out.get_int("affected") > 0) {
-      line = fmt::format("{} rows affected", out.get_int("affected"));
+      line = fmt::format("{} affected", counted(out.get_int("affected"), "row"));
     } else {
       continue;
     }
@@ -296,7 +305,7 @@ std::vector<std::string> summary_lines(const control::RunView& run,
   if (run.started && run.ended) {
     verdict += " in " + human(*run.ended - *run.started);
   }
-  verdict += fmt::format(" ({} tasks: {} succeeded", run.tasks, run.succeeded);
+  verdict += fmt::format(" ({}: {} succeeded", counted(run.tasks, "task"), run.succeeded);
   verdict += run.failed > 0 ? fmt::format(", {} failed", run.failed) : "";
   verdict += run.skipped > 0 ? fmt::format(", {} skipped", run.skipped) : "";
   lines.push_back(verdict + ")");
@@ -323,7 +332,7 @@ void RunWatcher::finish(Instant now) {
                       task.name));
     } else if (task.state == "failed" && task.error) {
       output_.line(fmt::format("  {} {}", output_.paint(Color::red, task.name + ":"),
-                               printable(task.error->text())));
+                               error_text(*task.error, task.name)));
     }
   }
   if (run_.state == "failed") {

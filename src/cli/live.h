@@ -78,6 +78,8 @@ class RunWatcher {
 // people.
 std::string state_text(const control::TaskView& task);
 bool is_ended(std::string_view run_state);
+// An attempt's error behind the name of its task: not named again, control characters shown.
+std::string error_text(const Error& error, std::string_view task);
 // What the run read, wrote and proved, from its tasks' outputs; lines without line ends.
 std::vector<std::string> summary_lines(const control::RunView& run,
                                        const std::vector<control::TaskView>& tasks,

@@ -169,6 +169,10 @@ std::string human_bytes(int64_t bytes) {
                    : fmt::format("{:.{}f} {}", value, value < 9.95 ? 1 : 0, units[unit]);
 }
 
+std::string counted(int64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 Color color_of_state(std::string_view state) {
   if (state == "success") {
     return Color::green;

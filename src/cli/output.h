@@ -62,6 +62,8 @@ size_t display_width(std::string_view text);
 std::string shorten(std::string_view text, size_t width_max);  // with … at the end
 std::string printable(std::string_view text);  // control characters as \xNN: no terminal tricks
 std::string human_bytes(int64_t bytes);        // 1.2 GB (decimal)
+// "1 object", "3 objects"; any integer.
+std::string counted(int64_t count, std::string_view noun);
 Color color_of_state(std::string_view state);
 
 }  // namespace tutti::cli

@@ -131,7 +131,8 @@ std::string below_project(const fs::path& project, std::string_view path) {
 Result<Located> open_file(Stores& stores, const fs::path& project, std::string_view connection,
                           const ConnectionConfig& config, std::string_view rest) {
   TRY(StoreOptions options, common_options(connection, config));
-  const std::string_view root = config.settings.get_string("root");
+  std::string_view root = config.settings.get_string("root");
+  root = root == "/" ? std::string_view() : root;  // as without one: file:///tmp/x
   options.names = Names::natural;
   options.root = root.empty() ? fs::path("/") : stores.folder(root);
   std::string key(rest);
