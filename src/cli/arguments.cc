@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/closest.h"
+#include "cli/version.h"
 
 namespace tutti::cli {
 namespace {
@@ -110,7 +111,8 @@ void add_run_commands(CLI::App& app, Raw& raw) {
           {"queued", "running", "paused", "cancelling", "success", "failed", "cancelled"}));
   runs->add_option("--date", raw.runs_date, "only of this logical date");
   runs->add_option("-n,--limit", raw.runs.limit, "how many at most")
-      ->check(CLI::Range(1, 10000))
+      ->check(CLI::Range(1, 10000).description(""))
+      ->type_name("NUMBER")
       ->capture_default_str();
   runs->footer(examples({{"tutti runs --workflow shop --state failed", "What failed lately"}}));
 
@@ -125,7 +127,8 @@ void add_run_commands(CLI::App& app, Raw& raw) {
   logs->add_option("RUN", raw.logs.run, ref)->default_val("latest");
   logs->add_option("TASK", raw.logs.task, "only this task");
   logs->add_option("--attempt", raw.attempt, "only this attempt")
-      ->check(CLI::Range(1U, 1'000'000U));
+      ->check(CLI::Range(1U, 1'000'000U).description(""))
+      ->type_name("NUMBER");
   logs->add_flag("-f,--follow", raw.logs.follow, "go on until the run has ended");
   logs->footer(examples({{"tutti logs latest load", "One task of the newest run"},
                          {"tutti logs -f", "Follow the newest run"}}));
@@ -139,7 +142,9 @@ void add_run_commands(CLI::App& app, Raw& raw) {
   auto* cancel = app.add_subcommand("cancel", "Cancel a run; what runs is stopped first");
   cancel->add_option("RUN", raw.cancel.run, ref)->required();
   cancel->add_flag("--now", raw.cancel.now, "without the time to end cleanly");
-  cancel->footer(examples({{"tutti cancel latest", "The newest run"}}));
+  cancel->add_flag("--no-wait", raw.cancel.no_wait, "do not wait until its tasks have ended");
+  cancel->footer(examples({{"tutti cancel latest", "The newest run; returns when it has ended"},
+                           {"tutti cancel latest --no-wait", "Ask for it and return"}}));
 
   auto* mark =
       app.add_subcommand("mark", "Say how a task ended whose outcome is unknown, or overrule it");
@@ -195,6 +200,7 @@ void declare(CLI::App& app, Raw& raw) {
   app.require_subcommand(1);
   app.fallthrough();
   app.set_help_flag("-h,--help", "Print this help");
+  app.set_version_flag("--version", fmt::format("tutti {}", version_text), "Print the version");
   app.add_option("-C,--project", raw.globals.project,
                  "the project's folder; else the nearest one with tutti.yaml");
   app.add_option("--profile", raw.globals.profile,
@@ -288,6 +294,53 @@ std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* 
   return std::nullopt;
 }
 
+// The names of an app's options as they are written: -o, --output.
+void add_option_names(const CLI::App& app, std::vector<std::string>& names) {
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      names.push_back("--" + name);
+    }
+    for (const std::string& name : option->get_snames()) {
+      names.push_back("-" + name);
+    }
+  }
+}
+
+bool has(const std::vector<std::string>& list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+// CLI11 says "The following arguments were not expected: 2026-01-01 --dat".
+Early unexpected_argument(const CLI::App& app, int argc, const char* const* argv) {
+  const auto subs = app.get_subcommands();
+  const std::string command = subs.empty() ? "tutti" : "tutti " + subs.front()->get_name();
+  std::vector<std::string> names;
+  add_option_names(app, names);
+  if (!subs.empty()) {
+    add_option_names(*subs.front(), names);
+  }
+  const std::string see = fmt::format("`{} --help` shows what it takes", command);
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string name(
+        std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('=')));
+    if (name.size() > 1 && name.starts_with('-') && !has(names, name) &&
+        (name.starts_with("--") || !has(names, name.substr(0, 2)))) {
+      const std::string near = did_you_mean(name, names);
+      return mistake(fmt::format("`{}` has no option '{}'", command, name),
+                     near.empty() ? see : near);
+    }
+  }
+  const std::vector<std::string> rest = app.remaining(true);
+  for (int i = 1; i < argc; ++i) {
+    if (has(rest, argv[i])) {
+      return mistake(fmt::format("`{}` does not take '{}' here", command, argv[i]), see);
+    }
+  }
+  return mistake(fmt::format("`{}` was given more than it takes", command), see);
+}
+
+std::string help_of(const CLI::App& command) { return command.help("tutti"); }
+
 }  // namespace
 
 std::expected<Arguments, Early> parse_arguments(int argc, const char* const* argv) {
@@ -298,7 +351,9 @@ std::expected<Arguments, Early> parse_arguments(int argc, const char* const* arg
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     const auto subs = app.get_subcommands();
-    return std::unexpected(Early{.text = subs.empty() ? app.help() : subs.front()->help()});
+    return std::unexpected(Early{.text = subs.empty() ? app.help() : help_of(*subs.front())});
+  } catch (const CLI::CallForVersion& version) {
+    return std::unexpected(Early{.text = fmt::format("{}\n", version.what())});
   } catch (const CLI::RequiredError& e) {
     if (argc == 1) {
       return std::unexpected(Early{.exit_status = 2, .text = app.help()});
@@ -307,6 +362,11 @@ std::expected<Arguments, Early> parse_arguments(int argc, const char* const* arg
       return std::unexpected(*unknown);
     }
     return std::unexpected(mistake(e.what(), "add --help to see what the command takes"));
+  } catch (const CLI::ExtrasError&) {
+    if (auto unknown = unknown_command(app, argc, argv)) {
+      return std::unexpected(*unknown);
+    }
+    return std::unexpected(unexpected_argument(app, argc, argv));
   } catch (const CLI::ParseError& e) {
     if (auto unknown = unknown_command(app, argc, argv)) {
       return std::unexpected(*unknown);
@@ -333,7 +393,7 @@ std::string reference_markdown() {
       app.help() + "```\n";
   for (const CLI::App* each : app.get_subcommands(nullptr)) {
     if (!each->get_group().empty()) {
-      out += fmt::format("\n## tutti {}\n\n```text\n{}```\n", each->get_name(), each->help());
+      out += fmt::format("\n## tutti {}\n\n```text\n{}```\n", each->get_name(), help_of(*each));
     }
   }
   return out;

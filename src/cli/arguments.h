@@ -72,6 +72,7 @@ struct RetryArgs {
 struct CancelArgs {
   std::string run;
   bool now = false;
+  bool no_wait = false;
 };
 struct MarkArgs {
   std::string run;

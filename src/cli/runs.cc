@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/live.h"
 #include "cli/project.h"
+#include "cli/watch.h"
 #include "control/wire.h"
 
 namespace tutti::cli {
@@ -80,7 +81,7 @@ void print_tasks(Invocation& call, const std::vector<control::TaskView>& tasks) 
     table.rows.push_back(
         {task.name, task.action, call.output.paint(color_of_state(task.state), state_text(task)),
          task.attempt == 0 ? "-" : std::to_string(task.attempt), time,
-         task.error && task.state != "success" ? printable(task.error->text()) : ""});
+         task.error && task.state != "success" ? error_text(*task.error, task.name) : ""});
   }
   call.output.text(layout(table, call.output));
 }
@@ -91,14 +92,14 @@ Task<int> show_run(Invocation& call, control::ControlPlane& control, ShowArgs ar
          co_await control.watch(ctx, {.run = {args.run}, .outputs = args.outputs}));
   CO_TRY(const auto attempts, co_await control.attempts(ctx, {to_text(got.run.id)}));
   if (call.output.json()) {
-    Value value = control::encode(got.run);
+    Value value = control::readable(got.run);
     ValueList tasks;
     for (const control::TaskView& each : got.tasks) {
-      tasks.push_back(control::encode(each));
+      tasks.push_back(control::readable(each));
     }
     ValueList ended;
     for (const control::AttemptView& each : attempts) {
-      ended.push_back(control::encode(each));
+      ended.push_back(control::readable(each));
     }
     value.edit_map().set("task_runs", Value(std::move(tasks)));
     value.edit_map().set("attempts", Value(std::move(ended)));
@@ -115,7 +116,7 @@ Task<int> show_run(Invocation& call, control::ControlPlane& control, ShowArgs ar
         call.output.line(
             fmt::format("  {} {}: {}{} at {}{}", each.task_name, each.attempt, each.state,
                         each.reason.empty() ? "" : " (" + each.reason + ")", when_text(each.ended),
-                        each.error ? "  " + printable(each.error->text()) : ""));
+                        each.error ? "  " + error_text(*each.error, each.task_name) : ""));
       }
     }
   }
@@ -136,12 +137,13 @@ Task<int> print_logs(Invocation& call, control::ControlPlane& control, LogsArgs 
   query.task = args.task.empty() ? std::nullopt : std::optional(args.task);
   query.attempt = args.attempt;
   const bool prefix = args.task.empty();
+  bool any = false;
   while (true) {
     CO_TRY(const control::LogPage page, co_await control.logs(ctx, query));
     std::string text;
     for (const control::LogLine& line : page.lines) {
       if (call.output.json()) {
-        text += to_json(control::encode(line)) + "\n";
+        text += to_json(control::readable(line)) + "\n";
         continue;
       }
       if (prefix) {
@@ -152,7 +154,11 @@ Task<int> print_logs(Invocation& call, control::ControlPlane& control, LogsArgs 
       text += printable(line.text) + "\n";
     }
     call.output.text(text);
+    any = any || !page.lines.empty();
     if (page.end || (page.lines.empty() && !args.follow)) {
+      if (!any) {
+        call.output.note("no output");
+      }
       co_return 0;
     }
     query.cursor = page.cursor;
@@ -163,11 +169,23 @@ Task<int> print_logs(Invocation& call, control::ControlPlane& control, LogsArgs 
 Task<int> act(Invocation& call, Task<control::RunView> action, std::string said) {
   CO_TRY(const control::RunView view, co_await std::move(action));
   if (call.output.json()) {
-    call.output.value(control::encode(view));
+    call.output.value(control::readable(view));
   } else {
     call.output.note(fmt::format("{}; run {} is {}", said, to_text(view.id), view.state));
   }
   co_return 0;
+}
+
+Task<int> cancel_run(Invocation& call, control::ControlPlane& control, CancelArgs args) {
+  auto asked = control.cancel(call.environment.context(), {args.run}, args.now);
+  if (args.no_wait) {
+    co_return co_await act(call, std::move(asked), "cancel is requested");
+  }
+  CO_TRY(const control::RunView view, co_await std::move(asked));
+  if (!is_ended(view.state) && !args.now) {
+    call.output.note("cancelling the run; Ctrl-C ends its tasks at once");
+  }
+  co_return co_await watch_cancel(call, control, view.id);
 }
 
 }  // namespace
@@ -182,7 +200,7 @@ Result<int> runs(Invocation& call, const RunsArgs& args) {
   if (call.output.json()) {
     ValueList values;
     for (const control::RunView& each : list) {
-      values.push_back(control::encode(each));
+      values.push_back(control::readable(each));
     }
     call.output.value(Value(std::move(values)));
   } else if (list.empty()) {
@@ -205,8 +223,7 @@ Result<int> logs(Invocation& call, const LogsArgs& args) {
 
 Result<int> cancel(Invocation& call, const CancelArgs& args) {
   TRY(auto control, connect(call));
-  auto action = control->cancel(call.environment.context(), {args.run}, args.now);
-  return call.environment.loop().run(act(call, std::move(action), "cancel is requested"));
+  return call.environment.loop().run(cancel_run(call, *control, args));
 }
 
 Result<int> mark(Invocation& call, const MarkArgs& args) {
