@@ -241,7 +241,11 @@ class Walk {
         std::ranges::find_if(table.hints, [&](const auto& pair) { return pair.first == key.text; });
     std::string remedy;
     if (hint != table.hints.end()) {
-      remedy = fmt::format("did you mean '{}'?", hint->second);
+      const Key* meant = table.find(hint->second);
+      remedy = meant != nullptr && meant->need == Need::later
+                   ? fmt::format("that is '{}' here, which comes in a later version: remove it",
+                                 hint->second)
+                   : fmt::format("did you mean '{}'?", hint->second);
     } else {
       std::vector<std::string_view> known;
       for (const Key& row : table.keys) {
