@@ -164,7 +164,8 @@ def to_json(value, path="it"):
 
 
 def no_form(path, what):
-    return Refused("bad_input", f"the function returned {what}, which JSON cannot hold (at {path})", "",
+    place = "" if path == "it" else f" (at {path})"
+    return Refused("bad_input", f"the function returned {what}, which JSON cannot hold{place}", "",
                    "return text, whole and finite numbers, booleans, None, lists and dicts with text keys")
 
 
