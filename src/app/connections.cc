@@ -14,4 +14,13 @@ cloud::ConnectionTable connection_table(const spec::Project& project) {
   return table;
 }
 
+worker::SecretSource secret_source(const spec::Project& project, std::filesystem::path folder) {
+  ValueMap declared;
+  for (const spec::SecretSource& each : project.secrets) {
+    declared.set(each.name,
+                 Value::of({{each.kind == spec::SecretKind::env ? "env" : "file", each.from}}));
+  }
+  return {Value(std::move(declared)), std::move(folder)};
+}
+
 }  // namespace tutti::app

@@ -43,15 +43,6 @@ spec::Project read_project(const fs::path& folder) {
               : spec::default_project(folder.filename().string());
 }
 
-Value declared_secrets(const spec::Project& project) {
-  ValueMap out;
-  for (const spec::SecretSource& each : project.secrets) {
-    out.set(each.name,
-            Value::of({{each.kind == spec::SecretKind::env ? "env" : "file", each.from}}));
-  }
-  return Value(std::move(out));
-}
-
 // Everything the owner is made of, in the order of construction; destroyed in reverse.
 class OwnerProcess {
  public:
@@ -63,7 +54,7 @@ class OwnerProcess {
         buffers_({.bytes_max = buffer_bytes}),
         local_{.project = project_folder_, .buffers = buffers_, .files = pool_.executor()},
         connections_(connection_table(project_), cloud::local::openers(local_)),
-        secrets_(declared_secrets(project_), project_folder_),
+        secrets_(secret_source(project_, project_folder_)),
         masks_(secrets_),
         processes_(loop_.executor(), {.lock = paths_.processes}) {}
 

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "app/connections.h"
 #include "core/spec/run_context.h"
 #include "worker/render.h"
 
@@ -21,7 +22,7 @@ worker::Assignment assignment_of(const spec::Task& task,
           .timeout = task.timeout};
 }
 
-// Outputs of tasks are not known, secrets are never read.
+// Outputs of tasks are not known, secrets are not shown.
 expr::Context context_of(const spec::Workflow& workflow, const worker::Assignment& assignment) {
   expr::Context context =
       worker::context_of(assignment, [](std::string_view) { return Result<Value>(Value()); });
@@ -43,6 +44,17 @@ void take_steps(cli::TaskPreview& into, action::Preview from) {
   into.unknown.insert(into.unknown.end(), from.unknown.begin(), from.unknown.end());
 }
 
+// A secret that a task names is looked for, and its value dropped.
+std::optional<Error> missing_secret(const worker::SecretSource& secrets,
+                                    const std::vector<std::string>& names) {
+  for (const std::string& name : names) {
+    if (auto found = secrets.read(name); !found) {
+      return std::move(found).error();
+    }
+  }
+  return std::nullopt;
+}
+
 // An error that only says that upstream tasks have not run yet.
 bool may_come(const spec::Task& task, const worker::RenderedTask& rendered, const Error& error) {
   return rendered.unknown || (!task.needs.empty() && error.code == Code::not_found);
@@ -51,7 +63,8 @@ bool may_come(const spec::Task& task, const worker::RenderedTask& rendered, cons
 // tidy: allow coroutine, the caller keeps them until the preview is there
 Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
                                     const spec::Workflow& workflow, const spec::Task& task,
-                                    std::shared_ptr<const worker::RunContext> run) {
+                                    std::shared_ptr<const worker::RunContext> run,
+                                    const worker::SecretSource& secrets) {
   cli::TaskPreview preview{.task = task.name};
   const worker::Assignment assignment = assignment_of(task, run);
   auto rendered =
@@ -78,6 +91,9 @@ Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
   } else {
     preview.error = std::move(planned).error();
   }
+  if (!preview.error) {
+    preview.error = missing_secret(secrets, rendered->secrets);
+  }
   co_return preview;
 }
 
@@ -95,6 +111,7 @@ Task<std::vector<cli::TaskPreview>> preview_run(rt::Context& ctx, const worker::
   run->profile = request.profile;
   run->project = request.project_folder;
   run->roots = spec::run_context(request.workflow, identity, params);
+  const worker::SecretSource secrets = secret_source(request.project, request.project_folder);
   std::vector<cli::TaskPreview> previews;
   for (const spec::Task& task : request.workflow.tasks) {
     const auto action = actions.find(task.uses);
@@ -104,7 +121,7 @@ Task<std::vector<cli::TaskPreview>> preview_run(rt::Context& ctx, const worker::
           fmt::format("the action '{}' is in the catalogue but not in the program", task.uses));
     }
     CO_TRY(cli::TaskPreview preview,
-           co_await preview_task(ctx, *action->second, request.workflow, task, run));
+           co_await preview_task(ctx, *action->second, request.workflow, task, run, secrets));
     previews.push_back(std::move(preview));
   }
   co_return previews;
