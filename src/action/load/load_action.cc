@@ -23,7 +23,7 @@ Schema make_schema() {
           {{.name = "from",
             .kind = ParamKind::address,
             .doc = "The files: an address, a prefix that ends with /, a pattern, a list of them, "
-                   "or the manifest of a copy.",
+                   "the manifest of a copy, or the objects of a list.",
             .required = true,
             .many = true},
            {.name = "into",

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the commands print and with which status they end."""
+import argparse
+import datetime
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
+from project import DEFAULT_TUTTI, Project, expect, run_tests, state_of  # noqa: E402
+
+PROJECT = """project: test
+secrets: {key: {env: TUTTI_E2E_NO_SUCH_VARIABLE}}
+profiles:
+  local:
+    sandbox: true
+    connections:
+      s3: {type: local, buckets: clouds/s3}
+      gs: {type: local, buckets: clouds/gs}
+"""
+FILES = {
+    "tutti.yaml": PROJECT,
+    "clouds/s3/b/a.json": "{}",
+    "clouds/s3/b/in/x.json": "[]",
+    "clouds/s3/b/in/y.csv": "1,2",
+    "workflows/quiet.yaml": "workflow: quiet\ntasks: {a: {uses: noop}}\n",
+    "workflows/slow.yaml": "workflow: slow\ntasks:\n  wait: {uses: process, with: {run: 'trap \"sleep 1; exit 1\" TERM; echo up; sleep 60 & wait'}}\n",
+    "workflows/late.yaml": "workflow: late\ntasks:\n  long: {uses: process, timeout: 100ms, with: {run: 'sleep 9'}}\n",
+    "workflows/secret.yaml": "workflow: secret\ntasks:\n  call: {uses: process, env: {KEY: '{{ secrets.key }}'}, with: {run: 'true'}}\n",
+    "workflows/lines.yaml": "workflow: lines\ntasks:\n  many: {uses: process, with: {run: 'head -n 300000 < <(yes); echo last'}}\n",
+}
+
+
+def says(project, arguments, status, *words, lacks=()):
+    done = project.call(*arguments, status=None)
+    text = done.stdout + done.stderr
+    expect(done.returncode == status, f"{arguments} ended with {done.returncode}, not {status}:\n{text}")
+    for word in words:
+        expect(word in text, f"{arguments} does not say '{word}':\n{text}")
+    for word in lacks:
+        expect(word not in text, f"{arguments} says '{word}':\n{text}")
+    return done
+
+
+def listing(tutti):
+    with Project(tutti, FILES) as project:
+        says(project, ["ls", "s3://b/"], 0, "s3://b/a.json", "s3://b/in/", "1 object,", lacks=["1 objects"])
+        says(project, ["ls", "s3://b/**/*.json"], 0, "s3://b/a.json", "s3://b/in/x.json", "2 objects", lacks=["y.csv"])
+        says(project, ["ls", "-o", "json", "s3://b/in/*.csv"], 0, '"s3://b/in/y.csv"')
+        says(project, ["ls", "clouds/s3/b/*.json"], 0, f"file://{project.folder}/clouds/s3/b/a.json")
+        says(project, ["ls", "clouds/s3/b/in"], 0, f"  file:///{str(project.folder).lstrip('/')}/clouds/s3/b/in/x.json")
+        says(project, ["ls", "s3://b/none/"], 0, "0 objects", "tutti ls s3://b/")
+        says(project, ["ls", "s3://b/*.parquet"], 2, "no object matches")
+        says(project, ["ls", "s3"], 2, "no such file or folder", "write s3://")
+        says(project, ["ls", "nonexist/"], 2, "no such file or folder", "nonexist/")
+        says(project, ["ls", "s3://bb/"], 2, "no bucket 'bb'", "there are: b")
+        says(project, ["ls", "gs://any/"], 2, "no bucket 'any'")
+        says(project, ["ls", ""], 2, "no address")
+        says(project, ["ls", "s3://"], 2, "names no bucket")
+        says(project, ["ls", "s4://b/"], 2, "did you mean")
+
+
+def statuses(tutti):
+    with Project(tutti, FILES) as project:
+        for arguments in (["run", "none"], ["plan", "none"], ["validate", "none.yaml"], ["graph", "none"],
+                          ["show", "none@2026-01-01"], ["cat", "s3://b/none"], ["cp", "s3://b/none", "s3://b/to"],
+                          ["run", "quiet", "--profile", "none"], ["-C", "/", "runs"], ["run", "quiet", "-p", "x=1"]):
+            says(project, arguments, 2, "error:")
+        says(project, ["run", "late"], 1, "it took longer", lacks=["long: long:"])
+
+
+def options(tutti):
+    with Project(tutti, FILES) as project:
+        says(project, ["--version"], 0, "tutti ")
+        says(project, ["run", "quiet", "--dat", "2026-01-01"], 2, "`tutti run` has no option '--dat'", "did you mean '--date'?")
+        says(project, ["ls", "--recursiv=1", "s3://b/"], 2, "did you mean '--recursive'?")
+        says(project, ["run", "quiet", "more"], 2, "'more'")
+        says(project, ["rnu"], 2, "no command 'rnu'", "did you mean 'run'?")
+        says(project, ["runs", "--help"], 0, "tutti runs [OPTIONS]", "-n,--limit NUMBER", lacks=["INT in"])
+        says(project, ["runs", "-n", "0"], 2, "--limit")
+
+
+def times(tutti):
+    with Project(tutti, FILES) as project:
+        run = project.json("run", "quiet")
+        views = [run, project.json("show"), project.json("runs")[0], *project.json("show")["task_runs"],
+                 *project.json("show")["attempts"]]
+        for view in views:
+            for name in ("created", "started", "ended", "logical_date"):
+                if view.get(name) is not None:
+                    at = datetime.datetime.fromisoformat(view[name])
+                    expect(at.utcoffset() == datetime.timedelta(0), f"{name}: {view[name]}")
+        expect(run["ended"] >= run["started"] >= run["created"], str(run))
+
+
+def logs(tutti):
+    with Project(tutti, FILES) as project:
+        project.call("run", "quiet")
+        done = project.call("logs", "quiet")
+        expect(done.stdout == "" and "no output" in done.stderr, done.stdout + done.stderr)
+        project.call("run", "lines")
+        text = project.call("logs", "lines", "many").stdout
+        expect(text == "y\n" * 300000 + "last\n", f"{len(text)} bytes, ends with {text[-20:]!r}")
+        line = json.loads(project.call("logs", "lines", "-o", "json").stdout.splitlines()[-1])
+        expect(line["text"] == "last" and datetime.datetime.fromisoformat(line["at"]).year > 2000, str(line))
+
+
+def cancel(tutti):
+    with Project(tutti, FILES) as project:
+        for no_wait in (False, True):
+            run = project.call("run", "slow", "--detach").stdout.strip()
+            deadline = time.monotonic() + 30
+            while "up" not in project.call("logs", run).stdout and time.monotonic() < deadline:
+                pass
+            done = project.call("cancel", run, *(["--no-wait"] if no_wait else []))
+            if no_wait:
+                expect("cancel is requested" in done.stderr, done.stderr)
+                project.wait_for_end(run)
+            else:
+                expect("cancelled" in done.stdout, done.stdout + done.stderr)
+            view = project.json("show", run)
+            expect(view["state"] == "cancelled" and state_of(view, "wait") == "cancelled", str(view))
+
+
+def secret(tutti):
+    with Project(tutti, FILES) as project:
+        says(project, ["plan", "secret"], 1, "1 task,", "would fail", "'key'", "TUTTI_E2E_NO_SUCH_VARIABLE", lacks=["1 tasks"])
+        project.environment["TUTTI_E2E_NO_SUCH_VARIABLE"] = "a value of it"
+        says(project, ["plan", "secret"], 0, lacks=["a value of it"])
+
+
+def live_table(tutti):
+    tasks = "".join(f"  t{i}: {{uses: process, with: {{run: 'sleep 0.2'}}}}\n" for i in range(60))
+    with Project(tutti, {**FILES, "workflows/many.yaml": f"workflow: many\ntasks:\n{tasks}"}) as project:
+        controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 20, 100, 0, 0))
+        process = subprocess.Popen([project.tutti, "run", "many"], cwd=project.folder, stdin=terminal, stdout=terminal,
+                                   stderr=terminal, env={**project.environment, "TERM": "xterm"}, start_new_session=True)
+        os.close(terminal)
+        seen = b""
+        try:
+            while piece := os.read(controller, 65536):
+                seen += piece
+        except OSError:
+            pass  # the other end was closed
+        os.close(controller)
+        expect(process.wait(timeout=60) == 0, seen[-2000:].decode())
+        ups = [int(lines) for lines in re.findall(rb"\x1b\[(\d+)A", seen)]
+        expect(ups and max(ups) <= 19, f"moved up {ups} on 20 lines")
+        expect(b"... and 42 more" in seen and b"60 succeeded" in seen, seen[-2000:].decode())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
+    args = parser.parse_args()
+    os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
+    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("times", times),
+                      ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
