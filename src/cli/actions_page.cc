@@ -79,7 +79,13 @@ std::string actions_markdown(const spec::Catalogue& catalogue) {
       "an *expression* is written "
       "without braces. An *address* is `CONNECTION://KEY`; one that ends in `/` means all below "
       "it, and `* ** ? [] {a,b}` "
-      "make a pattern.\n";
+      "make a pattern. An object of exactly that name wins over the pattern, and a backslash "
+      "before "
+      "one of these characters "
+      "takes it as it is; an object of `list` or `wait.object` (`{uri, ...}`) given as a whole, "
+      "and "
+      "each line of a manifest, "
+      "is always that one object.\n";
   for (const spec::ActionSchema& action : catalogue.actions) {
     out += fmt::format("\n## {}\n\n{}\n\n{}{}{}", action.name, action.summary, params_table(action),
                        choices_text(action), outputs_table(action));

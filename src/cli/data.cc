@@ -136,7 +136,7 @@ Result<Unit> is_there(const DataSide& side, const cloud::Located& located, const
 Task<int> list(Invocation& call, DataSide& side, LsArgs args) {
   rt::Context& ctx = call.environment.context();
   CO_TRY(const cloud::Located located, open_address(side, args.address));
-  CO_TRY(xfer::Selected selected, xfer::Selected::of(located));
+  CO_TRY(xfer::Selected selected, co_await xfer::Selected::of(ctx, located));
   const bool pattern = selected.selection().kind == transfer::Selection::Kind::glob;
   cloud::Listing listing = xfer::list_below(located, args.recursive);
   ValueList values;

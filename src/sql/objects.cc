@@ -284,10 +284,10 @@ Task<std::vector<Found>> find_all(std::shared_ptr<StatementIo> io, cloud::Locate
                                 .modified = exact->modified}};
   }
   std::vector<Found> found;
-  if (!has_glob(at.key.text)) {
-    if (!is_missing(exact.error())) {
-      co_return fail(exact.error());
-    }
+  if (!is_missing(exact.error()) && exact.error().code != Code::bad_input) {
+    co_return fail(exact.error());
+  }
+  if (io->exactly() || !has_glob(at.key.text)) {
     co_return found;
   }
   cloud::ListOptions options{.prefix = {std::string(glob_prefix(at.key.text))}};

@@ -20,8 +20,10 @@ namespace tutti::sql {
 // kept whole while DuckDB passes on only a text.
 class StatementIo {
  public:
-  StatementIo(rt::Context ctx, std::string profile)
-      : ctx_(std::move(ctx)), profile_(std::move(profile)) {}
+  // `exactly`: its addresses are names of objects, never patterns.
+  StatementIo(rt::Context ctx, std::string profile, bool exactly = false)
+      : ctx_(std::move(ctx)), profile_(std::move(profile)), exactly_(exactly) {}
+  bool exactly() const { return exactly_; }
   rt::Context& context() { return ctx_; }
   const std::string& profile() const { return profile_; }  // whose connections it sees
   void note(const Error& error);
@@ -30,6 +32,7 @@ class StatementIo {
  private:
   rt::Context ctx_;
   std::string profile_;
+  bool exactly_;
   mutable std::mutex mutex_;
   std::optional<Error> error_;
 };

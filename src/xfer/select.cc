@@ -12,14 +12,42 @@ Selected::Selected(cloud::Located located, Selection selection)
       selection_(std::move(selection)),
       listing_(*located_.store, {.prefix = {selection_.key}}) {}
 
-Result<Selected> Selected::of(cloud::Located located) {
+Selected Selected::exactly(cloud::Located located) {
+  transfer::Selection selection = transfer::object_selection(located.key.text);
+  return {std::move(located), std::move(selection)};
+}
+
+namespace {
+
+// Among all keys that begin with it, the key itself is the first.
+Task<bool> is_there(rt::Context& ctx, cloud::Located located) {
+  const auto page = co_await located.store->list(ctx, {.prefix = located.key, .limit = 1});
+  if (!page.has_value() &&
+      (page.error().code == Code::not_found || page.error().code == Code::bad_input)) {
+    co_return false;  // no bucket, or no name an object could have
+  }
+  CO_OK(page);
+  co_return !page->objects.empty() && page->objects.front().key.text == located.key.text;
+}
+
+}  // namespace
+
+Task<Selected> Selected::of(rt::Context& ctx, cloud::Located located) {
   auto selection = transfer::parse_selection(located.key.text);
+  const bool plain = selection.has_value() && selection->kind != Selection::Kind::glob &&
+                     selection->key == located.key.text;
+  if (!plain) {
+    CO_TRY(const bool exact, co_await is_there(ctx, located));
+    if (exact) {
+      co_return exactly(std::move(located));
+    }
+  }
   if (!selection.has_value()) {
     Error error = std::move(selection).error();
     error.where = cloud::address_of(located, located.key);
-    return fail(std::move(error));
+    co_return fail(std::move(error));
   }
-  return Selected(std::move(located), std::move(*selection));
+  co_return Selected(std::move(located), std::move(*selection));
 }
 
 Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
@@ -46,7 +74,11 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
   Error error{.code = Code::not_found,
               .what = "there is no such object",
               .where = cloud::address_of(located, located.key)};
-  CO_TRY(const Selection selection, transfer::parse_selection(located.key.text));
+  const auto parsed = transfer::parse_selection(located.key.text);
+  if (!parsed.has_value()) {
+    co_return error;  // it was meant as a name
+  }
+  const Selection& selection = *parsed;
   if (selection.kind != Selection::Kind::object) {
     error.what = selection.kind == Selection::Kind::glob ? "no object matches the pattern"
                                                          : "there is no object below this prefix";

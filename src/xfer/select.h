@@ -16,7 +16,12 @@ namespace tutti::xfer {
 // one page in memory. An object that does not exist is no object: the stream is empty.
 class Selected {
  public:
-  static Result<Selected> of(cloud::Located located);
+  // The object of exactly this name, where there is one, whatever characters the name has; else
+  // what transfer::parse_selection makes of the key. One listing of one key decides, and only for a
+  // key that could mean something else.
+  static Task<Selected> of(rt::Context& ctx, cloud::Located located);
+  // The object of exactly this name or nothing: for an address out of a listing or a manifest.
+  static Selected exactly(cloud::Located located);
 
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
   const transfer::Selection& selection() const { return selection_; }

@@ -287,12 +287,13 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
   for (const Located& to : request.to) {
     auto good = transfer::check_destination(selection, to.key.text);
     if (good.has_value() && same_store(request.from, to)) {
-      const bool many = selection.kind != transfer::Selection::Kind::object;
+      using Kind = transfer::Selection::Kind;
       const auto key = transfer::destination_of(selection, selection.key, to.key.text);
-      if (many ? to.key.text.starts_with(selection.base) : key.value() == selection.key) {
-        good = fail(Code::bad_input,
-                    many ? "the destination is inside the source"
-                         : "source and destination are the same object",
+      if (selection.kind == Kind::prefix && to.key.text.starts_with(selection.base)) {
+        good = fail(Code::bad_input, "the destination is inside the source",
+                    "choose another destination");
+      } else if (selection.kind == Kind::object && key.value() == selection.key) {
+        good = fail(Code::bad_input, "source and destination are the same object",
                     "choose another destination");
       }
     }
@@ -303,6 +304,50 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
     }
   }
   return Unit{};
+}
+
+Result<Unit> check_copy(const Located& from, const Located& to,
+                        const transfer::Selection& selection, const std::string& key) {
+  TRY(const std::string target, transfer::destination_of(selection, key, to.key.text));
+  if (!selection.matches(target)) {
+    return Unit{};
+  }
+  return fail(Error{
+      .code = Code::bad_input,
+      .what = fmt::format("the pattern matches the copy of {} too", cloud::address_of(from, {key})),
+      .where = cloud::address_of(to, {target}),
+      .remedy = "choose another destination, or narrow the pattern"});
+}
+
+// A pattern whose own copies it would match again is refused, before anything is written. Only a
+// destination below the folder the pattern begins with needs this look at the names.
+Task<Unit> check_pattern(rt::Context& ctx, Selected selected, std::vector<Located> to) {
+  const Located& from = selected.located();
+  const transfer::Selection& selection = selected.selection();
+  std::erase_if(to, [&](const Located& each) {
+    return !same_store(from, each) || !each.key.text.starts_with(selection.base);
+  });
+  if (selection.kind != transfer::Selection::Kind::glob || to.empty()) {
+    co_return Unit{};
+  }
+  while (true) {
+    CO_TRY(const auto source, co_await selected.next(ctx));
+    if (!source) {
+      co_return Unit{};
+    }
+    for (const Located& each : to) {
+      CO_OK(check_copy(from, each, selection, source->key.text));
+    }
+  }
+}
+
+// Checked as a whole.
+Task<Selected> select(rt::Context& ctx, Request request) {
+  CO_TRY(Selected selected, request.from_exactly ? Result<Selected>(Selected::exactly(request.from))
+                                                 : co_await Selected::of(ctx, request.from));
+  CO_OK(check(request, selected.selection()));
+  CO_OK(co_await check_pattern(ctx, selected, request.to));
+  co_return selected;
 }
 
 }  // namespace
@@ -317,8 +362,7 @@ Result<Verify> parse_verify(std::string_view text) {
 }
 
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
-  CO_TRY(Selected selected, Selected::of(request.from));
-  CO_OK(check(request, selected.selection()));
+  CO_TRY(Selected selected, co_await select(ctx, request));
   Run run{.request = std::move(request), .cpu = std::move(cpu)};
   CO_OK(co_await rt::scoped(ctx,
                             {.children_max = std::max<size_t>(1, run.request.objects_parallel)},
@@ -331,8 +375,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
 }
 
 Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
-  CO_TRY(Selected selected, Selected::of(request.from));
-  CO_OK(check(request, selected.selection()));
+  CO_TRY(Selected selected, co_await select(ctx, request));
   std::vector<Known> sources;
   while (true) {
     CO_TRY(auto source, co_await selected.next(ctx));
@@ -340,6 +383,10 @@ Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
       break;
     }
     sources.push_back(known(*source));
+  }
+  if (sources.empty() && !request.allow_empty) {
+    CO_TRY(Error error, co_await nothing_there(ctx, request.from));
+    co_return fail(std::move(error));
   }
   transfer::Plan all;
   for (const Located& to : request.to) {

@@ -36,6 +36,7 @@ struct Progress {
 struct Request {
   cloud::Located from;
   std::vector<cloud::Located> to;
+  bool from_exactly = false;  // `from` is the name of one object, no pattern, no prefix
   transfer::IfExists if_exists = transfer::IfExists::fail;
   Verify verify = Verify::store;
   std::string storage_class = {};  // given to stores that have classes
@@ -58,7 +59,7 @@ struct Report {
 // object that exists (fail) or differs (verify), with its address.
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu);
 
-// What run() would do, from listings and heads alone.
+// What run() would do, from listings and heads alone; not_found as it.
 Task<transfer::Plan> preview(rt::Context& ctx, Request request);
 
 }  // namespace tutti::xfer

@@ -25,6 +25,7 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(request.if_exists, transfer::parse_if_exists(if_exists.empty() ? "fail" : if_exists));
   TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
   TRY(request.storage_class, objects::text_param(with, "class"));
+  request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
   // The same for every attempt of this task run.
   request.origin = fmt::format("{}/{}", to_text(info.id.run), info.id.task.value);

@@ -63,6 +63,32 @@ TEST_CASE("running it again under verify changes nothing and says so") {
   CHECK(w.junk() == 0);
 }
 
+TEST_CASE("a name that looks like a pattern is that name") {
+  World w;
+  w.write("az://odd/x*.txt", "star");
+  w.write("az://odd/xkeep.txt", "keep");
+  CHECK(error_text(w.copy(with("az://odd/x*.txt", "gs://b/one.txt"))) == "it succeeded");
+  CHECK(w.read("gs://b/one.txt") == "star");
+  const Value object = Value::of({{"uri", "az://odd/x*.txt"}, {"key", "x*.txt"}});
+  const Value copied = output(w.copy(Value::of({{"from", object}, {"to", "gs://b/d/"}})));
+  CHECK(copied["objects"] == Value(1));
+  CHECK(w.read("gs://b/d/x*.txt") == "star");
+}
+
+TEST_CASE("a pattern may be copied below its own folder where it does not match its copies") {
+  World w;
+  w.write("s3://in/a.txt", "a");
+  w.write("s3://in/b.txt", "b");
+  CHECK(error_text(w.copy(with("s3://in/*.txt", "s3://in/backup/"))) == "it succeeded");
+  CHECK(w.read("s3://in/backup/a.txt") == "a");
+  CHECK(error_text(w.copy(with("s3://in/*.txt", "s3://in/backup/", "verify"))) == "it succeeded");
+  CHECK_FALSE(w.exists("s3://in/backup/backup"));
+  CHECK(error_text(w.copy(with("s3://in/**/*.txt", "s3://in/other/"))) ==
+        "s3://in/other/a.txt: the pattern matches the copy of s3://in/a.txt too. choose another "
+        "destination, or narrow the pattern");
+  CHECK_FALSE(w.exists("s3://in/other"));
+}
+
 TEST_CASE("verify names the object that differs") {
   World w;
   w.write("az://pos/1", "one");

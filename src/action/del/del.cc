@@ -41,9 +41,9 @@ Task<Target> count(rt::Context& ctx, xfer::Selected selected, int64_t max) {
 Task<Target> count_with(rt::Context& ctx, const objects::Services* services, std::string profile,
                         Value with) {
   const AttemptInfo info{.profile = std::move(profile)};
-  CO_TRY(cloud::Located located, objects::open_param(*services, info, with, "target"));
   CO_TRY(const int64_t max, objects::int_param(with, "max", max_default, 0));
-  CO_TRY(xfer::Selected selected, xfer::Selected::of(std::move(located)));
+  CO_TRY(xfer::Selected selected,
+         co_await objects::select_param(ctx, services, info, with, "target"));
   co_return co_await count(ctx, std::move(selected), max);
 }
 
@@ -80,12 +80,11 @@ class Delete final : public Action {
       preview.unknown.push_back(fmt::format("target: {}", to_json(with["target"])));
       co_return preview;
     }
-    const std::string what(with.get_string("target"));
+    const std::string what = objects::shown_address(with["target"]);
     CO_TRY(const Target target, co_await count_with(ctx, &services_, info.profile, with));
     preview.steps.push_back(
         {.what = fmt::format("remove {} of {}", objects::objects_text(target.objects.size()), what),
-         .objects = target.objects.size(),
-         .bytes = target.bytes});
+         .objects = target.objects.size()});
     co_return preview;
   }
 
@@ -117,14 +116,16 @@ class Delete final : public Action {
 Schema delete_schema() {
   Schema schema{.name = "delete",
                 .summary = "Removes an object, all below a prefix, or what a glob matches."};
-  schema.params = {{.name = "target",
-                    .kind = ParamKind::address,
-                    .doc = "An object, a prefix (ends with /) or a glob (* ** ? [] {a,b}).",
-                    .required = true},
-                   {.name = "max",
-                    .kind = ParamKind::integer,
-                    .doc = "Where more would be removed, nothing is and the task fails.",
-                    .fallback = "10000"}};
+  schema.params = {
+      {.name = "target",
+       .kind = ParamKind::address,
+       .doc = "An object, a prefix (ends with /) or a glob (* ** ? [] {a,b}); an object "
+              "of `list` as a whole is never a glob.",
+       .required = true},
+      {.name = "max",
+       .kind = ParamKind::integer,
+       .doc = "Where more would be removed, nothing is and the task fails.",
+       .fallback = "10000"}};
   schema.outputs = {{"count", "integer", "Objects removed."},
                     {"bytes", "integer", "Their bytes in all."}};
   return schema;

@@ -34,6 +34,27 @@ TEST_CASE("an object, a glob and a prefix are removed, and nothing else") {
   CHECK(output(w.run(*w.action, Value::of({{"target", "s3://logs/d/"}})))["count"] == Value(0));
 }
 
+TEST_CASE("a name that looks like a pattern is a name where there is such an object") {
+  World w;
+  for (const char* name : {"x*.txt", "xkeep.txt", "s[1].csv", "s1.csv", "s[.csv", "{a}.csv"}) {
+    w.write(fmt::format("s3://odd/{}", name), "1");
+  }
+  const auto remove = [&](Value target) {
+    return output(w.run(*w.action, Value::of({{"target", std::move(target)}})))["count"];
+  };
+  CHECK(remove("s3://odd/x*.txt") == Value(1));
+  CHECK(w.exists("s3://odd/xkeep.txt"));
+  // An object out of a list is that object, also when it is gone by now.
+  CHECK(remove(Value::of({{"uri", "s3://odd/x*.txt"}, {"size", 1}})) == Value(0));
+  CHECK(w.exists("s3://odd/xkeep.txt"));
+  CHECK(remove("s3://odd/s[1].csv") == Value(1));
+  CHECK(remove("s3://odd/s[.csv") == Value(1));
+  CHECK(remove(R"(s3://odd/\{a\}.csv)") == Value(1));
+  CHECK(w.exists("s3://odd/s1.csv"));
+  CHECK(remove("s3://odd/x*.txt") == Value(1));  // nothing of that name: a pattern
+  CHECK_FALSE(w.exists("s3://odd/xkeep.txt"));
+}
+
 TEST_CASE("max refuses before anything is removed") {
   World w;
   const Outcome refused = w.run(*w.action, Value::of({{"target", "s3://logs/"}, {"max", 3}}));

@@ -36,9 +36,9 @@ Task<Listed> list_all(rt::Context& ctx, xfer::Selected selected, int64_t limit) 
 Task<Listed> list_with(rt::Context& ctx, const objects::Services* services, std::string profile,
                        Value with) {
   AttemptInfo info{.profile = std::move(profile)};
-  CO_TRY(cloud::Located from, objects::open_param(*services, info, with, "from"));
   CO_TRY(const int64_t limit, objects::int_param(with, "limit", limit_default, 1));
-  CO_TRY(xfer::Selected selected, xfer::Selected::of(std::move(from)));
+  CO_TRY(xfer::Selected selected,
+         co_await objects::select_param(ctx, services, info, with, "from"));
   co_return co_await list_all(ctx, std::move(selected), limit);
 }
 
@@ -54,12 +54,11 @@ class List final : public Action {
       preview.unknown.push_back(fmt::format("from: {}", to_json(with["from"])));
       co_return preview;
     }
-    const std::string from(with.get_string("from"));
+    const std::string from = objects::shown_address(with["from"]);
     CO_TRY(const Listed listed, co_await list_with(ctx, &services_, info.profile, with));
     preview.steps.push_back(
         {.what = fmt::format("list {} of {}", objects::objects_text(listed.objects.size()), from),
-         .objects = listed.objects.size(),
-         .bytes = listed.bytes});
+         .objects = listed.objects.size()});
     co_return preview;
   }
 

@@ -47,6 +47,15 @@ TEST_CASE("nothing is an empty list, too much is a failure") {
             .find("`limit` is not a whole number") != std::string::npos);
 }
 
+TEST_CASE("a name that looks like a pattern is that name") {
+  World w;
+  w.write("s3://odd/s[1].csv", "1");
+  w.write("s3://odd/s1.csv", "22");
+  const Value one = output(w.run(*w.action, Value::of({{"from", "s3://odd/s[1].csv"}})));
+  CHECK(one["bytes"] == Value(1));
+  CHECK(one["objects"].as_list().at(0)["uri"] == Value("s3://odd/s[1].csv"));
+}
+
 TEST_CASE("plan counts them") {
   World w;
   const auto preview =

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -21,21 +22,58 @@ std::unexpected<Error> wrong_from(std::string what) {
               "manifest of a copy");
 }
 
-// The addresses of `from` in their order.
-Result<std::vector<std::string>> addresses_of(const Value& from) {
-  if (from.is_string()) {
-    return std::vector{from.as_string()};
+struct Wanted {
+  std::string address;
+  bool exactly = false;  // it came out of a listing or a manifest: no pattern
+};
+
+// The source of a manifest's line, which may have been copied to several destinations.
+std::string source_of(const Value& line) {
+  const Value& from = line["from"];
+  return from.is_map()
+             ? to_json(Value(ValueList{from["provider"], from["endpoint"], from["account"],
+                                       from["bucket"], from["key"], from["address"]}))
+             : line["to"]["address"].as_string();
+}
+
+// The destinations in a manifest's text, one for each source object.
+Result<std::vector<Wanted>> wanted_of_manifest(std::string_view text) {
+  std::vector<Wanted> out;
+  std::set<std::string> sources;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) {
+      TRY(const Value line, parse_json(text.substr(at, end - at)));
+      if (!line["to"]["address"].is_string()) {
+        return wrong_from("is a manifest with a line that names no destination");
+      }
+      if (sources.insert(source_of(line)).second) {
+        out.push_back({line["to"]["address"].as_string(), true});
+      }
+    }
+    at = end + 1;
   }
-  std::vector<std::string> out;
+  return out;
+}
+
+bool is_object(const Value& value) { return value.is_map() && value["uri"].is_string(); }
+
+// The addresses of `from` in their order.
+Result<std::vector<Wanted>> wanted_of(const Value& from) {
+  if (from.is_string()) {
+    return std::vector{Wanted{from.as_string()}};
+  }
+  if (is_object(from)) {  // one of `list`
+    return std::vector{Wanted{from["uri"].as_string(), true}};
+  }
   if (from.is_list()) {
+    std::vector<Wanted> out;
     for (const Value& each : from.as_list()) {
-      if (each.is_map() && each["uri"].is_string()) {  // outputs.objects of `list`
-        out.push_back(each["uri"].as_string());
-      } else if (each.is_string()) {
-        out.push_back(each.as_string());
-      } else {
+      if (!is_object(each) && !each.is_string()) {
         return wrong_from(fmt::format("holds a {}", kind_name(each.kind())));
       }
+      out.push_back(is_object(each) ? Wanted{each["uri"].as_string(), true}
+                                    : Wanted{each.as_string()});
     }
     return out;
   }
@@ -45,19 +83,7 @@ Result<std::vector<std::string>> addresses_of(const Value& from) {
   if (!from["text"].is_string()) {
     return wrong_from("is a map without the text of a manifest");
   }
-  const std::string& text = from["text"].as_string();
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    if (end > at) {
-      TRY(const Value line, parse_json(std::string_view(text).substr(at, end - at)));
-      if (!line["to"]["address"].is_string()) {
-        return wrong_from("is a manifest with a line that names no destination");
-      }
-      out.push_back(line["to"]["address"].as_string());
-    }
-    at = end + 1;
-  }
-  return out;
+  return wanted_of_manifest(from["text"].as_string());
 }
 
 bool is_marker(std::string_view key) {
@@ -96,9 +122,11 @@ Task<Unit> prove_all(rt::Scope& scope, cloud::Located located,
 }
 
 Task<Unit> add(rt::Context& ctx, const cloud::Connections& connections, std::string profile,
-               std::string address, Files& files) {
-  CO_TRY(const cloud::Located located, connections.open(profile, address));
-  CO_TRY(xfer::Selected selected, xfer::Selected::of(located));
+               Wanted wanted, Files& files) {
+  CO_TRY(const cloud::Located located, connections.open(profile, wanted.address));
+  CO_TRY(xfer::Selected selected, wanted.exactly
+                                      ? Result<xfer::Selected>(xfer::Selected::exactly(located))
+                                      : co_await xfer::Selected::of(ctx, located));
   const bool exact = selected.selection().kind == transfer::Selection::Kind::object;
   std::vector<std::pair<std::string, SourceFile*>> unproven;
   size_t count = 0;
@@ -118,6 +146,12 @@ Task<Unit> add(rt::Context& ctx, const cloud::Connections& connections, std::str
       unproven.emplace_back(meta->key.text, &kept);
     }
   }
+  if (count == 0 && wanted.exactly) {
+    co_return fail(Error{.code = Code::not_found,
+                         .what = "there is no such object",
+                         .where = wanted.address,
+                         .remedy = "it was there when it was listed or copied: do that again"});
+  }
   if (count == 0) {
     CO_TRY(Error error, co_await xfer::nothing_there(ctx, located));
     if (error.remedy.empty()) {
@@ -134,13 +168,13 @@ Task<Unit> add(rt::Context& ctx, const cloud::Connections& connections, std::str
 
 Task<Sources> find_sources(rt::Context& ctx, const cloud::Connections& connections,
                            std::string profile, Value from) {
-  CO_TRY(const std::vector<std::string> addresses, addresses_of(from));
+  CO_TRY(const std::vector<Wanted> addresses, wanted_of(from));
   if (addresses.empty()) {
     co_return wrong_from("names no file");
   }
   Files files;
-  for (const std::string& address : addresses) {
-    CO_OK(co_await add(ctx, connections, profile, address, files));
+  for (const Wanted& wanted : addresses) {
+    CO_OK(co_await add(ctx, connections, profile, wanted, files));
   }
   Sources sources;
   for (auto& [address, file] : files) {

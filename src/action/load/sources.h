@@ -23,7 +23,8 @@ struct Sources {
   uint64_t bytes = 0;
 };
 
-// `from`: an address, prefix or glob, a list of them, or the manifest of a copy (its destinations).
+// `from`: an address, prefix or glob, a list of them; objects of `list`, or the manifest of a copy,
+// which name their objects exactly (of several destinations one for each source object).
 // Below a prefix or glob, names that begin with `_` or `.` are left out, as Spark's markers are.
 // not_found: it selects nothing.
 Task<Sources> find_sources(rt::Context& ctx, const cloud::Connections& connections,

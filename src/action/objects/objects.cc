@@ -13,7 +13,8 @@ std::unexpected<Error> bad(std::string_view name, std::string_view why, std::str
 }
 
 Result<cloud::Located> open_value(const Services& services, const AttemptInfo& info,
-                                  const Value& value, std::string_view name) {
+                                  const Value& given, std::string_view name) {
+  const Value& value = is_object(given) ? given["uri"] : given;
   if (!value.is_string() || value.as_string().empty()) {
     return bad(name, value.is_null() ? "is missing" : "is not an address",
                "write an address, for example s3://bucket/key");
@@ -34,6 +35,22 @@ Result<cloud::Located> open_value(const Services& services, const AttemptInfo& i
 Result<cloud::Located> open_param(const Services& services, const AttemptInfo& info,
                                   const Value& with, std::string_view name) {
   return open_value(services, info, with[name], name);
+}
+
+bool is_object(const Value& value) { return value.is_map() && value["uri"].is_string(); }
+
+std::string shown_address(const Value& value) {
+  const Value& address = is_object(value) ? value["uri"] : value;
+  return address.is_string() ? address.as_string() : to_json(address);
+}
+
+Task<xfer::Selected> select_param(rt::Context& ctx, const Services* services, AttemptInfo info,
+                                  Value with, std::string name) {
+  CO_TRY(cloud::Located located, open_param(*services, info, with, name));
+  if (is_object(with[name])) {
+    co_return xfer::Selected::exactly(std::move(located));
+  }
+  co_return co_await xfer::Selected::of(ctx, std::move(located));
 }
 
 Result<std::vector<cloud::Located>> open_params(const Services& services, const AttemptInfo& info,

@@ -9,6 +9,7 @@
 #include "action/api/action.h"
 #include "cloud/connections.h"
 #include "rt/task.h"
+#include "xfer/select.h"
 
 namespace tutti::action::objects {
 
@@ -21,6 +22,13 @@ struct Services {
 // An address of `with`, opened in the attempt's profile. bad_input names the parameter.
 Result<cloud::Located> open_param(const Services& services, const AttemptInfo& info,
                                   const Value& with, std::string_view name);
+// What an address of `with` selects: a text as xfer::Selected::of, an object of `list` or
+// `wait.object` ({uri, ...}) exactly.
+Task<xfer::Selected> select_param(rt::Context& ctx, const Services* services, AttemptInfo info,
+                                  Value with, std::string name);
+bool is_object(const Value& value);  // {uri: ADDRESS, ...}
+// "s3://b/k" of either; for plans.
+std::string shown_address(const Value& value);
 // One or a list of them; at least one.
 Result<std::vector<cloud::Located>> open_params(const Services& services, const AttemptInfo& info,
                                                 const Value& with, std::string_view name);

@@ -15,7 +15,6 @@ constexpr Duration poll_min = milliseconds(100);
 constexpr int64_t objects_max = 10'000;
 
 struct Wait {
-  cloud::Located located;
   int64_t count = 1;
   Duration poll = poll_default;
 };
@@ -23,7 +22,7 @@ struct Wait {
 Result<Wait> wait_of(const objects::Services& services, const AttemptInfo& info,
                      const Value& with) {
   Wait wait;
-  TRY(wait.located, objects::open_param(services, info, with, "uri"));
+  TRY_OK(objects::open_param(services, info, with, "uri"));
   TRY(wait.count, objects::int_param(with, "count", 1, 1));
   TRY(const std::string poll, objects::text_param(with, "poll"));
   if (!poll.empty()) {
@@ -36,8 +35,10 @@ Result<Wait> wait_of(const objects::Services& services, const AttemptInfo& info,
   return wait;
 }
 
-Task<ValueList> look(rt::Context& ctx, cloud::Located located) {
-  CO_TRY(xfer::Selected selected, xfer::Selected::of(std::move(located)));
+Task<ValueList> look(rt::Context& ctx, const objects::Services* services, AttemptInfo info,
+                     Value with) {
+  CO_TRY(xfer::Selected selected,
+         co_await objects::select_param(ctx, services, std::move(info), std::move(with), "uri"));
   ValueList found;
   while (std::cmp_less(found.size(), objects_max)) {
     CO_TRY(auto meta, co_await selected.next(ctx));
@@ -67,8 +68,8 @@ class WaitObject final : public Action {
       co_return preview;
     }
     CO_TRY(const Wait wait, wait_of(services_, info, with));
-    const std::string uri(with.get_string("uri"));
-    CO_TRY(const ValueList found, co_await look(ctx, wait.located));
+    const std::string uri = objects::shown_address(with["uri"]);
+    CO_TRY(const ValueList found, co_await look(ctx, &services_, info, with));
     preview.steps.push_back(
         {.what = fmt::format("wait for {} at {}; {} there now", objects::objects_text(wait.count),
                              uri, found.size()),
@@ -83,7 +84,7 @@ class WaitObject final : public Action {
     }
     size_t seen = SIZE_MAX;
     while (true) {
-      auto found = co_await look(ctx, wait->located);
+      auto found = co_await look(ctx, &services_, attempt.info(), with);
       if (!found.has_value() && !is_passing(found.error())) {
         co_return objects::outcome_of(ctx, std::move(found).error());
       }

@@ -25,6 +25,16 @@ TEST_CASE("what is there already is not waited for") {
   CHECK(found["objects"].as_list().at(0)["uri"] == Value("s3://in/a.csv"));
 }
 
+TEST_CASE("a name that looks like a pattern is that name") {
+  World w;
+  w.write("s3://in/x*.txt", "1");
+  w.write("s3://in/xkeep.txt", "1");
+  for (const Value& uri : {Value("s3://in/x*.txt"), Value::of({{"uri", "s3://in/x*.txt"}})}) {
+    const Value found = output(w.run(*w.action, Value::of({{"uri", uri}, {"poll", "1h"}})));
+    CHECK(found["objects"].as_list().size() == 1);
+  }
+}
+
 Task<Unit> write_later(rt::Context& ctx, World& w) {
   for (const char* name : {"s3://in/a.csv", "s3://in/note.txt", "s3://in/b.csv"}) {
     CO_OK(co_await rt::delay(ctx, milliseconds(150)));

@@ -94,6 +94,10 @@ bool Selection::matches(std::string_view candidate) const {
   return false;
 }
 
+Selection object_selection(std::string_view key) {
+  return {.key = std::string(key), .base = folder_of(key)};
+}
+
 Result<Selection> parse_selection(std::string_view key) {
   Selection out;
   if (is_glob(key)) {

@@ -23,6 +23,8 @@ struct Selection {
 
   bool matches(std::string_view candidate) const;
 };
+// The object of exactly this key, whatever characters it has.
+Selection object_selection(std::string_view key);
 // A trailing slash, or nothing at all, means a prefix; * ? [ { make a pattern. A key that has these
 // characters itself is written with a backslash before them.
 Result<Selection> parse_selection(std::string_view key);
