@@ -287,7 +287,10 @@ std::vector<std::string> summary_lines(const control::RunView& run,
       line = out.get_bool("already_loaded")
                  ? "nothing to load: these files are in the table already"
                  : fmt::format("loaded {} from {}", counted(out.get_int("rows"), "row"),
-                               counted(out.get_int("files"), "file"));
+                               counted(out.get_int("files") - out.get_int("skipped"), "file"));
+      if (out.get_int("skipped") > 0 && !out.get_bool("already_loaded")) {
+        line += fmt::format("; {} there already", counted(out.get_int("skipped"), "file"));
+      }
     } else if (task.action == "delete") {
       line = fmt::format("deleted {}", counted(out.get_int("count"), "object"));
     } else if (task.action == "sql" && out["affected"].is_int() && out.get_int("affected") > 0) {

@@ -26,31 +26,33 @@ class Loading {
       : connection_(connection),
         load_(load),
         place_{.label = "load", .memory = memory},
-        table_(qualified(load.table)),
-        record_(qualified("_tutti_loads")) {}
+        table_(quoted_name(load.schema) + "." + quoted_name(load.table)),
+        ledger_(connection, load.schema, load.table, place_) {}
 
   std::expected<Loaded, Failure> run(const std::function<bool()>& stopped) {
     TRY_OK(statement("CREATE SCHEMA IF NOT EXISTS " + quoted_name(load_.schema)));
-    TRY_OK(statement(fmt::format(
-        "CREATE TABLE IF NOT EXISTS {} (id VARCHAR PRIMARY KEY, seq BIGINT NOT NULL, target "
-        "VARCHAR NOT NULL, mode VARCHAR NOT NULL, manifest VARCHAR NOT NULL, files BIGINT NOT "
-        "NULL, row_count BIGINT NOT NULL, loaded_at TIMESTAMPTZ NOT NULL DEFAULT now())",
-        record_)));
+    TRY_OK(ledger_.open());
     TRY(table_columns_, columns_of_table());
     if (table_columns_.empty()) {  // whatever was loaded into it before is gone with it
-      TRY_OK(statement(fmt::format("DELETE FROM {} WHERE target = ?", record_), {load_.table}));
+      TRY_OK(ledger_.forget());
     }
-    TRY(std::optional<int64_t> before, rows_loaded_before());
+    TRY(const std::optional<Loaded> before, loaded_before());
     if (before) {
-      return Loaded{.rows = *before, .already_loaded = true};
+      return *before;
     }
     if (stopped()) {
       return std::unexpected(
           Failure{.error = {.code = Code::cancelled, .what = "the load was stopped"}});
     }
     TRY(const int64_t rows, write());
-    TRY_OK(record(rows));
-    return Loaded{.rows = rows};
+    TRY_OK(ledger_.record({.id = id(),
+                           .mode = std::string(load_mode_name(load_.mode)),
+                           .manifest = load_.manifest,
+                           .how = how(),
+                           .files = static_cast<int64_t>(load_.files.size()),
+                           .rows = rows,
+                           .replaces = load_.mode == LoadMode::replace}));
+    return Loaded{.rows = rows, .skipped = skipped()};
   }
 
   // DuckDB does not say which row kept it from making out the shape of CSV files. Outside of a
@@ -59,7 +61,7 @@ class Loading {
     if (!failure.error.what.contains("sniffing")) {
       return failure;
     }
-    for (const std::string& file : load_.files) {
+    for (const std::string& file : files_) {
       if (auto read = read_strictly(file); !read.has_value()) {
         return read.error();
       }
@@ -68,10 +70,6 @@ class Loading {
   }
 
  private:
-  std::string qualified(std::string_view name) const {
-    return quoted_name(load_.schema) + "." + quoted_name(name);
-  }
-
   std::expected<Rows, Failure> statement(const std::string& sql, const ValueList& values = {}) {
     return run_statement(connection_, sql, values, place_);
   }
@@ -95,42 +93,64 @@ class Loading {
     return columns;
   }
 
-  // The row of a load of just this source; where writing again would mend what came later, only
-  // when nothing came later.
-  std::expected<std::optional<int64_t>, Failure> rows_loaded_before() {
-    const bool repeatable =
-        load_.mode == LoadMode::replace || load_.mode == LoadMode::replace_partition;
-    TRY(Rows rows,
-        statement(fmt::format("SELECT row_count FROM {0} WHERE id = ?{1}", record_,
-                              repeatable ? fmt::format(" AND seq = (SELECT max(seq) FROM {} WHERE "
-                                                       "target = ?)",
-                                                       record_)
-                                         : ""),
-                  repeatable ? ValueList{id(), load_.table} : ValueList{id()}));
-    if (rows.rows.empty()) {
-      return std::nullopt;
-    }
-    return rows.rows[0].as_list()[0].as_int();
+  // How a file's rows came into the table: a merge by another key is another thing.
+  std::string how() const {
+    return fmt::format("{} {}", load_mode_name(load_.mode), fmt::join(load_.key, ","));
   }
 
-  std::expected<Unit, Failure> record(int64_t rows) {
-    if (load_.mode == LoadMode::replace) {
-      TRY_OK(statement(fmt::format("DELETE FROM {} WHERE target = ? AND id <> ?", record_),
-                       {load_.table, id()}));
+  int64_t skipped() const { return static_cast<int64_t>(load_.files.size() - files_.size()); }
+
+  // nullopt: there is something to load, files_. A load of just this source that would mend what
+  // came later is left out only when nothing came later.
+  std::expected<std::optional<Loaded>, Failure> loaded_before() {
+    const bool repeatable =
+        load_.mode == LoadMode::replace || load_.mode == LoadMode::replace_partition;
+    TRY(const std::optional<int64_t> rows, ledger_.rows_of(id(), repeatable));
+    if (repeatable && !rows) {
+      std::ranges::transform(load_.files, std::back_inserter(files_), &LoadFile::address);
+      TRY_OK(ledger_.give(load_.files));
+      return std::nullopt;
     }
-    TRY_OK(statement(
-        fmt::format("INSERT OR REPLACE INTO {0} (id, seq, target, mode, manifest, files, "
-                    "row_count, loaded_at) SELECT ?, coalesce(max(seq), 0) + 1, ?, ?, ?, ?, ?, "
-                    "now() FROM {0}",
-                    record_),
-        {id(), load_.table, load_mode_name(load_.mode), load_.manifest,
-         static_cast<int64_t>(load_.files.size()), rows}));
-    return Unit{};
+    if (repeatable) {
+      return already(*rows);
+    }
+    const std::string mine = how();
+    TRY(const LoadLedger::Seen seen,
+        ledger_.look(load_.files, load_.mode == LoadMode::append ? nullptr : &mine));
+    if (load_.mode == LoadMode::append && !seen.changed.empty()) {
+      return changed(seen.changed);
+    }
+    files_ = seen.fresh;
+    if (!files_.empty()) {
+      return std::nullopt;
+    }
+    return already(rows.value_or(0));
+  }
+
+  Loaded already(int64_t rows) const {
+    return {
+        .rows = rows, .skipped = static_cast<int64_t>(load_.files.size()), .already_loaded = true};
+  }
+
+  std::unexpected<Failure> changed(const std::vector<std::string>& addresses) const {
+    std::string what = fmt::format("it changed since it was loaded into {}.{}, which has its rows",
+                                   load_.schema, load_.table);
+    if (addresses.size() > 1) {
+      what += fmt::format(" (and {} other files did)", addresses.size() - 1);
+    }
+    return std::unexpected(Failure{
+        .error = {.code = Code::conflict,
+                  .what = std::move(what),
+                  .where = addresses.front(),
+                  .remedy = "mode: replace loads all files anew, mode: merge with a `key` updates "
+                            "the rows; or give new data a new name"},
+        .reason = action::FailReason::data,
+        .retryable = false});
   }
 
   std::string file_list() const {
     std::vector<std::string> quoted;
-    for (const std::string& file : load_.files) {
+    for (const std::string& file : files_) {
       quoted.push_back(quoted_text(file));
     }
     return fmt::format("[{}]", fmt::join(quoted, ", "));
@@ -199,22 +219,113 @@ class Loading {
     return line.starts_with(byte_order_mark) ? line.substr(byte_order_mark.size()) : line;
   }
 
-  // Only the delimiter is guessed, from the line of names: DuckDB's own guess takes a file with a
-  // bad row for one of another shape, and loads nonsense.
-  std::expected<std::string, Failure> csv_dialect() {
-    TRY(const std::optional<std::string> line, first_line(load_.files.front()));
-    char best = ',';
+  // What the line of names of one file says.
+  struct Head {
+    std::string file;
+    char delimiter = 0;  // 0: one column, so any
+    std::string line;
+  };
+
+  std::expected<std::optional<Head>, Failure> head_of(const std::string& file) {
+    TRY(const std::optional<std::string> line, first_line(file));
+    if (!line) {
+      return std::nullopt;
+    }
+    Head head{.file = file, .line = *line};
     ptrdiff_t most = 0;
     for (const char candidate : {',', ';', '\t', '|'}) {
-      const ptrdiff_t count = line ? std::ranges::count(*line, candidate) : 0;
+      const ptrdiff_t count = count_outside_quotes(*line, candidate);
       if (count > most) {
-        best = candidate;
+        head.delimiter = candidate;
         most = count;
       }
     }
-    delimiter_ = best;
+    return head;
+  }
+
+  static ptrdiff_t count_outside_quotes(std::string_view line, char wanted) {
+    bool quoted = false;
+    return std::ranges::count_if(line, [&](char c) {
+      quoted = c == '"' ? !quoted : quoted;
+      return c == wanted && !quoted;
+    });
+  }
+
+  // Only the delimiter is guessed, from the lines of names: DuckDB's own guess takes a file with a
+  // bad row for one of another shape, and loads nonsense. It must be the same in all files; where
+  // they make the table, so must be the columns.
+  std::expected<std::string, Failure> csv_dialect() {
+    std::vector<Head> heads;
+    std::optional<Head> first;  // the first with a delimiter
+    for (const std::string& file : files_) {
+      TRY(std::optional<Head> head, head_of(file));
+      if (!head) {
+        continue;
+      }
+      if (head->delimiter != 0 && first && head->delimiter != first->delimiter) {
+        return failed(Code::bad_input,
+                      fmt::format("its columns are separated by {}, those of {} by {}",
+                                  delimiter_name(head->delimiter), first->file,
+                                  delimiter_name(first->delimiter)),
+                      "load them with two tasks, or narrow the pattern", head->file);
+      }
+      if (head->delimiter != 0 && !first) {
+        first = head;
+      }
+      heads.push_back(std::move(*head));
+    }
+    delimiter_ = first ? first->delimiter : ',';
+    if (table_columns_.empty()) {
+      TRY_OK(check_heads(heads));
+    }
     return fmt::format(", delim = {}, quote = '\"', escape = '\"', header = true, skip = 0",
-                       best == '\t' ? "E'\\t'" : quoted_text(std::string(1, best)));
+                       delimiter_ == '\t' ? "E'\\t'" : quoted_text(std::string(1, delimiter_)));
+  }
+
+  static std::string delimiter_name(char delimiter) {
+    return delimiter == '\t' ? "tabs" : fmt::format("'{}'", delimiter);
+  }
+
+  // Which columns a new table has must not depend on which file is looked at.
+  std::expected<Unit, Failure> check_heads(const std::vector<Head>& heads) {
+    std::vector<Column> first;
+    for (const Head& head : heads) {
+      std::vector<Column> columns = names_in(head.line);
+      if (first.empty()) {
+        first = std::move(columns);
+        continue;
+      }
+      for (const auto& [all, some, verb] :
+           {std::tuple(&first, &columns, "lacks"), std::tuple(&columns, &first, "has")}) {
+        for (const Column& column : *all) {
+          if (find(*some, column.name) == nullptr) {
+            return failed(
+                Code::bad_input,
+                fmt::format("it {} the column \"{}\", which {} {}", verb, column.name,
+                            heads.front().file, verb == std::string_view("has") ? "lacks" : "has"),
+                "make the columns the same, or create the table before: columns that a file lacks "
+                "are NULL then",
+                head.file);
+          }
+        }
+      }
+    }
+    return Unit{};
+  }
+
+  std::vector<Column> names_in(std::string_view line) const {
+    std::vector<Column> columns(1);
+    bool quoted = false;
+    for (const char c : line) {
+      if (c == '"') {
+        quoted = !quoted;
+      } else if (c == delimiter_ && !quoted) {
+        columns.emplace_back();
+      } else if (c != '\r') {
+        columns.back().name += c;
+      }
+    }
+    return columns;
   }
 
   // Reads the file with just the columns its first line names; a row of another shape is an error
@@ -306,10 +417,13 @@ class Loading {
     return Unit{};
   }
 
-  static std::unexpected<Failure> failed(Code code, std::string what, std::string remedy) {
-    return std::unexpected(
-        Failure{.error = {.code = code, .what = std::move(what), .remedy = std::move(remedy)},
-                .reason = action::FailReason::data});
+  static std::unexpected<Failure> failed(Code code, std::string what, std::string remedy,
+                                         std::string where = {}) {
+    return std::unexpected(Failure{.error = {.code = code,
+                                             .what = std::move(what),
+                                             .where = std::move(where),
+                                             .remedy = std::move(remedy)},
+                                   .reason = action::FailReason::data});
   }
 
   std::string joined(const std::string& left, const std::string& right,
@@ -422,7 +536,8 @@ class Loading {
   const Load& load_;
   ErrorPlace place_;
   std::string table_;
-  std::string record_;
+  LoadLedger ledger_;
+  std::vector<std::string> files_;  // addresses of those to load
   std::vector<Column> table_columns_;
   char delimiter_ = ',';  // of CSV files
 };
@@ -461,7 +576,7 @@ std::optional<LoadFormat> load_format_from_name(std::string_view name) {
 }
 
 Value Loaded::to_value() const {
-  return ValueMap{{"rows", rows}, {"already_loaded", already_loaded}};
+  return ValueMap{{"rows", rows}, {"skipped", skipped}, {"already_loaded", already_loaded}};
 }
 
 std::expected<Loaded, Failure> run_load(Connection& connection, const Load& load,

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Files into a table, in one transaction, once per source. Blocks; one load of a database at a
+// Files into a table, in one transaction, each file once. Blocks; one load of a database at a
 // time.
 //
-// The table _tutti_loads of the target's schema has a row for each load whose rows are in the
-// target; it is written in the same transaction, so a lost reply or a repeated attempt finds it and
-// changes nothing. A `replace` removes the rows of the loads it replaced.
+// The ledger of the target's schema (sql/load_ledger.h) is written in the same transaction, so a
+// lost reply or a repeated attempt changes nothing. `append` and `merge` leave out the files that
+// are in the target already; a file that changed since is an error of `append`, as its old rows
+// cannot be told from others. A `replace` removes the entries of the loads it replaced.
 #pragma once
 
 #include <functional>
 
+#include "sql/load_ledger.h"
 #include "sql/query.h"
 
 namespace tutti::sql {
@@ -20,7 +22,7 @@ std::string_view load_mode_name(LoadMode mode);
 std::optional<LoadFormat> load_format_from_name(std::string_view name);
 
 struct Load {
-  std::vector<std::string> files;  // addresses
+  std::vector<LoadFile> files;
   std::string schema = "main";
   std::string table;
   LoadFormat format = LoadFormat::parquet;
@@ -30,8 +32,9 @@ struct Load {
 };
 
 struct Loaded {
-  int64_t rows = 0;  // of the files, also when they had been loaded before
-  bool already_loaded = false;
+  int64_t rows = 0;     // this load brought; where just these files had been loaded before: then
+  int64_t skipped = 0;  // files that were in the table already
+  bool already_loaded = false;  // all of them were: nothing was changed
   Value to_value() const;
 };
 

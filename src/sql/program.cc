@@ -32,8 +32,19 @@ std::vector<std::string> texts(const Value& list) {
   return out;
 }
 
+std::vector<LoadFile> load_files(const Value& list) {
+  std::vector<LoadFile> files;
+  for (const Value& each : list.is_list() ? list.as_list() : ValueList{}) {
+    files.push_back({.address = std::string(each.get_string("address")),
+                     .object = std::string(each.get_string("object")),
+                     .bytes = each.get_int("bytes"),
+                     .proof = std::string(each.get_string("proof"))});
+  }
+  return files;
+}
+
 Result<Load> load_of(const Value& with) {
-  Load load{.files = texts(with["files"]),
+  Load load{.files = load_files(with["files"]),
             .schema = std::string(with.get_string("schema", "main")),
             .table = std::string(with.get_string("table")),
             .key = texts(with["key"]),
@@ -211,7 +222,8 @@ class SqlProgram final : public action::Program {
     Outcome outcome = Failed{.error = {.code = Code::cancelled, .what = "it was stopped"}};
     if (!stopped()) {
       Connection connection(
-          *database_, std::make_shared<StatementIo>(ctx, std::string(with.get_string("profile"))));
+          *database_, std::make_shared<StatementIo>(ctx, std::string(with.get_string("profile")),
+                                                    with.get_string("op") == "load"));
       job.set(&connection);
       outcome = work(connection, with, bytes_text(database_->memory_bytes()), stopped);
       job.set(nullptr);

@@ -18,7 +18,7 @@ const std::vector<std::string> modes = {"append", "replace", "replace_partition"
 Schema make_schema() {
   return {
       .name = "load",
-      .summary = "Loads files into a table, in one transaction, once per source.",
+      .summary = "Loads files into a table, in one transaction, each file once.",
       .params =
           {{.name = "from",
             .kind = ParamKind::address,
@@ -37,7 +37,9 @@ Schema make_schema() {
             .fallback = "auto: by the names of the files"},
            {.name = "mode",
             .kind = ParamKind::text,
-            .doc = "append adds the rows; replace removes all others first; merge updates rows of "
+            .doc = "append adds the rows of files that are not in the table yet (one that changed "
+                   "since it was loaded is an error); replace removes all others first; merge "
+                   "updates rows of "
                    "the same `key` and adds the rest; replace_partition first removes the rows "
                    "whose `key` the files have.",
             .choices = modes,
@@ -46,12 +48,18 @@ Schema make_schema() {
             .kind = ParamKind::text,
             .doc = "Columns: of merge and replace_partition.",
             .many = true}},
-      .outputs = {{.name = "rows", .kind = "integer", .doc = "Rows of the files."},
-                  {.name = "files", .kind = "integer", .doc = "Files loaded."},
+      .outputs = {{.name = "rows",
+                   .kind = "integer",
+                   .doc = "Rows this load brought; where just these files had been loaded before, "
+                          "the rows of then."},
+                  {.name = "files", .kind = "integer", .doc = "Files of `from`."},
                   {.name = "bytes", .kind = "integer", .doc = "Their size."},
+                  {.name = "skipped",
+                   .kind = "integer",
+                   .doc = "Those of them that were in the table already."},
                   {.name = "already_loaded",
                    .kind = "boolean",
-                   .doc = "These files were in the table: nothing was changed."},
+                   .doc = "All of them were in the table: nothing was changed."},
                   {.name = "manifest",
                    .kind = "map {digest, objects}",
                    .doc = "What makes the files the same the next time."}},
@@ -132,6 +140,13 @@ std::string shown_sql(const Inputs& inputs, const std::string& format, const Sou
   return fmt::format("INSERT INTO {} BY NAME {}", table, read);
 }
 
+std::string loaded_text(const Done& done, int64_t files, std::string_view into) {
+  const int64_t skipped = done.output.get_int("skipped");
+  return fmt::format("{} rows of {} files loaded into {}{}\n", done.output.get_int("rows"),
+                     files - skipped, into,
+                     skipped > 0 ? fmt::format("; {} files were there already", skipped) : "");
+}
+
 Outcome failed_outcome(Error error) {
   const Code code = error.code;
   const bool retryable = code != Code::bad_input && code != Code::unsupported;
@@ -203,7 +218,12 @@ Task<Outcome> LoadAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
   }
   for (const SourceFile& file : sources->files) {
     if (file.size > 0) {  // an empty file has no rows, and no columns to compare
-      load.files.push_back(file.address);
+      const ObjectRef& ref = file.ref;
+      load.files.push_back({.address = file.address,
+                            .object = to_json(Value(ValueList{ref.provider, ref.endpoint,
+                                                              ref.account, ref.bucket, ref.key})),
+                            .bytes = file.size,
+                            .proof = file.proof});
     }
   }
   if (load.files.empty()) {
@@ -231,8 +251,7 @@ Task<Outcome> LoadAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
         done->output.get_bool("already_loaded")
             ? fmt::format("these {} files are in {} already: nothing was changed\n", files,
                           with.get_string("into"))
-            : fmt::format("{} rows of {} files loaded into {}\n", done->output.get_int("rows"),
-                          files, with.get_string("into")));
+            : loaded_text(*done, files, with.get_string("into")));
   }
   co_return outcome;
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// load: files of any connection into a table, in one transaction, once per source.
+// load: files of any connection into a table, in one transaction, each file once.
 //
-// "Once": the table _tutti_loads of the target's schema has a row for every load whose rows are in
-// the target, written in the same transaction, keyed by the files (place, size, digest), target,
-// mode, key and format. A load that finds its row changes nothing and says already_loaded, with the
-// rows it loaded then; `replace` and `replace_partition` do so only while nothing was loaded after
-// them. To load the same files again all the same, delete the row.
+// "Once": the table _tutti_files of the target's schema has a row for every file whose rows are in
+// the target (place, size, digest or etag), written in the same transaction. `append` and `merge`
+// leave such files out; when all are there, nothing is changed and already_loaded is true. A file
+// of the same name that changed since is an error of `append`. `replace` and `replace_partition` of
+// just the files they loaded last (table _tutti_loads) change nothing while nothing was loaded
+// after them. To load a file again all the same, delete its row.
 #pragma once
 
 #include "action/api/action.h"

@@ -56,14 +56,15 @@ struct World : SqlWorld {
 TEST_CASE("files of several kinds become rows, schema and table being made") {
   World w;
   w.put("clouds/s3/b/in/a.csv", "id,zip,amount\n1,01234,2.50\n2,00001,3\n");
-  w.put("clouds/s3/b/in/b.csv", "amount,id\n4,3\n");
+  w.put("clouds/s3/b/in/b.csv", "amount,id,ZIP\n4,3,\n");
   w.put("clouds/s3/b/in/_SUCCESS", "");
   const Value output = output_of(w.load("s3://b/in/"));
   CHECK(output["rows"] == Value(3));
   CHECK(output["files"] == Value(2));
   CHECK(output["bytes"] ==
         Value(static_cast<int64_t>(
-            std::string_view("id,zip,amount\n1,01234,2.50\n2,00001,3\namount,id\n4,3\n").size())));
+            std::string_view("id,zip,amount\n1,01234,2.50\n2,00001,3\namount,id,ZIP\n4,3,\n")
+                .size())));
   CHECK(output["already_loaded"] == Value(false));
   CHECK(output["manifest"].get_string("digest").starts_with("sha256:"));
   CHECK(w.rows("SELECT id, zip, amount FROM shop.sales ORDER BY id") ==
@@ -94,13 +95,68 @@ TEST_CASE("the same files are loaded once, whatever happened to the first answer
   CHECK(w.count() == 2);
   CHECK(w.attempt.system.ends_with("are in warehouse.shop.sales already: nothing was changed\n"));
 
-  w.put("clouds/s3/b/a.csv", "id\n3\n");  // other bytes are another source
-  CHECK(output_of(w.load("s3://b/a.csv"))["already_loaded"] == Value(false));
-  CHECK(w.count() == 3);
+  w.put("clouds/s3/b/a.csv", "id\n3\n");  // its old rows cannot be told from others
+  const Failed changed = failure_of(w.load("s3://b/a.csv"));
+  CHECK(changed.error.text() ==
+        "s3://b/a.csv: it changed since it was loaded into shop.sales, which has its rows. mode: "
+        "replace loads all files anew, mode: merge with a `key` updates the rows; or give new data "
+        "a new name");
+  CHECK_FALSE(changed.retryable);
+  CHECK(w.count() == 2);
 
   w.rows("DROP TABLE shop.sales");  // and what is gone can be loaded again
   CHECK(output_of(w.load("s3://b/a.csv"))["already_loaded"] == Value(false));
   CHECK(w.count() == 1);
+}
+
+TEST_CASE("only files that are not in the table yet are appended") {
+  World w;
+  w.put("clouds/s3/b/d/a.csv", "id\n1\n2\n");
+  CHECK(output_of(w.load("s3://b/d/"))["skipped"] == Value(0));
+  w.put("clouds/s3/b/d/b.csv", "id\n3\n");
+  w.put("clouds/s3/b/d/c.csv", "id\n4\n");
+  const Value more = output_of(w.load("s3://b/d/"));
+  CHECK(more["rows"] == Value(2));
+  CHECK(more["files"] == Value(3));
+  CHECK(more["skipped"] == Value(1));
+  CHECK(more["already_loaded"] == Value(false));
+  CHECK(w.attempt.system.ends_with(
+      "2 rows of 2 files loaded into warehouse.shop.sales; 1 files were there already\n"));
+  CHECK(w.count() == 4);
+  const Value again = output_of(w.load("s3://b/d/"));  // as after a lost reply
+  CHECK(again["already_loaded"] == Value(true));
+  CHECK(again["rows"] == Value(2));
+  CHECK(again["skipped"] == Value(3));
+  CHECK(output_of(w.load("s3://b/d/b.csv"))["already_loaded"] == Value(true));
+  CHECK(w.count() == 4);
+  // Other tables have ledgers of their own.
+  CHECK(output_of(w.load("s3://b/d/", {{"into", "warehouse.shop.other"}}))["rows"] == Value(4));
+  // The files of a replace are in the table, those before it are not.
+  output_of(w.load("s3://b/d/c.csv", {{"mode", "replace"}}));
+  CHECK(output_of(w.load("s3://b/d/"))["skipped"] == Value(1));
+  CHECK(w.count() == 4);
+  w.put("clouds/s3/b/d/c.csv", "id\n4\n5\n");
+  w.put("clouds/s3/b/d/e.csv", "id\n6\n");
+  CHECK(failure_of(w.load("s3://b/d/")).error.where == "s3://b/d/c.csv");
+  CHECK(w.count() == 4);  // and nothing of the others
+  CHECK(output_of(w.load("s3://b/d/", {{"mode", "replace"}}))["rows"] == Value(6));
+  CHECK(output_of(w.load("s3://b/d/"))["already_loaded"] == Value(true));
+  CHECK(w.count() == 6);
+}
+
+TEST_CASE("merge leaves out what it merged, and takes what changed") {
+  World w;
+  w.put("clouds/s3/b/d/a.csv", "id,name\n1,ann\n2,bob\n");
+  const ValueMap merge{{"mode", "merge"}, {"key", "id"}};
+  output_of(w.load("s3://b/d/", merge));
+  w.put("clouds/s3/b/d/b.csv", "id,name\n2,rob\n");
+  CHECK(output_of(w.load("s3://b/d/", merge))["skipped"] == Value(1));
+  w.put("clouds/s3/b/d/a.csv", "id,name\n1,eve\n");
+  const Value changed = output_of(w.load("s3://b/d/", merge));
+  CHECK(changed["rows"] == Value(1));
+  CHECK(w.rows("SELECT * FROM shop.sales ORDER BY id") ==
+        *parse_json(R"([{"id":1,"name":"eve"},{"id":2,"name":"rob"}])"));
+  CHECK(output_of(w.load("s3://b/d/", merge))["already_loaded"] == Value(true));
 }
 
 TEST_CASE("replace leaves what the files have, and is repeated when something came between") {
@@ -166,7 +222,46 @@ TEST_CASE("the manifest of a copy, and the objects of a list, name the files") {
         "{\"to\":{\"address\":\"s3://b/a.csv\"}}\n{\"to\":{\"address\":\"s3://b/b.csv\"}}\n"}});
   CHECK(output_of(w.load(manifest))["rows"] == Value(2));
   const Value listed = ValueList{Value::of({{"uri", "s3://b/a.csv"}, {"size", 5}})};
-  CHECK(output_of(w.load(listed))["rows"] == Value(1));
+  CHECK(output_of(w.load(listed))["already_loaded"] == Value(true));
+  CHECK(output_of(w.load(listed, {{"into", "warehouse.shop.one"}}))["rows"] == Value(1));
+}
+
+TEST_CASE("names that look like patterns are the names of the listed and copied files") {
+  World w;
+  for (const char* name : {"s[1].csv", "s1.csv", "x*.csv", "xkeep.csv"}) {
+    w.put(fmt::format("clouds/s3/b/{}", name), "id\n1\n");
+  }
+  const Value odd =
+      ValueList{Value::of({{"uri", "s3://b/s[1].csv"}}), Value::of({{"uri", "s3://b/x*.csv"}})};
+  CHECK(output_of(w.load(odd))["files"] == Value(2));
+  CHECK(w.count() == 2);
+  const Value manifest = Value::of({{"text", "{\"to\":{\"address\":\"s3://b/s[1].csv\"}}\n"}});
+  CHECK(output_of(w.load(manifest, {{"into", "warehouse.other"}}))["files"] == Value(1));
+  CHECK(output_of(w.load("s3://b/x*.csv", {{"into", "warehouse.one"}}))["files"] == Value(1));
+  CHECK(w.rows("SELECT count(*) AS n FROM 's3://b/x*.csv'").as_list().at(0)["n"] == Value(1));
+  const Value gone = ValueList{Value::of({{"uri", "s3://b/?1.csv"}})};
+  CHECK(failure_of(w.load(gone)).error.what == "there is no such object");
+}
+
+TEST_CASE("the manifest of a copy to two destinations names each file once") {
+  World w;
+  std::string text;
+  for (const char* to : {"b", "c"}) {
+    for (const char* file : {"a.csv", "b.csv"}) {
+      w.put(fmt::format("clouds/s3/{}/{}", to, file), fmt::format("id\n{}\n", file[0] - 'a'));
+      text += to_json(Value::of(
+                  {{"from", Value::of({{"address", fmt::format("az://in/{}", file)},
+                                       {"provider", "local"},
+                                       {"bucket", "in"},
+                                       {"key", file}})},
+                   {"to", Value::of({{"address", fmt::format("s3://{}/{}", to, file)}})}})) +
+              "\n";
+    }
+  }
+  const Value manifest = Value::of({{"digest", "sha256:0"}, {"objects", 4}, {"text", text}});
+  CHECK(output_of(w.load(manifest))["rows"] == Value(2));
+  CHECK(w.count() == 2);
+  output_of(w.load(manifest, {{"into", "warehouse.shop.m"}, {"mode", "merge"}, {"key", "id"}}));
 }
 
 TEST_CASE("a bad row is an error with its file and line, and nothing is loaded") {
@@ -221,6 +316,29 @@ TEST_CASE("CSV files have a line of names; only its delimiter is guessed") {
         "the files are empty: there is not even a line of names");
   w.put("clouds/s3/b/open.csv", "id,name\n1,\"a\n2,b\n");
   CHECK(failure_of(w.load("s3://b/open.csv")).error.text().contains("unterminated quote"));
+}
+
+TEST_CASE("a table is made only of CSV files of one shape") {
+  World w;
+  w.put("clouds/s3/b/a.csv", "id;name\n1;x\n");
+  w.put("clouds/s3/b/b.csv", "id,name\n2,y\n");
+  w.put("clouds/s3/b/c.csv", "name;id;more\nz;3;4\n");
+  w.put("clouds/s3/b/one.csv", "id\n5\n");
+  Failed failed = failure_of(w.load(ValueList{"s3://b/a.csv", "s3://b/b.csv"}));
+  CHECK(failed.error.text() ==
+        "s3://b/b.csv: its columns are separated by ',', those of s3://b/a.csv by ';'. load them "
+        "with two tasks, or narrow the pattern");
+  failed = failure_of(w.load(ValueList{"s3://b/a.csv", "s3://b/c.csv"}));
+  CHECK(failed.error.where == "s3://b/c.csv");
+  CHECK(failed.error.what == "it has the column \"more\", which s3://b/a.csv lacks");
+  failed = failure_of(
+      w.load(ValueList{"s3://b/a.csv", "s3://b/one.csv"}, {{"mode", "merge"}, {"key", "id"}}));
+  CHECK(failed.error.text().starts_with(
+      "s3://b/one.csv: it lacks the column \"name\", which s3://b/a.csv has"));
+  // A table that is there says which columns there are: what a file lacks is NULL.
+  w.rows("CREATE SCHEMA IF NOT EXISTS shop; CREATE TABLE shop.sales (id INT, name TEXT, more INT)");
+  CHECK(output_of(w.load(ValueList{"s3://b/a.csv", "s3://b/c.csv", "s3://b/one.csv"}))["rows"] ==
+        Value(3));
 }
 
 TEST_CASE("columns the table lacks, missing files and wrong words are refused with a remedy") {

@@ -299,9 +299,16 @@ Task<Outcome> SqlService::query(rt::Context& ctx, SqlTarget target, SqlQuery que
 
 Task<Outcome> SqlService::load(rt::Context& ctx, SqlTarget target, SqlLoad load) {
   CO_TRY(SqlConnection connection, describe(target));
+  ValueList files;
+  for (const SqlFile& file : load.files) {
+    files.push_back(Value::of({{"address", file.address},
+                               {"object", file.object},
+                               {"bytes", file.bytes},
+                               {"proof", file.proof}}));
+  }
   Value with = ValueMap{{"op", "load"},
                         {"profile", target.profile},
-                        {"files", list_of(load.files)},
+                        {"files", std::move(files)},
                         {"schema", std::move(load.schema)},
                         {"table", std::move(load.table)},
                         {"format", std::move(load.format)},

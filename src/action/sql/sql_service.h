@@ -53,8 +53,15 @@ struct SqlQuery {
   std::optional<AttemptId> attempt = std::nullopt;
 };
 
+struct SqlFile {
+  std::string address;
+  std::string object;  // what the address resolved to
+  uint64_t bytes = 0;
+  std::string proof;  // digest or etag: it is still the same
+};
+
 struct SqlLoad {
-  std::vector<std::string> files;  // addresses
+  std::vector<SqlFile> files;
   std::string schema = "main";
   std::string table;
   std::string format;  // csv, json, ndjson, parquet
@@ -79,7 +86,7 @@ class SqlService {
   // error when it was cancelled: then the statement has been interrupted and its transaction rolled
   // back.
   Task<Outcome> query(rt::Context& ctx, SqlTarget target, SqlQuery query);
-  // Done{rows, already_loaded}.
+  // Done{rows, skipped, already_loaded}.
   Task<Outcome> load(rt::Context& ctx, SqlTarget target, SqlLoad load);
 
   // not_found: no such connection; bad_input: it has no SQL; unsupported: an engine of a later
