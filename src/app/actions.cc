@@ -79,6 +79,12 @@ void ActionSet::add(std::unique_ptr<action::Action> action) {
   actions_.emplace(std::move(name), std::move(action));
 }
 
+Result<Value> ActionSet::file_paths(const std::string& profile, const Value& files,
+                                    const std::filesystem::path& scratch) const {
+  TRY(const action::StagedFiles staged, staging_.paths(profile, files, scratch));
+  return staged.by_name();
+}
+
 Task<Unit> ActionSet::serve(rt::Context& ctx) { co_return co_await sql_.serve(ctx); }
 
 }  // namespace tutti::app

@@ -31,6 +31,9 @@ class ActionSet {
  public:
   explicit ActionSet(ActionServices services);
   const worker::Actions& actions() const { return actions_; }
+  // Where the objects of a task's `files` will lie in its attempt's folder: {NAME: PATH}.
+  Result<Value> file_paths(const std::string& profile, const Value& files,
+                           const std::filesystem::path& scratch) const;
   // Carries what the actions keep running (tutti-sql); ends with its context.
   Task<Unit> serve(rt::Context& ctx);
 

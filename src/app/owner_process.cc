@@ -87,6 +87,11 @@ class OwnerProcess {
                          .actions = actions_->actions(),
                          .masks = masks_,
                          .scratch = make_scratch(paths_.scratch),
+                         .file_paths =
+                             [this](const std::string& profile, const Value& files,
+                                    const std::filesystem::path& scratch) {
+                               return actions_->file_paths(profile, files, scratch);
+                             },
                          .kill = [this](const AttemptId& id) { processes_.kill(to_text(id)); }});
     return Unit{};
   }

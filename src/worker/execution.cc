@@ -122,12 +122,18 @@ class Execution {
       TRY(std::string value, services_.masks.secret(name));
       return Value(std::move(value));
     });
+    if (const auto ready = prepare(action.schema()); !ready) {
+      remove_scratch();
+      co_return report_of_error(id(), services_.masks.current()->mask(ready.error()));
+    }
     auto rendered = render_task(assignment_, action.schema(), context_);
     if (!rendered) {
+      remove_scratch();
       co_return report_of_error(id(), services_.masks.current()->mask(std::move(rendered).error()));
     }
     LocalAttempt attempt(services_.coordinator, services_.logs, assignment_.run, info_of(*rendered),
                          context_, services_.masks);
+    attempt.set_scratch(scratch_);
     Report report = co_await perform(ctx, action, attempt, std::move(rendered->with));
     rt::Context closing = ctx.uncancellable();
     const auto logged = co_await attempt.close_log(closing, report.error);
@@ -152,17 +158,29 @@ class Execution {
             .files = std::move(rendered.files)};
   }
 
+  // The attempt's folder, and the paths in it that templates may name.
+  Result<Unit> prepare(const action::Schema& schema) {
+    if (!services_.scratch.make || schema.light) {
+      return Unit{};
+    }
+    TRY(scratch_, services_.scratch.make(id()));
+    if (schema.takes_files && services_.file_paths) {
+      TRY(const Value files, render_files(assignment_, context_));
+      TRY(Value paths, services_.file_paths(assignment_.run->profile, files, scratch_));
+      context_.set("files", std::move(paths));
+    }
+    return Unit{};
+  }
+
+  void remove_scratch() const {
+    if (!scratch_.empty() && services_.scratch.remove) {
+      services_.scratch.remove(scratch_);
+    }
+  }
+
   // Calls the action within the attempt's folder and time, and tells its end.
   rt::asio::awaitable<Report> perform(rt::Context& ctx, action::Action& action,
                                       LocalAttempt& attempt, Value with) {
-    const bool folder = services_.scratch.make && !action.schema().light;
-    if (folder) {
-      auto made = services_.scratch.make(id());
-      if (!made) {
-        co_return report_of_error(id(), std::move(made).error());
-      }
-      attempt.set_scratch(std::move(*made));
-    }
     twice_ = may_write_twice(action.schema(), with);
     rt::Context limited = assignment_.timeout ? ctx.with_timeout(*assignment_.timeout) : ctx;
     auto outcome = co_await rt::guarded(action.run(limited, attempt, std::move(with)));
@@ -179,9 +197,7 @@ class Execution {
                            .where = assignment_.task,
                            .remedy = "raise `timeout` or make the task smaller"};
     }
-    if (folder && services_.scratch.remove) {
-      services_.scratch.remove(attempt.info().scratch);
-    }
+    remove_scratch();
     co_return report;
   }
 
@@ -227,7 +243,8 @@ class Execution {
   Services& services_;
   Assignment assignment_;
   expr::Context context_;
-  bool twice_ = false;  // doing it again could write a second time
+  bool twice_ = false;             // doing it again could write a second time
+  std::filesystem::path scratch_;  // empty: the action needs none
 };
 
 }  // namespace

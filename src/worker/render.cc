@@ -134,6 +134,11 @@ expr::Context context_of(const Assignment& assignment, expr::Context::Secrets se
   return context;
 }
 
+Result<Value> render_files(const Assignment& assignment, const expr::Context& context) {
+  RenderedTask out;
+  return Renderer(context, out).value(assignment.files, "files", false);
+}
+
 Result<RenderedTask> render_task(const Assignment& assignment, const action::Schema& schema,
                                  const expr::Context& context) {
   RenderedTask out;

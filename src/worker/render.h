@@ -26,6 +26,9 @@ struct RenderedTask {
 // What the templates of an assignment can name: the run's roots and the outputs of upstream tasks.
 expr::Context context_of(const Assignment& assignment, expr::Context::Secrets secrets);
 
+// The `files` of an assignment, which are rendered first: the rest may name them.
+Result<Value> render_files(const Assignment& assignment, const expr::Context& context);
+
 // Errors: bad_input, `where` names the key ("with.to[2]"); what `secrets` returned. A secret where
 // the action's schema does not allow one is refused.
 Result<RenderedTask> render_task(const Assignment& assignment, const action::Schema& schema,

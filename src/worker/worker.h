@@ -38,6 +38,11 @@ struct Services {
   const Actions& actions;
   Masks& masks;
   Scratch scratch = {};
+  // {NAME: PATH}: where, within an attempt's folder, the objects of its rendered `files` will lie
+  // or shall be written. Templates see it as files.NAME; may be empty.
+  std::function<Result<Value>(const std::string& profile, const Value& files,
+                              const std::filesystem::path& scratch)>
+      file_paths = {};
   // Ends the processes of an attempt without grace; may be empty.
   std::function<void(const AttemptId&)> kill = {};
 };

@@ -80,6 +80,12 @@ class TestAction final : public action::Action {
              attempt.evaluate("status == 200 and params.n == 3", ValueMap{{"status", 200}}));
       co_return action::Done{.output = Value::of({{"seen", std::move(seen)}})};
     }
+    if (what == "scratch") {
+      co_return action::Done{
+          .output = Value::of({{"n", with["n"]},
+                               {"env", attempt.info().env.at(0).second},
+                               {"there", std::filesystem::exists(attempt.info().scratch)}})};
+    }
     if (what == "large") {
       co_return action::Done{.output = Value::of({{"text", std::string(100'000, 'x')}})};
     }
@@ -93,6 +99,7 @@ class TestAction final : public action::Action {
                                     {.name = "stdin", .secret_ok = true},
                                     {.name = "raw", .raw = true},
                                     {.name = "method", .fallback = "GET"}},
+                         .takes_files = true,
                          .write_param = "method",
                          .safe_values = {"GET"},
                          .key_param = "key"};
@@ -113,13 +120,32 @@ struct World {
   std::unique_ptr<LocalWorker> worker;
   std::shared_ptr<RunContext> run = std::make_shared<RunContext>();
   AttemptNo next = 1;
+  std::filesystem::path folder = std::filesystem::temp_directory_path();
+  std::filesystem::path removed;
 
   World() {
     setenv("TUTTI_WORKER_TEST_TOKEN", "s3cr3t-value", 1);
     actions.emplace("test", std::make_unique<TestAction>());
     worker = std::make_unique<LocalWorker>(
         loop.executor(),
-        Services{.coordinator = engine, .logs = logs, .actions = actions, .masks = masks});
+        Services{.coordinator = engine,
+                 .logs = logs,
+                 .actions = actions,
+                 .masks = masks,
+                 .scratch = {.make = [this](const AttemptId&) -> Result<std::filesystem::path> {
+                               return folder;
+                             },
+                             .remove = [this](const std::filesystem::path& at) { removed = at; }},
+                 .file_paths = [](const std::string&, const Value& files,
+                                  const std::filesystem::path& scratch) -> Result<Value> {
+                   ValueMap paths;
+                   if (files["in"].is_map()) {
+                     for (const auto& [name, address] : files["in"].as_map()) {
+                       paths.set(name, (scratch / address.as_string().substr(5)).string());
+                     }
+                   }
+                   return Value(std::move(paths));
+                 }});
     run->roots = Value::of({{"params", Value::of({{"n", 3}})}});
   }
 
@@ -166,6 +192,25 @@ TEST_CASE("templates are rendered with their types, just before the start") {
   CHECK(output["with"]["n"] == Value(3));
   CHECK(output["with"]["do"] == Value("n is 3"));
   CHECK(output["with"]["raw"] == Value("{{ left alone"));
+}
+
+TEST_CASE("templates of a task name its files by the paths they will have") {
+  World w;
+  Assignment assignment =
+      w.assignment(Value::of({{"do", "scratch"}, {"n", "cat {{ files.raw }}"}}));
+  assignment.env = Value::of({{"RAW", "{{ files['raw'] }}"}});
+  assignment.files = Value::of({{"in", Value::of({{"raw", "s3://day-{{ params.n }}.csv"}})}});
+  w.worker->assign({std::move(assignment)});
+  const Report report = w.reports(1).at(0);
+  REQUIRE(report.end == End::succeeded);
+  const Value output = *parse_json(report.output->json);
+  CHECK(output["n"] == Value("cat " + (w.folder / "day-3.csv").string()));
+  CHECK(output["env"] == Value((w.folder / "day-3.csv").string()));
+  CHECK(output["there"] == Value(true));
+  CHECK(w.removed == w.folder);
+  const Report typo = World().one(Value::of({{"n", "{{ files.typo }}"}}));
+  REQUIRE(typo.error);
+  CHECK(typo.error->where.starts_with("with.n"));
 }
 
 TEST_CASE("a template that fails says which key") {

@@ -57,6 +57,13 @@ const ValueMap& entries(const Value& files, std::string_view side) {
   return files[side].is_map() ? files[side].as_map() : none;
 }
 
+// What an address of `in` means: one file, or what is below a folder or matches a pattern, which
+// is a folder however many objects it is.
+transfer::Selection selection_of(std::string_view key) {
+  auto selection = transfer::parse_selection(key);
+  return selection.has_value() ? std::move(*selection) : transfer::object_selection(key);
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> StagedFiles::variables() const {
@@ -85,6 +92,16 @@ Value StagedFiles::to_value() const {
   return ValueMap{{"in", std::move(ins)}, {"out", std::move(outs)}};
 }
 
+Value StagedFiles::by_name() const {
+  ValueMap paths;
+  for (const auto* side : {&out, &in}) {
+    for (const auto& [name, path] : *side) {
+      paths.set(name, path.string());
+    }
+  }
+  return paths;
+}
+
 FileStaging::FileStaging(const cloud::Connections& connections, cloud::local::Environment local,
                          rt::Executor cpu)
     : connections_(connections), local_(std::move(local)), cpu_(std::move(cpu)) {}
@@ -101,21 +118,45 @@ cloud::Located FileStaging::folder(const fs::path& path, std::string key) const 
   return located;
 }
 
-Task<StagedFiles> FileStaging::stage(rt::Context& ctx, Attempt& attempt) {
+Result<StagedFiles> FileStaging::paths(const std::string& profile, const Value& files,
+                                       const fs::path& scratch) const {
   StagedFiles staged;
-  const fs::path base = attempt.info().scratch / "files";
+  const fs::path base = scratch / "files";
+  for (const auto& [name, value] : entries(files, "in")) {
+    TRY(const std::string address, address_of(value, "in", name));
+    TRY(const cloud::Located from, connections_.open(profile, address));
+    const transfer::Selection selection = selection_of(from.key.text);
+    const fs::path target = base / "in" / name;
+    staged.in[name] = selection.kind == transfer::Selection::Kind::object
+                          ? target / name_of(selection.key)
+                          : target;
+  }
+  for (const auto& [name, value] : entries(files, "out")) {
+    TRY(const std::string address, address_of(value, "out", name));
+    TRY(const cloud::Located to, connections_.open(profile, address));
+    const fs::path target = base / "out" / name;
+    const std::string file = name_of(to.key.text);
+    staged.out[name] = file.empty() ? target : target / file;
+  }
+  return staged;
+}
+
+Task<StagedFiles> FileStaging::stage(rt::Context& ctx, Attempt& attempt) {
   const Value files = attempt.info().files;
   const std::string profile = attempt.info().profile;
+  const fs::path base = attempt.info().scratch / "files";
+  CO_TRY(StagedFiles staged, paths(profile, files, attempt.info().scratch));
   for (const auto& [name, value] : entries(files, "in")) {
     CO_TRY(const std::string address, address_of(value, "in", name));
     CO_TRY(cloud::Located from, connections_.open(profile, address));
-    CO_TRY(const auto selection, transfer::parse_selection(from.key.text));
+    const transfer::Selection selection = selection_of(from.key.text);
+    const bool one = selection.kind == transfer::Selection::Kind::object;
+    from.key.text = one ? selection.key : from.key.text;
     const fs::path target = base / "in" / name;
     CO_OK(make_folder(target));
-    const bool one = selection.kind == transfer::Selection::Kind::object;
-    staged.in[name] = one ? target / name_of(selection.key) : target;
     xfer::Request request{.from = std::move(from),
                           .to = {folder(target, "")},
+                          .from_exactly = one,
                           .if_exists = transfer::IfExists::replace};
     Result<xfer::Report> report = co_await xfer::run(ctx, std::move(request), cpu_);
     if (!report.has_value()) {
@@ -125,13 +166,8 @@ Task<StagedFiles> FileStaging::stage(rt::Context& ctx, Attempt& attempt) {
                                fmt::format("files.in.{}: {} objects, {} bytes from {}\n", name,
                                            report->objects, report->bytes, address)));
   }
-  for (const auto& [name, value] : entries(files, "out")) {
-    CO_TRY(const std::string address, address_of(value, "out", name));
-    CO_TRY(const cloud::Located to, connections_.open(profile, address));
-    const fs::path target = base / "out" / name;
-    CO_OK(make_folder(target));
-    const std::string file = name_of(to.key.text);
-    staged.out[name] = file.empty() ? target : target / file;
+  for (const auto& [name, path] : staged.out) {
+    CO_OK(make_folder(base / "out" / name));
   }
   co_return staged;
 }
@@ -158,6 +194,7 @@ Task<Value> FileStaging::publish(rt::Context& ctx, Attempt& attempt, StagedFiles
     }
     xfer::Request request{.from = folder(base, file),
                           .to = {std::move(to)},
+                          .from_exactly = !file.empty(),
                           .if_exists = transfer::IfExists::replace};
     Result<xfer::Report> report = co_await xfer::run(ctx, std::move(request), cpu_);
     if (!report.has_value()) {

@@ -6,8 +6,9 @@
 // Before the program runs, each object of `in` is copied to SCRATCH/files/in/NAME/; after it has
 // succeeded, what it wrote to SCRATCH/files/out/NAME/ is published, verified. An address that ends
 // with "/" (or is a pattern, in `in`) means a folder, any other one file of the same name. The
-// program finds them by TUTTI_IN_NAME and TUTTI_OUT_NAME (upper case, '-' as '_'), or all of them
-// in TUTTI_FILES as JSON {in: {NAME: PATH}, out: {NAME: PATH}}.
+// templates of the task find them as files.NAME, the program by TUTTI_IN_NAME and TUTTI_OUT_NAME
+// (upper case, '-' as '_'), or all of them in TUTTI_FILES as JSON {in: {NAME: PATH}, out: {NAME:
+// PATH}}.
 #pragma once
 
 #include <filesystem>
@@ -27,6 +28,7 @@ struct StagedFiles {
   std::map<std::string, std::filesystem::path> out;  // where the program shall write
 
   bool empty() const { return in.empty() && out.empty(); }
+  Value by_name() const;  // {NAME: PATH}, what templates see as `files`; `in` before `out`
   std::vector<std::pair<std::string, std::string>> variables() const;
   Value to_value() const;  // {in: {...}, out: {...}}
 };
@@ -38,6 +40,9 @@ class FileStaging {
   FileStaging(const cloud::Connections& connections, cloud::local::Environment local,
               rt::Executor cpu);
 
+  // Where stage() will put them, in the attempt's folder; `files` as rendered. No network.
+  Result<StagedFiles> paths(const std::string& profile, const Value& files,
+                            const std::filesystem::path& scratch) const;
   // Copies what `files.in` of the attempt names and makes the folders of `files.out`.
   Task<StagedFiles> stage(rt::Context& ctx, Attempt& attempt);
   // Publishes `files.out`; a name under which nothing was written is bad_input. Returns {NAME:

@@ -63,6 +63,13 @@ TEST_CASE("objects become files, and files become objects after success") {
   CHECK(*rt::read_file(staged.in.at("all-of") / "sub" / "b.csv") == "bb");
   CHECK(w.attempt.system.contains("files.in.raw: 1 objects, 1 bytes from s3://in/day/a.csv\n"));
 
+  const auto before = w.staging.paths("local", w.attempt.info().files, w.attempt.info().scratch);
+  REQUIRE_OK(before);
+  CHECK(before->in == staged.in);
+  CHECK(before->out == staged.out);
+  CHECK(before->by_name()["raw"] == Value(staged.in.at("raw").string()));
+  CHECK(before->by_name()["clean"] == Value(staged.out.at("clean").string()));
+
   std::map<std::string, std::string> variables;
   for (const auto& [name, value] : staged.variables()) {
     variables[name] = value;

@@ -24,7 +24,9 @@ Schema make_schema() {
                   .required = true},
                  {.name = "args",
                   .kind = ParamKind::value,
-                  .doc = "A map of arguments by name, or a list of them.",
+                  .doc = "A map of arguments by name, or a list of them. A function with an "
+                         "argument `files` is given the paths of the task's `files`: {in: {NAME: "
+                         "PATH}, out: {NAME: PATH}}.",
                   .fallback = "none"}},
       .outputs = {{.name = "value",
                    .kind = "any",

@@ -35,7 +35,8 @@ const std::vector<ContextRoot> roots = {
     {.name = "params", .doc = "the run's parameters: params.NAME"},
     {.name = "tasks", .doc = "tasks upstream: tasks.NAME.outputs.KEY, tasks.NAME.state"},
     {.name = "files",
-     .doc = "files.NAME: where a file of the task's `files` lies, only in that task"},
+     .doc = "files.NAME: the path of a file of the task's `files`, only in that task and while it "
+            "runs"},
     {.name = "vars", .doc = "`vars` of the project", .in_params = true},
     {.name = "secrets", .doc = "secrets.NAME, where secrets are allowed"},
     {.name = "connections", .doc = "connections.NAME.type and its settings"},

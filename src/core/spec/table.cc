@@ -112,7 +112,11 @@ const Table files_table{
     .noun = "files",
     .doc =
         "Objects that are brought to the task as local files before it starts, and local files "
-        "that are published, verified, when it has succeeded.",
+        "that are published, verified, when it has succeeded. Templates of the task find each as "
+        "`files.NAME`, its program as `$TUTTI_IN_NAME` and `$TUTTI_OUT_NAME` (upper case, `-` as "
+        "`_`), a Python function with an argument `files` as `files['in'][NAME]` and "
+        "`files['out'][NAME]`. Each is the path of a file; of a folder where the address ends "
+        "with `/` or, in `in`, is a pattern.",
     .keys =
         {
             {"in", &addresses, "Name of the file for the task -> address it comes from."},
