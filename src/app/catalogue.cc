@@ -48,6 +48,8 @@ spec::ParamKind kind_of(action::ParamKind kind) {
       return S::branch_cases;
     case A::task:
       return S::task;
+    case A::json_schema:
+      return S::json_schema;
   }
   return S::any;
 }

@@ -138,7 +138,7 @@ Catalogue test_catalogue() {
       {.name = "check",
        .summary = "fails unless true",
        .params = {may("expr", ParamKind::expression), may("value", ParamKind::any),
-                  may("schema", ParamKind::file), may("connection", ParamKind::connection),
+                  may("schema", ParamKind::json_schema), may("connection", ParamKind::connection),
                   may("query", ParamKind::sql)},
        .one_of = {{{{"expr"}, {"value", "schema"}, {"connection", "query"}}}},
        .outputs = gives({"seen"}),

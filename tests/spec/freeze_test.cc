@@ -87,6 +87,18 @@ TEST_CASE("the files of a version are found in inputs and runtime") {
         std::vector<std::string>{"requirements.txt", "sql/join.sql", "steps/clean.py"});
 }
 
+TEST_CASE("a JSON Schema in the workflow names no files") {
+  const auto files_with = [](const std::string& schema) {
+    return named_files(
+        workflow_of("workflow: w\ntags: {cost_center: a}\ntasks:\n  a: {uses: check, "
+                    "with: {value: 1, schema: " +
+                    schema + "}}\n"),
+        test_catalogue());
+  };
+  CHECK(files_with("{type: object, required: [id]}").empty());
+  CHECK(files_with("schemas/a.json") == std::vector<std::string>{"schemas/a.json"});
+}
+
 TEST_CASE("comments, layout and the file's name do not change the version; content does") {
   const std::string text =
       "workflow: w\ntags: {cost_center: a}\ntasks:\n  a: {uses: process, with: {run: echo 1}}\n";

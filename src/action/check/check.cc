@@ -21,7 +21,7 @@ Schema make_schema() {
             .raw = true},
            {.name = "value", .kind = ParamKind::value, .doc = "What must be as `schema` says."},
            {.name = "schema",
-            .kind = ParamKind::file,
+            .kind = ParamKind::json_schema,
             .doc = "A file with a JSON Schema (draft 2020-12), or the schema itself."},
            {.name = "connection", .kind = ParamKind::connection, .doc = "Where `query` runs."},
            {.name = "query",

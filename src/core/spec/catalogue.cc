@@ -8,10 +8,12 @@ namespace tutti::spec {
 
 namespace {
 
-constexpr std::array<std::string_view, 19> kind_names = {
-    "any",     "string",          "address",  "table",        "list",       "map", "boolean",
-    "integer", "number",          "duration", "size",         "expression", "sql", "connection",
-    "file",    "python function", "command",  "branch cases", "task",
+constexpr std::array<std::string_view, 20> kind_names = {
+    "any",     "string",       "address", "table",
+    "list",    "map",          "boolean", "integer",
+    "number",  "duration",     "size",    "expression",
+    "sql",     "connection",   "file",    "python function",
+    "command", "branch cases", "task",    "file, or JSON Schema",
 };
 
 template <class Items>

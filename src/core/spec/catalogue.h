@@ -34,6 +34,7 @@ enum class ParamKind : uint8_t {
   command,       // text or list given to a process: a secret in it is an error
   branch_cases,  // [{when: expression, to: task or list of tasks}]
   task,          // a direct dependant, or a list of them
+  json_schema,   // a map or boolean is the schema itself; a text is a file, as `file`
 };
 std::string_view param_kind_name(ParamKind kind);
 

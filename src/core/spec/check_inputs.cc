@@ -252,6 +252,8 @@ class InputCheck {
         return connection(param, node);
       case ParamKind::file:
         return file(param, node);
+      case ParamKind::json_schema:
+        return schema(param, node);
       case ParamKind::python_call:
         return call(param, node);
       case ParamKind::command:
@@ -344,9 +346,23 @@ class InputCheck {
       }
       return;
     }
-    if (!is_text(param, node, "text: a file of the project")) {
-      return;
+    if (is_text(param, node, "text: a file of the project")) {
+      path(node);
     }
+  }
+
+  void schema(const ParamSchema& param, const YamlNode& node) {
+    if (node.is_map() || node.kind == Kind::boolean) {
+      return;  // the schema itself
+    }
+    if (node.is_scalar() && node.kind != Kind::null
+            ? is_text(param, node, "text: a file of the project, or a map: the schema itself")
+            : (wrong(param, node, "a file of the project or a map: the schema itself"), false)) {
+      path(node);
+    }
+  }
+
+  void path(const YamlNode& node) {
     check_.used.all_params = true;
     check_.used.all_tasks = true;
     const std::string_view path = node.text;

@@ -204,6 +204,8 @@ Value kind_schema(ParamKind kind) {
     case ParamKind::any:
     case ParamKind::file:
       return ValueMap{};
+    case ParamKind::json_schema:
+      return types({"object", "boolean", "string"});
     case ParamKind::list:
       return or_template(types({"array"}));
     case ParamKind::map:

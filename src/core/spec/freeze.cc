@@ -340,6 +340,8 @@ std::vector<std::string> named_files(const Workflow& workflow, const Catalogue& 
       const Value& value = task.with[param.name];
       if (param.kind == ParamKind::file) {
         add_path(paths, value);
+      } else if (param.kind == ParamKind::json_schema) {
+        add_path(paths, value.is_string() ? value : Value());
       } else if (param.kind == ParamKind::python_call && value.is_string()) {
         add_path(paths, Value(module_path(value.as_string())));
       }
