@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/preview.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "app/connections.h"
+#include "base/address.h"
 #include "core/spec/run_context.h"
 #include "worker/render.h"
 
@@ -22,7 +25,7 @@ worker::Assignment assignment_of(const spec::Task& task,
           .timeout = task.timeout};
 }
 
-// Outputs of tasks are not known, secrets are not shown.
+// Outputs of tasks and paths of files are not known, secrets are not shown.
 expr::Context context_of(const spec::Workflow& workflow, const worker::Assignment& assignment) {
   expr::Context context =
       worker::context_of(assignment, [](std::string_view) { return Result<Value>(Value()); });
@@ -31,7 +34,78 @@ expr::Context context_of(const spec::Workflow& workflow, const worker::Assignmen
     const std::vector<std::string> path{"tasks", each.name};
     context.set_unknown(path);
   }
+  const std::vector<std::string> files{"files"};
+  context.set_unknown(files);
   return context;
+}
+
+// The addresses in one value of `with` or `files`.
+void add_addresses(std::vector<std::string>& to, const Value& value) {
+  if (value.is_string() && is_address(value.as_string())) {
+    to.push_back(value.as_string());
+  } else if (value.is_list()) {
+    for (const Value& each : value.as_list()) {
+      add_addresses(to, each);
+    }
+  } else if (value.is_map()) {
+    for (const auto& [name, each] : value.as_map()) {
+      add_addresses(to, each);
+    }
+  }
+}
+
+// The objects a task reads and writes, as far as its rendered `with` and `files` say.
+struct Places {
+  std::vector<std::string> reads;
+  std::vector<std::string> writes;
+};
+
+Places places_of(const worker::RenderedTask& task) {
+  Places places;
+  for (const std::string_view name : {"from", "target", "uri"}) {
+    add_addresses(places.reads, task.with[name]);
+  }
+  add_addresses(places.reads, task.files["in"]);
+  for (const std::string_view name : {"to", "save"}) {
+    add_addresses(places.writes, task.with[name]);
+  }
+  add_addresses(places.writes, task.files["out"]);
+  return places;
+}
+
+// May what is written at one address be among what the other one reads?
+bool overlap(std::string_view read, std::string_view written) {
+  const std::string_view base = read.substr(0, read.find_first_of("*?[{"));
+  const bool many = base.size() < read.size() || read.ends_with('/');
+  return read == written || (many && written.starts_with(base)) ||
+         (written.ends_with('/') && base.starts_with(written));
+}
+
+using AllPlaces = std::vector<Places>;  // by task
+
+// "s3://b/x/, which 'extract' writes before" where a task upstream does; empty where none does.
+std::string written_before(const spec::Workflow& workflow, const AllPlaces& places, size_t task) {
+  std::vector<bool> seen(workflow.tasks.size());
+  std::vector<size_t> open{task};
+  while (!open.empty()) {
+    const size_t at = open.back();
+    open.pop_back();
+    for (const TaskNo need : workflow.tasks[at].needs) {
+      if (seen[need.value]) {
+        continue;
+      }
+      seen[need.value] = true;
+      open.push_back(need.value);
+      for (const std::string& read : places[task].reads) {
+        if (std::ranges::any_of(places[need.value].writes,
+                                [&](const auto& written) { return overlap(read, written); })) {
+          return fmt::format("what {} holds then: '{}' writes there before", read,
+                             workflow.tasks[need.value].name);
+        }
+      }
+    }
+  }
+  return {};
 }
 
 void take_steps(cli::TaskPreview& into, action::Preview from) {
@@ -62,9 +136,10 @@ bool may_come(const spec::Task& task, const worker::RenderedTask& rendered, cons
 
 // tidy: allow coroutine, the caller keeps them until the preview is there
 Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
-                                    const spec::Workflow& workflow, const spec::Task& task,
+                                    const spec::Workflow& workflow, size_t number,
                                     std::shared_ptr<const worker::RunContext> run,
-                                    const worker::SecretSource& secrets) {
+                                    const AllPlaces& places, const worker::SecretSource& secrets) {
+  const spec::Task& task = workflow.tasks[number];
   cli::TaskPreview preview{.task = task.name};
   const worker::Assignment assignment = assignment_of(task, run);
   auto rendered =
@@ -73,6 +148,7 @@ Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
     preview.error = std::move(rendered).error();
     co_return preview;
   }
+  const std::string later = written_before(workflow, places, number);
   const action::AttemptInfo info{.id = assignment.id,
                                  .workflow = workflow.name,
                                  .task = task.name,
@@ -82,8 +158,15 @@ Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
                                  .runtime = rendered->runtime,
                                  .files = rendered->files};
   auto planned = co_await rt::guarded(action.plan(ctx, info, rendered->with));
-  if (planned) {
+  if (planned && !later.empty()) {
+    // Counts of today say nothing about what will be there.
+    std::erase_if(planned->steps, [](const auto& step) { return step.objects.has_value(); });
     take_steps(preview, std::move(*planned));
+    preview.unknown.push_back(later);
+  } else if (planned) {
+    take_steps(preview, std::move(*planned));
+  } else if (!later.empty() && planned.error().code == Code::not_found) {
+    preview.unknown.push_back(later);
   } else if (may_come(task, *rendered, planned.error())) {
     preview.unknown.push_back(rendered->unknown ? "its inputs depend on outputs of tasks before it"
                                                 : fmt::format("{} (a task before it may write it)",
@@ -95,6 +178,25 @@ Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
     preview.error = missing_secret(secrets, rendered->secrets);
   }
   co_return preview;
+}
+
+AllPlaces places_of(const spec::Workflow& workflow, const worker::Actions& actions,
+                    const std::shared_ptr<const worker::RunContext>& run) {
+  AllPlaces places;
+  for (const spec::Task& task : workflow.tasks) {
+    places.emplace_back();
+    const auto action = actions.find(task.uses);
+    const worker::Assignment assignment = assignment_of(task, run);
+    if (action == actions.end()) {
+      continue;
+    }
+    const auto rendered =
+        worker::render_task(assignment, action->second->schema(), context_of(workflow, assignment));
+    if (rendered) {
+      places.back() = places_of(*rendered);
+    }
+  }
+  return places;
 }
 
 }  // namespace
@@ -113,15 +215,17 @@ Task<std::vector<cli::TaskPreview>> preview_run(rt::Context& ctx, const worker::
   run->roots = spec::run_context(request.workflow, identity, params);
   const worker::SecretSource secrets = secret_source(request.project, request.project_folder);
   std::vector<cli::TaskPreview> previews;
-  for (const spec::Task& task : request.workflow.tasks) {
+  const AllPlaces places = places_of(request.workflow, actions, run);
+  for (size_t number = 0; number < request.workflow.tasks.size(); ++number) {
+    const spec::Task& task = request.workflow.tasks[number];
     const auto action = actions.find(task.uses);
     if (action == actions.end()) {
       co_return fail(
           Code::internal,
           fmt::format("the action '{}' is in the catalogue but not in the program", task.uses));
     }
-    CO_TRY(cli::TaskPreview preview,
-           co_await preview_task(ctx, *action->second, request.workflow, task, run, secrets));
+    CO_TRY(cli::TaskPreview preview, co_await preview_task(ctx, *action->second, request.workflow,
+                                                           number, run, places, secrets));
     previews.push_back(std::move(preview));
   }
   co_return previews;
