@@ -87,6 +87,10 @@ def inline_schema(tutti):
         (project.folder / "workflows/w.yaml").write_text(SCHEMA.replace("{id: 1}", "{id: x}"))
         text = project.call("run", "w", status=1)
         expect("schema" in text.stdout + text.stderr, text.stdout)
+        (project.folder / "workflows/w.yaml").write_text("workflow: w\ntasks:\n  it:\n    uses: check\n"
+                                                         "    with: {value: 1, schema: none.json}\n")
+        text = project.call("validate", status=2)
+        expect("w.yaml:5:30: error: the project has no file 'none.json'" in text.stdout + text.stderr, text.stdout)
         (project.folder / "workflows/w.yaml").write_text(SCHEMA.replace("schema: {", "schema: [{").replace("}}}}}", "}}}]}}"))
         text = project.call("validate", status=2)
         expect("w.yaml:4:52: error: 'schema' of check is a list" in text.stdout + text.stderr, text.stdout + text.stderr)
