@@ -53,6 +53,9 @@ Task<Unit> Engine::State::load(rt::Context& ctx) {
     if (done.has_value() || done.error().code == Code::conflict || epoch == 0) {
       co_return done;
     }
+    if (done.error().code == Code::corrupt) {
+      co_return done;  // not to be trusted as long as it is open: the next owner opens it anew
+    }
     PROBE("state cannot be read again at once");
     problem = done.error().text();
     CO_OK(co_await rt::delay(ctx, again));

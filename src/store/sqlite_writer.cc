@@ -16,7 +16,7 @@ namespace {
 constexpr size_t run_nos_max = 10'000;
 
 Error broken_error(const Error& cause) {
-  return {.code = Code::unavailable,
+  return {.code = Code::corrupt,
           .what = "the state database takes nothing more since the disk failed: " + cause.what,
           .where = cause.where,
           .remedy = "check the disk; the next tutti command opens the database anew"};

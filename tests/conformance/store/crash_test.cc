@@ -288,7 +288,7 @@ TEST_CASE("after a sync that failed nobody trusts the disk until the database is
   const auto refused =
       f.wait(teller->store->commit(f.ctx, story_commit(teller->epoch, teller->told + 1)));
   REQUIRE(!refused.has_value());
-  CHECK(refused.error().code == Code::unavailable);
+  CHECK(refused.error().code == Code::corrupt);
   CHECK(refused.error().remedy.find("opens the database anew") != std::string::npos);
   const uint32_t told = teller->told;
   teller->store.reset();
