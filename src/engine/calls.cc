@@ -159,30 +159,40 @@ Result<store::RunsQuery> query_of(const std::string& text) {
   query.workflow = text.substr(0, at);
   if (at != std::string::npos) {
     TRY(const Date date, parse_date(text.substr(at + 1)));
-    query.logical_date = start_of(date);
+    query.logical_from = start_of(date);
+    query.logical_before = start_of(date) + days(1);
   }
   return query;
 }
 
 Task<std::optional<RunId>> find_by_prefix(rt::Context& ctx, store::Store& store, std::string text) {
+constexpr size_t candidates_max = 5;  // named in an error
+
+Error ambiguous(const std::string& text, const std::vector<store::RunRow>& candidates) {
+  std::string list;
+  for (size_t i = 0; i < std::min(candidates.size(), candidates_max); ++i) {
+    const store::RunRow& row = candidates[i];
+    list += fmt::format("{}{} ({}{})", i == 0 ? "" : ", ", to_text(row.run), row.workflow,
+                        row.logical_date ? " for " + to_text(date_of(*row.logical_date)) : "");
+  }
+  return {.code = Code::bad_input,
+          .what = fmt::format("'{}' could be more than one run: {}{}", text, list,
+                              candidates.size() > candidates_max ? " and more" : ""),
+          .where = {},
+          .remedy = "give more of its id"};
+}
+
   std::ranges::transform(text, text.begin(), [](unsigned char c) {
     return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   });
-  std::optional<RunId> found;
+  std::vector<store::RunRow> found;
   store::RunsQuery query{.rows_max = 1'000};
-  for (size_t seen = 0; seen < prefix_rows_max;) {
+  for (size_t seen = 0; seen < prefix_rows_max && found.size() <= candidates_max;) {
     CO_TRY(const auto rows, co_await store.runs(ctx, query));
     for (const store::RunRow& row : rows) {
-      if (!to_text(row.run).starts_with(text)) {
-        continue;
+      if (to_text(row.run).starts_with(text)) {
+        found.push_back(row);
       }
-      if (found) {
-        co_return fail(Error{.code = Code::bad_input,
-                             .what = fmt::format("'{}' could be more than one run", text),
-                             .where = {},
-                             .remedy = "give more of its id"});
-      }
-      found = row.run;
     }
     if (rows.size() < query.rows_max) {
       break;
@@ -190,7 +200,10 @@ Task<std::optional<RunId>> find_by_prefix(rt::Context& ctx, store::Store& store,
     seen += rows.size();
     query.before_run_no = rows.back().run_no;
   }
-  co_return found;
+  if (found.size() > 1) {
+    co_return fail(ambiguous(text, found));
+  }
+  co_return found.empty() ? std::nullopt : std::optional(found.front().run);
 }
 
 }  // namespace

@@ -169,11 +169,13 @@ Task<std::vector<RunView>> Engine::runs(rt::Context& ctx, control::RunsQuery que
   store::RunsQuery rows_query{.run = std::nullopt,
                               .workflow = std::move(query.workflow),
                               .state = std::move(query.state),
-                              .logical_date = std::nullopt,
+                              .logical_from = std::nullopt,
+                              .logical_before = std::nullopt,
                               .before_run_no = query.before_run_no,
                               .rows_max = query.rows_max};
   if (query.date) {
-    rows_query.logical_date = start_of(*query.date);
+    rows_query.logical_from = start_of(*query.date);
+    rows_query.logical_before = start_of(*query.date) + days(1);
   }
   CO_TRY(auto rows, co_await state_->services.store.runs(ctx, std::move(rows_query)));
   co_return co_await state_->settled(ctx, [state = state_.get(), rows = std::move(rows)] {

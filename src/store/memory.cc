@@ -11,7 +11,9 @@ bool matches(const RunsQuery& query, const RunRow& row) {
   return (!query.run || *query.run == row.run) &&
          (!query.workflow || *query.workflow == row.workflow) &&
          (!query.state || *query.state == row.state) &&
-         (!query.logical_date || query.logical_date == row.logical_date) &&
+         (!query.logical_from || (row.logical_date && *row.logical_date >= *query.logical_from)) &&
+         (!query.logical_before ||
+          (row.logical_date && *row.logical_date < *query.logical_before)) &&
          (!query.before_run_no || row.run_no < *query.before_run_no);
 }
 

@@ -128,7 +128,8 @@ Result<std::vector<RunRow>> Reader::runs(const RunsQuery& query) {
   sql += query.run ? " AND run = ?" : "";
   sql += query.workflow ? " AND workflow = ?" : "";
   sql += query.state ? " AND state = ?" : "";
-  sql += query.logical_date ? " AND logical_date = ?" : "";
+  sql += query.logical_from ? " AND logical_date >= ?" : "";
+  sql += query.logical_before ? " AND logical_date < ?" : "";
   sql += query.before_run_no ? " AND run_no < ?" : "";
   sql += fmt::format(" ORDER BY run_no DESC LIMIT {}", query.rows_max);
   TRY(Statement select, connection_.prepare(sql));
@@ -141,8 +142,11 @@ Result<std::vector<RunRow>> Reader::runs(const RunsQuery& query) {
   if (query.state) {
     select.bind(*query.state);
   }
-  if (query.logical_date) {
-    select.bind(query.logical_date);
+  if (query.logical_from) {
+    select.bind(query.logical_from);
+  }
+  if (query.logical_before) {
+    select.bind(query.logical_before);
   }
   if (query.before_run_no) {
     select.bind(*query.before_run_no);

@@ -104,9 +104,10 @@ struct RunsQuery {
   std::optional<RunId> run = std::nullopt;  // exactly this one
   std::optional<std::string> workflow = std::nullopt;
   std::optional<std::string> state = std::nullopt;
-  std::optional<Instant> logical_date = std::nullopt;
-  std::optional<int64_t> before_run_no = std::nullopt;  // for paging
-  size_t rows_max = 100;                                // newest first
+  std::optional<Instant> logical_from = std::nullopt;    // logical date at or after this
+  std::optional<Instant> logical_before = std::nullopt;  // and before this
+  std::optional<int64_t> before_run_no = std::nullopt;   // for paging
+  size_t rows_max = 100;                                 // newest first
 };
 
 class Store {

@@ -268,7 +268,9 @@ TEST_CASE_TEMPLATE("runs are listed newest first, filtered and by page", F, STOR
   CHECK(list({.workflow = "even", .before_run_no = 8}) == Numbers{6, 4, 2});
   CHECK(list({.state = "failed"}) == Numbers{20, 15, 10, 5});
   CHECK(list({.workflow = "odd", .state = "failed", .rows_max = 1}) == Numbers{15});
-  CHECK(list({.logical_date = Instant{1}}) == Numbers{7, 6, 5, 4});
+  CHECK(list({.logical_from = Instant{1}, .logical_before = Instant{2}}) == Numbers{7, 6, 5, 4});
+  CHECK(list({.logical_from = Instant{4}}) == Numbers{19, 18, 17, 16});
+  CHECK(list({.logical_before = Instant{1}}) == Numbers{3, 2, 1});
   CHECK(list({.run = run_id(12)}) == Numbers{12});
   CHECK(list({.workflow = "none"}).empty());
   CHECK(list({.rows_max = 0}).empty());
