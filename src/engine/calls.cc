@@ -47,6 +47,7 @@ void Engine::State::take_call(Call& call) {
       call.refused = refused(*run, "the run is being cancelled", "retry it when it has ended");
       return;
     }
+    run->unreadable.clear();  // what could not be read may be there again
     tell(*run, *retry);
     if (!effects.changed()) {
       call.refused = refused(*run, "no task of it has failed", "`tutti run` starts a new run");
@@ -165,7 +166,6 @@ Result<store::RunsQuery> query_of(const std::string& text) {
   return query;
 }
 
-Task<std::optional<RunId>> find_by_prefix(rt::Context& ctx, store::Store& store, std::string text) {
 constexpr size_t candidates_max = 5;  // named in an error
 
 Error ambiguous(const std::string& text, const std::vector<store::RunRow>& candidates) {
@@ -182,6 +182,7 @@ Error ambiguous(const std::string& text, const std::vector<store::RunRow>& candi
           .remedy = "give more of its id"};
 }
 
+Task<std::optional<RunId>> find_by_prefix(rt::Context& ctx, store::Store& store, std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char c) {
     return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
   });

@@ -204,13 +204,13 @@ Task<Unit> learn_errors(rt::Context& ctx, State& state, RunId id) {
     }
     run->errors_known = true;
     for (const store::AttemptRow& row : rows) {
-      if (row.task.value >= run->state.tasks.size()) {
-        continue;
-      }
-      const run::TaskState now = run->state.task(row.task).state;
-      if (!row.error.empty() && now != run::TaskState::success &&
-          !run->extras[row.task.value].error) {
-        run->extras[row.task.value].error = error_from_json(row.error);
+      const store::AttemptRow*& kept = newest[row.task.value];
+      kept = kept == nullptr || row.ended >= kept->ended ? &row : kept;
+    }
+    for (const auto& [task, row] : newest) {
+      if (task < run->state.tasks.size() && !row->error.empty() &&
+          run->state.task({task}).state != run::TaskState::success && !run->extras[task].error) {
+        run->extras[task].error = error_from_json(row->error);
       }
     }
     return Unit{};
@@ -242,6 +242,15 @@ Result<control::RunChanges> changes_of(State& state, const RunId& id, uint64_t s
 
 // The outputs of the tasks in `changes`, into their views.
 template <class State>
+Task<Value> output_of(rt::Context& ctx, State& state, store::OutputRow row) {
+  std::string json = std::move(row.json);
+  if (row.blob) {
+    CO_TRY(json, co_await state.services.store.get_blob(ctx, *row.blob));
+  }
+  co_return parse_json(json);
+}
+
+template <class State>
 Task<Unit> fill_outputs(rt::Context& ctx, State& state, control::RunChanges& changes) {
   std::vector<store::OutputKey> keys;
   for (const control::TaskView& task : changes.tasks) {
@@ -256,11 +265,15 @@ Task<Unit> fill_outputs(rt::Context& ctx, State& state, control::RunChanges& cha
   }
   for (control::TaskView& task : changes.tasks) {
     if (const auto at = by_task.find(task.no.value); at != by_task.end()) {
-      std::string json = at->second->json;
-      if (at->second->blob) {
-        CO_TRY(json, co_await state.services.store.get_blob(ctx, *at->second->blob));
+      auto output = co_await output_of(ctx, state, *at->second);
+      if (!output.has_value() && !is_final(output.error())) {
+        co_return fail(std::move(output).error());
       }
-      CO_TRY(task.output, parse_json(json));
+      if (output.has_value()) {
+        task.output = std::move(*output);
+      } else if (!task.error) {  // the rest is shown all the same
+        task.error = with_context(std::move(output).error(), "its output");
+      }
     }
   }
   co_return Unit{};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What follows a durable commit: stops, attempts for the worker, conditions that needed a read.
+#include <algorithm>
+
 #include "core/spec/run_context.h"
 #include "engine/state.h"
 
@@ -35,16 +37,13 @@ Value files_of(const spec::Task& task) {
   return Value::of({{"in", task.files_in}, {"out", task.files_out}});
 }
 
-// The store answered, and what it has can not be used: asking again does not help.
-bool is_final(const Error& error) {
-  return error.code == Code::not_found || error.code == Code::corrupt ||
-         error.code == Code::bad_input;
-}
-
 }  // namespace
 
 // True when it was answered; false when outputs must be read first.
 bool Engine::State::evaluate(LiveRun& run, TaskNo task) {
+  if (const Error* unreadable = unreadable_for(run, task); unreadable != nullptr) {
+    return condition_fails(run, task, *unreadable);
+  }
   auto tasks = tasks_context(run, task);
   if (!tasks) {
     return false;
@@ -64,6 +63,10 @@ bool Engine::State::evaluate(LiveRun& run, TaskNo task) {
   Error error = rendered.has_value()
                     ? Error{.code = Code::bad_input, .what = "a condition depends on a secret"}
                     : std::move(rendered).error();
+  return condition_fails(run, task, std::move(error));
+}
+
+bool Engine::State::condition_fails(LiveRun& run, TaskNo task, Error error) {
   error = with_context(std::move(error), "when");
   error.where = spec::to_text(run.definition->workflow.file, run.task(task).when->mark);
   run.extras[task.value].error = error;
@@ -94,6 +97,33 @@ std::optional<worker::Assignment> Engine::State::assignment_of(const RunLaunch& 
                             .timeout = task.timeout};
 }
 
+// Attempts go to the worker; those whose inputs can never be read fail, those whose inputs could
+// not be read now stay in the batch.
+void Engine::State::hand_out() {
+  std::vector<worker::Assignment> assignments;
+  std::vector<RunLaunch> later;
+  for (const RunLaunch& each : std::exchange(batch.launches, {})) {
+    const LiveRun* run = find(each.run);
+    const Error* unreadable = run == nullptr ? nullptr : unreadable_for(*run, each.launch.task);
+    if (unreadable != nullptr) {
+      own_reports.push_back({.id = {each.run, each.launch.task, each.launch.attempt},
+                             .end = worker::End::failed,
+                             .error = *unreadable,
+                             .reason = "infrastructure",
+                             .retryable = false});
+      wake.notify();
+    } else if (run != nullptr && !is_at_hand(*run, each.launch.task)) {
+      later.push_back(each);
+    } else if (auto assignment = assignment_of(each)) {
+      assignments.push_back(std::move(*assignment));
+    }
+  }
+  batch.launches = std::move(later);
+  if (!assignments.empty()) {
+    to_worker->assign(std::move(assignments));
+  }
+}
+
 Task<Unit> Engine::State::carry_out(rt::Scope& scope) {
   rt::Context& ctx = scope.context();
   for (const RunStop& each : std::exchange(batch.stops, {})) {
@@ -102,32 +132,17 @@ Task<Unit> Engine::State::carry_out(rt::Scope& scope) {
   }
   retry_effects_at.reset();
   const auto read = co_await read_outputs(ctx);
+  CO_OK(ctx.check());
   if (!read.has_value()) {
-    CO_OK(ctx.check());
-    if (!is_final(read.error())) {
-      PROBE("outputs cannot be read at once");
-      retry_effects_at = ctx.clock().boot() + effects_again;
-      co_return Unit{};
-    }
-    for (const RunLaunch& each : std::exchange(batch.launches, {})) {
-      own_reports.push_back({.id = {each.run, each.launch.task, each.launch.attempt},
-                             .end = worker::End::failed,
-                             .error = with_context(read.error(), "outputs of upstream tasks"),
-                             .reason = "infrastructure",
-                             .retryable = false});
-    }
-    wake.notify();
+    PROBE("outputs cannot be read at once");
+    retry_effects_at = ctx.clock().boot() + effects_again;
   }
-  std::vector<worker::Assignment> assignments;
-  for (const RunLaunch& each : std::exchange(batch.launches, {})) {
-    if (auto assignment = assignment_of(each)) {
-      assignments.push_back(std::move(*assignment));
-    }
-  }
-  if (!assignments.empty()) {
-    to_worker->assign(std::move(assignments));
-  }
-  if (!batch.evaluate.empty() && may_act()) {
+  hand_out();
+  const bool answerable = std::ranges::any_of(batch.evaluate, [this](const RunEvaluate& each) {
+    const LiveRun* run = find(each.run);
+    return run == nullptr || is_at_hand(*run, each.task);
+  });
+  if (answerable && may_act()) {
     wake.notify();  // what they read is at hand now: the next turn answers them
   }
   for (const RunId& id : std::exchange(batch.ended, {})) {

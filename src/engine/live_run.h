@@ -35,6 +35,7 @@ struct LiveRun {
   std::map<uint32_t, TaskExtra> extras;         // by task; few have one
   bool errors_known = false;                    // else the history must be read for `extras`
   std::unordered_map<uint32_t, Value> outputs;  // of tasks that others read; a cache
+  std::map<uint32_t, Error> unreadable;         // of those, the ones the store can never give
 
   uint64_t revision = 0;          // of the newest change
   std::vector<uint64_t> changed;  // by task: the revision of its newest change

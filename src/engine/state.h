@@ -125,10 +125,19 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
   Task<RunId> resolve(rt::Context& ctx, control::RunRef ref);
   // ---- launch.cc and outputs.cc
   Task<Unit> carry_out(rt::Scope& scope);
+  void hand_out();
   Task<Unit> read_outputs(rt::Context& ctx);
+  Task<Unit> read_some(rt::Context& ctx, std::vector<store::OutputKey> keys);
+  Task<Unit> read_one(rt::Context& ctx, store::OutputRow row);
+  Result<Unit> cannot_read(const store::OutputKey& key, Error error);
+  void keep_read(const store::OutputKey& key, Value value, size_t bytes);
+  std::vector<store::OutputKey> missing_outputs() const;
+  bool is_at_hand(const LiveRun& run, TaskNo reader) const;
+  const Error* unreadable_for(const LiveRun& run, TaskNo reader) const;
   void keep_output(LiveRun& run, TaskNo task, Value output, size_t bytes);
   std::optional<Value> tasks_context(const LiveRun& run, TaskNo reader) const;
   bool evaluate(LiveRun& run, TaskNo task);
+  bool condition_fails(LiveRun& run, TaskNo task, Error error);
   std::optional<worker::Assignment> assignment_of(const RunLaunch& launch) const;
 
   // Runs `fn` when memory is what the store has: now, or when the commit under way is done.
@@ -197,5 +206,7 @@ struct Engine::State : std::enable_shared_from_this<Engine::State> {
 };
 
 Error not_there(const RunId& run);
+// The store answered, and what it has can not be used: asking again does not help.
+bool is_final(const Error& error);
 
 }  // namespace tutti::engine

@@ -187,6 +187,7 @@ void Engine::State::owe(LiveRun& of, const run::Effects& owed) {
   for (const run::Arm& timer : owed.timers) {
     arm(of, timer);
   }
+    of.unreadable.erase(launch.task.value);
 }
 
 // What is left of it runs on boot time, however wall time moves.
