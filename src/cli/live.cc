@@ -310,6 +310,14 @@ std::vector<std::string> summary_lines(const control::RunView& run,
   }
   verdict += fmt::format(" ({}: {} succeeded", counted(run.tasks, "task"), run.succeeded);
   verdict += run.failed > 0 ? fmt::format(", {} failed", run.failed) : "";
+  size_t failed = 0;
+  size_t not_run = 0;
+  for (const control::TaskView& task : tasks) {
+    failed += task.state == "failed" ? 1 : 0;
+    not_run += task.state == "upstream_failed" ? 1 : 0;
+  }
+  verdict += failed > run.failed ? fmt::format(", {} failed as allowed", failed - run.failed) : "";
+  verdict += not_run > 0 ? fmt::format(", {} not run", not_run) : "";
   verdict += run.skipped > 0 ? fmt::format(", {} skipped", run.skipped) : "";
   lines.push_back(verdict + ")");
   return lines;

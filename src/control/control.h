@@ -52,7 +52,7 @@ struct RunView {
   std::optional<Instant> ended = std::nullopt;
   uint32_t tasks = 0;
   uint32_t succeeded = 0;
-  uint32_t failed = 0;
+  uint32_t failed = 0;  // without those that may, and without those upstream of which one failed
   uint32_t skipped = 0;
 };
 
@@ -69,7 +69,7 @@ struct TaskView {
   std::optional<Instant> started = std::nullopt;  // of the current attempt
   std::optional<Instant> ended = std::nullopt;
   std::optional<Instant> next_try = std::nullopt;  // while it waits for a retry
-  std::optional<Error> error = std::nullopt;       // of the last attempt, masked
+  std::optional<Error> error = std::nullopt;       // how the newest attempt failed, masked
   int64_t bytes_done = 0;
   std::optional<int64_t> bytes_total = std::nullopt;
   int64_t items_done = 0;

@@ -203,6 +203,7 @@ Task<Unit> learn_errors(rt::Context& ctx, State& state, RunId id) {
       return Unit{};
     }
     run->errors_known = true;
+    std::map<uint32_t, const store::AttemptRow*> newest;
     for (const store::AttemptRow& row : rows) {
       const store::AttemptRow*& kept = newest[row.task.value];
       kept = kept == nullptr || row.ended >= kept->ended ? &row : kept;

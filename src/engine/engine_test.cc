@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/engine.h"
 
+#include <stdlib.h>
+
 #include <algorithm>
+#include <atomic>
+#include <filesystem>
 #include <functional>
 
 #include "core/spec/freeze.h"
 #include "engine/definition.h"
+#include "engine/live_run.h"
 #include "rt/loop.h"
 #include "rt/wait.h"
 #include "store/memory.h"
+#include "store/sqlite.h"
+#include "store/sqlite_vfs.h"
 
 #include "base/doctest.h"
 
@@ -103,13 +110,18 @@ class FaultyStore final : public store::Store {
     return inner_->put_blob(ctx, digest, std::move(bytes));
   }
   Task<std::string> get_blob(rt::Context& ctx, Digest digest) override {
-    return inner_->get_blob(ctx, digest);
+    if (blob_reads_that_fail > 0) {
+      --blob_reads_that_fail;
+      co_return fail(Code::unavailable, "the disk is slow");
+    }
+    co_return co_await inner_->get_blob(ctx, digest);
   }
   Task<Unit> close(rt::Context& ctx) override { return inner_->close(ctx); }
 
   int commits = 0;
   std::map<int, Code> fail_before;
   std::set<int> lose_reply;
+  int blob_reads_that_fail = 0;
 
  private:
   std::unique_ptr<store::Store> inner_;
@@ -117,7 +129,7 @@ class FaultyStore final : public store::Store {
 
 // An engine with its worker and store, for as long as a test's body runs.
 struct House {
-  store::MemoryDisk* disk;
+  store::MemoryDisk* disk = nullptr;  // if it is one
   std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
   std::unique_ptr<rt::Random> random = rt::make_system_random();
   rt::Loop loop;
@@ -126,9 +138,9 @@ struct House {
   Engine engine;
   Result<Unit> engine_end = Unit{};
 
-  explicit House(store::MemoryDisk& on)
-      : disk(&on),
-        store(store::make_memory_store(on)),
+  explicit House(store::MemoryDisk& on) : House(store::make_memory_store(on)) { disk = &on; }
+  explicit House(std::unique_ptr<store::Store> on)
+      : store(std::move(on)),
         engine(loop.executor(), {.store = store},
                {.limits = {.slots = 4}, .ended_runs_kept = 2, .pause = milliseconds(5)}) {}
 
@@ -417,6 +429,108 @@ TEST_CASE("the next owner loses what ran, starts it again, and reads outputs fro
   CHECK(next.worker.seen[1].tasks["t0"]["outputs"].get_int("rows") == 7);
   const auto row = disk.attempts.at({id_of(1), {1}, 1});
   CHECK(row.reason == "infrastructure");
+  CHECK(error_from_json(row.error)->what == "the owner ended while it ran");
+}
+
+worker::Report with_blob(store::MemoryDisk& disk, const std::string& json, bool there = true) {
+  const Digest digest = sha256(json);
+  if (there) {
+    disk.blobs[digest] = json;
+  }
+  worker::Report report;
+  report.output = worker::OutputRef{.blob = digest, .bytes = static_cast<int64_t>(json.size())};
+  return report;
+}
+
+TEST_CASE("an output that cannot be read at once is waited for, never taken as empty") {
+  store::MemoryDisk disk;
+  House house(disk);
+  house.store.blob_reads_that_fail = 2;
+  house.worker.behave = [&disk](const worker::Assignment& a) {
+    return a.task == "t0" ? with_blob(disk, R"({"rows":7})") : worker::Report{};
+  };
+  house.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    CO_OK(co_await h.engine.start(ctx, start_of_run(with_condition(), 1)));
+    CO_TRY(const RunChanges end, co_await until(ctx, h.engine, 1, "success"));
+    CHECK(states(end) == "success success success");
+    co_return Unit{};
+  });
+  REQUIRE(house.worker.seen.size() == 3);
+  CHECK(house.worker.seen[2].tasks["t0"]["outputs"].get_int("rows") == 7);
+}
+
+TEST_CASE("an output that can never be read fails those who read it, and nobody else") {
+  store::MemoryDisk disk;
+  House house(disk);
+  house.worker.behave = [&disk](const worker::Assignment& a) {
+    return a.task == "t0"   ? with_blob(disk, R"({"rows":7})", false)
+           : a.task == "t1" ? with_blob(disk, R"({"rows":8})")
+                            : worker::Report{};
+  };
+  house.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    spec::Workflow workflow = chain(5);
+    workflow.tasks[1].needs = {};
+    for (uint32_t i = 2; i < 5; ++i) {
+      workflow.tasks[i].needs = {{0}, {1}};
+    }
+    workflow.tasks[2].with = Value::of({{"n", "{{ tasks.t0.outputs.rows }}"}});
+    workflow.tasks[3].with = Value::of({{"n", "{{ tasks.t1.outputs.rows }}"}});
+    workflow.tasks[4].when = spec::Text{.text = "tasks.t0.outputs.rows > 3"};
+    CO_OK(co_await h.engine.start(ctx, start_of_run(workflow, 1)));
+    CO_TRY(const RunChanges end, co_await until(ctx, h.engine, 1, "failed"));
+    CHECK(states(end) == "success success failed success failed");
+    CHECK(end.tasks[0].error->what.starts_with("its output: the stored bytes"));
+    CHECK(end.tasks[1].output.get_int("rows") == 8);
+    CHECK(end.tasks[2].reason == "infrastructure");
+    CHECK(end.tasks[2].error->what.starts_with("output of t0: "));
+    CHECK(end.tasks[4].error->what.starts_with("when: output of t0: "));
+    co_return Unit{};
+  });
+  REQUIRE(house.worker.seen.size() == 3);
+  CHECK(house.worker.seen[2].tasks["t1"]["outputs"].get_int("rows") == 8);
+}
+
+// A sync that fails once.
+struct SyncFault final : store::DiskFaults {
+  std::atomic<bool> armed = false;
+  int on(store::DiskOp op) override {
+    return op == store::DiskOp::sync && armed.exchange(false) ? EIO : 0;
+  }
+};
+
+TEST_CASE("an owner whose store is not to be trusted ends, and the next one goes on") {
+  static SyncFault fault;  // SQLite keeps a pointer to it
+  std::string name = "/tmp/tutti-engine-test.XXXXXX";
+  const std::filesystem::path folder = mkdtemp(name.data());
+  const auto open = [&] {
+    static const std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
+    auto store = store::open_sqlite_store(
+        {.folder = folder / ".tutti", .clock = clock.get(), .faults = &fault});
+    REQUIRE_OK(store);
+    return std::move(*store);
+  };
+  {
+    House house(open());
+    house.worker.behave = [](const worker::Assignment&) { return std::nullopt; };
+    house.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+      CO_OK(co_await h.engine.ready(ctx));
+      CO_OK(co_await h.engine.start(ctx, start_of_run(chain(1), 1)));
+      fault.armed = true;
+      CHECK_FALSE((co_await h.engine.start(ctx, start_of_run(chain(1), 2))).has_value());
+      const auto after = co_await h.engine.cancel(ctx, ref(1), true);
+      CHECK(after.error().code == Code::corrupt);
+      CHECK(after.error().remedy.find("next tutti command") != std::string::npos);
+      co_return Unit{};
+    });
+    CHECK(house.engine_end.error().code == Code::corrupt);
+  }
+  House next(open());
+  next.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    CO_OK(co_await h.engine.ready(ctx));
+    CO_OK(co_await until(ctx, h.engine, 1, "success"));
+    co_return Unit{};
+  });
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("an ended run is read from the store to be shown and retried") {
@@ -531,6 +645,81 @@ TEST_CASE("definitions that no run uses are forgotten") {
     CHECK(definitions.find(each->frozen) == each);
   }
   CHECK(definitions.find(sha256("1")) == nullptr);
+}
+
+TEST_CASE("a run is found by the day of its logical date, and by what begins its id") {
+  store::MemoryDisk disk;
+  House house(disk);
+  house.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    for (uint64_t n = 1; n <= 2; ++n) {
+      control::StartRun now = start_of_run(chain(1), n);
+      now.date.reset();
+      CO_OK(co_await h.engine.start(ctx, std::move(now)));
+      CO_OK(co_await until(ctx, h.engine, n, "success"));
+    }
+    CO_OK(co_await h.engine.start(ctx, start_of_run(chain(1), 3)));
+    CO_TRY(const RunChanges second, co_await h.engine.watch(ctx, {.run = ref(2)}));
+    const Date day = date_of(*second.run.logical_date);
+    CO_TRY(const RunChanges found,
+           co_await h.engine.watch(ctx, {.run = {"chain@" + to_text(day)}}));
+    CHECK(found.run.id == id_of(2));  // the newest of that day
+    CO_TRY(const auto listed, co_await h.engine.runs(ctx, {.date = day}));
+    CHECK(listed.size() == 2);
+    CO_TRY(const RunChanges old, co_await h.engine.watch(ctx, {.run = {"chain@2026-02-28"}}));
+    CHECK(old.run.id == id_of(3));
+    const auto many = co_await h.engine.watch(ctx, {.run = {to_text(id_of(1)).substr(0, 8)}});
+    CHECK(many.error().code == Code::bad_input);
+    CHECK(many.error().what.find(to_text(id_of(3)) + " (chain for 2026-02-28), ") !=
+          std::string::npos);
+    CHECK(many.error().what.find(to_text(id_of(1))) != std::string::npos);
+    co_return Unit{};
+  });
+}
+
+TEST_CASE("a task that runs again shows no old error, and what may fail is no failure") {
+  store::MemoryDisk disk;
+  House house(disk);
+  house.worker.behave = [](const worker::Assignment& a) -> std::optional<worker::Report> {
+    if (a.task == "t0" && a.id.attempt == 2) {
+      return std::nullopt;
+    }
+    return a.task == "t3" ? worker::Report{} : failed(a.task + " is bad", a.task == "t0");
+  };
+  house.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    spec::Workflow workflow = chain(4);
+    workflow.tasks[0].retry = {.attempts = 3, .delay = {}};
+    workflow.tasks[1].needs = {};
+    workflow.tasks[1].allow_failure = true;
+    workflow.tasks[2].needs = {{0}};
+    workflow.tasks[3].needs = {{1}};
+    CO_OK(co_await h.engine.start(ctx, start_of_run(workflow, 1)));
+    for (;;) {
+      CO_TRY(const RunChanges seen, co_await h.engine.watch(ctx, {.run = ref(1)}));
+      if (seen.tasks[0].attempt == 2 && seen.tasks[0].state == "running") {
+        CHECK_FALSE(seen.tasks[0].error.has_value());
+        break;
+      }
+      CO_OK(co_await rt::delay(ctx, milliseconds(1)));
+    }
+    worker::Report end = failed("t0 is worse");
+    end.id = h.worker.seen.back().id;
+    for (const worker::Assignment& each : h.worker.seen) {
+      end.id = each.task == "t0" ? each.id : end.id;
+    }
+    CO_OK(co_await h.engine.report(ctx, {end}));
+    CO_TRY(const RunChanges over, co_await until(ctx, h.engine, 1, "failed"));
+    CHECK(states(over) == "failed failed upstream_failed success");
+    CHECK(over.tasks[0].error->what == "t0 is worse");
+    CHECK(over.run.failed == 1);
+    CHECK(over.run.succeeded == 1);
+    co_return Unit{};
+  });
+  House next(disk);
+  next.live([](rt::Context& ctx, House& h) -> Task<Unit> {
+    CO_TRY(const RunChanges read, co_await h.engine.watch(ctx, {.run = ref(1)}));
+    CHECK(read.tasks[0].error->what == "t0 is worse");
+    co_return Unit{};
+  });
 }
 
 TEST_CASE("bad requests are refused with a reason") {

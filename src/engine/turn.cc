@@ -16,6 +16,15 @@ std::optional<BootInstant> earlier(std::optional<BootInstant> a, std::optional<B
   return !a || (b && *b < *a) ? b : a;
 }
 
+Error lost_error(const LiveRun& run, TaskNo task) {
+  const bool unknown = run.state.plan->task(task).unknown_if_lost;
+  return {.code = unknown ? Code::unknown_outcome : Code::unavailable,
+          .what = unknown ? "the owner ended while it ran, so it may have been carried out"
+                          : "the owner ended while it ran",
+          .where = {},
+          .remedy = unknown ? "find out, then say so with `tutti mark`" : ""};
+}
+
 }  // namespace
 
 Task<Unit> Engine::State::serve(rt::Scope& scope, worker::Worker& to) {
@@ -85,7 +94,9 @@ void Engine::State::gather_own(Instant wall) {
   }
   for (RunLost& each : std::exchange(lost, {})) {
     if (LiveRun* run = find(each.run); run != nullptr) {
-      tell(*run, each.lost);
+      const Error error = lost_error(*run, each.lost.task);
+      run->extras[each.lost.task.value].error = error;
+      tell(*run, each.lost, &error);
     }
   }
   while (const auto due = shard.take_due(boot)) {
@@ -176,6 +187,7 @@ void Engine::State::owe(LiveRun& of, const run::Effects& owed) {
   }
   for (const run::Launch& launch : owed.launch) {
     of.outputs.erase(launch.task.value);
+    of.unreadable.erase(launch.task.value);
     if (const auto extra = of.extras.find(launch.task.value); extra != of.extras.end()) {
       extra->second = {.error = std::move(extra->second.error)};
     }
@@ -187,7 +199,6 @@ void Engine::State::owe(LiveRun& of, const run::Effects& owed) {
   for (const run::Arm& timer : owed.timers) {
     arm(of, timer);
   }
-    of.unreadable.erase(launch.task.value);
 }
 
 // What is left of it runs on boot time, however wall time moves.

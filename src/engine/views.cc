@@ -59,7 +59,7 @@ store::RunRow row_of(const LiveRun& run) {
           .ended = run.state.ended,
           .tasks = static_cast<uint32_t>(run.state.tasks.size()),
           .succeeded = counts.of(TaskState::success),
-          .failed = counts.of(TaskState::failed) + counts.of(TaskState::upstream_failed),
+          .failed = counts.of(TaskState::failed) - counts.allowed,
           .skipped = counts.of(TaskState::skipped)};
 }
 
@@ -117,7 +117,9 @@ control::TaskView view_of(const LiveRun& run, TaskNo no) {
     view.next_try = entry.timer.set_at + entry.timer.duration;
   }
   if (const auto at = run.extras.find(no.value); at != run.extras.end()) {
-    view.error = at->second.error;
+    if (!entry.holds_worker()) {  // what runs has not failed yet: the last attempt's end is history
+      view.error = at->second.error;
+    }
     view.bytes_done = at->second.bytes_done;
     view.bytes_total = at->second.bytes_total;
     view.items_done = at->second.items_done;

@@ -102,6 +102,15 @@ std::string mark_refused(const RunState& state, TaskNo task, TaskState to) {
   return {};
 }
 
+// It ended when its outcome became unknown, not when somebody said what that was.
+void Machine::settle_unknown(TaskNo no, TaskState to) {
+  const Entry& it = entry(no);
+  effects_.history.push_back(
+      {.task = no, .attempt = it.attempt, .state = to, .started = it.started, .ended = it.ended});
+  set(no, to, Reason::none);
+  ended_.push_back(no);
+}
+
 void Machine::on(const Marked& fact) {
   if (!mark_refused(state_, fact.task, fact.state).empty() ||
       entry(fact.task).state == fact.state) {
@@ -110,8 +119,8 @@ void Machine::on(const Marked& fact) {
   }
   Entry& it = entry(fact.task);
   if (!is_ended(it.state)) {
-    const bool unknown = it.state == TaskState::deferred;
-    return end(fact.task, fact.state, Reason::none, unknown ? it.attempt : 0);
+    return it.state == TaskState::deferred ? settle_unknown(fact.task, fact.state)
+                                           : end(fact.task, fact.state, Reason::none, 0);
   }
   end(fact.task, fact.state, Reason::none, 0);
   ended_.clear();  // its dependants had counted it: they count anew below

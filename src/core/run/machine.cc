@@ -68,6 +68,7 @@ void Machine::end(TaskNo no, TaskState to, Reason reason, AttemptNo attempt) {
   if (attempt > 0) {
     note_attempt(no, to, reason);
   } else {
+    it.started = {};  // nothing ran to this end
     it.ended = at_;
     effects_.history.push_back(
         {.task = no, .state = to, .reason = reason, .started = at_, .ended = at_});

@@ -49,6 +49,7 @@ class Machine {
   void fail_or_retry(TaskNo no, Reason reason, bool retryable, std::optional<Duration> not_before);
   void try_again_uncounted(TaskNo no);
   void end_as_unknown(TaskNo no);
+  void settle_unknown(TaskNo no, TaskState to);
   void skip_unchosen(TaskNo branch, const std::vector<TaskNo>& chosen);
   std::vector<bool> downstream(const std::vector<TaskNo>& from) const;
   void cancel_all(Reason reason, bool now);

@@ -302,8 +302,11 @@ TEST_CASE("an attempt that may have happened waits for a person") {
   SUBCASE("the action does not know") { s.tell(Unknown{s.no("a"), 1}); }
   CHECK(s.states() == "deferred(unknown_outcome) waiting(dependency)");
   CHECK(s.state.needs_attention());
+  const Instant ended = s.now;
   CHECK(s.tell(Marked{s.no("a"), TaskState::success}).ready.size() == 1);
   CHECK(s.last.history.at(0).attempt == 1);
+  CHECK(s.last.history.at(0).ended == ended);  // not when it was marked
+  CHECK(s.at("a").ended == ended);
   s.run("b");
   CHECK(s.phase() == "success");
 }
@@ -456,6 +459,7 @@ TEST_CASE("marking a failed task resumes what follows it") {
   SUBCASE("as skipped") {
     s.run("x");
     s.tell(Marked{s.no("a"), TaskState::skipped});
+    CHECK(s.at("a").started == Instant{});  // nothing ran until the mark
     CHECK(s.states() == "skipped skipped(upstream) skipped(upstream) success");
     CHECK(s.phase() == "success");
   }

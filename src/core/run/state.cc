@@ -50,6 +50,9 @@ void count_task(Counts& counts, const PlanTask& task, TaskState state, int by) {
   if ((state == TaskState::failed || state == TaskState::upstream_failed) && !task.allow_failure) {
     add(counts.bad);
   }
+  if (state == TaskState::failed && task.allow_failure) {
+    add(counts.allowed);
+  }
 }
 
 void rebuild(RunState& state) {

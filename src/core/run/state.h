@@ -100,7 +100,7 @@ struct Entry {
   uint8_t lost = 0;         // attempts lost with their owner since the last retry by hand
   AttemptNo attempt = 0;    // the newest; only ever rises
   uint32_t tries = 0;       // attempts that count against retry.attempts
-  Instant started;          // of the newest attempt
+  Instant started;          // of the newest attempt; not set when the task ended without one
   Instant ended;            // of the newest attempt, or of the task
   Timer timer;              // waiting, timer: the next try. running: its time-out
   NeedCounts needs;         // derived
@@ -117,6 +117,7 @@ struct Entry {
 struct Counts {
   std::array<uint32_t, task_state_count> tasks{};  // by state
   uint32_t bad = 0;                                // failed or upstream_failed, and not allowed to
+  uint32_t allowed = 0;                            // failed, and allowed to
   uint32_t slots = 0;                              // worker slots held
   uint32_t light = 0;                              // light attempts under way
   uint32_t of(TaskState state) const { return tasks[static_cast<size_t>(state)]; }
