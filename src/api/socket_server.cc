@@ -194,7 +194,7 @@ Task<bool> is_needed(rt::Context& ctx, Server& server) {
     co_return true;
   }
   CO_TRY(const auto view, co_await server.plane.owner(ctx));
-  co_return view.live_runs > 0 || server.clients > 0 || server.clients_ever != clients_before;
+  co_return view.busy_runs > 0 || server.clients > 0 || server.clients_ever != clients_before;
 }
 
 // True when a client left meanwhile, false when the time is over.

@@ -15,7 +15,7 @@ namespace tutti::cli {
 class Remote : public control::ControlPlane {
  public:
   virtual const control::Hello& owner_hello() const = 0;
-  // Asks the owner to end once no run is live and no other client is there.
+  // Asks the owner to end once no run is busy and no other client is there.
   virtual Task<Unit> retire(rt::Context& ctx) = 0;
 };
 

@@ -146,6 +146,7 @@ struct OwnerView {
   std::string version;
   Instant started = {};
   uint64_t live_runs = 0;
+  uint64_t busy_runs = 0;  // of those, the ones that go on without a person
   uint64_t clients = 0;
   std::string problem = {};  // as RunView's
 };

@@ -142,6 +142,7 @@ void fields(auto& visit, Is<OwnerView> auto& o) {
   visit("version", o.version);
   visit("started", o.started);
   visit("live_runs", o.live_runs);
+  visit("busy_runs", o.busy_runs);
   visit("clients", o.clients);
   visit("problem", o.problem);
 }

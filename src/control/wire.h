@@ -46,7 +46,7 @@ enum class Verb : uint8_t {
   mark,
   owner,
   drop,    // give up the call {"call": ID}; not answered itself
-  retire,  // end as soon as no run is live and no other client is there: what a newer program asks
+  retire,  // end as soon as no run is busy and no other client is there: what a newer program asks
 };
 std::string_view verb_name(Verb verb);
 

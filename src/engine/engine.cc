@@ -241,7 +241,6 @@ Result<control::RunChanges> changes_of(State& state, const RunId& id, uint64_t s
   return out;
 }
 
-// The outputs of the tasks in `changes`, into their views.
 template <class State>
 Task<Value> output_of(rt::Context& ctx, State& state, store::OutputRow row) {
   std::string json = std::move(row.json);
@@ -251,6 +250,7 @@ Task<Value> output_of(rt::Context& ctx, State& state, store::OutputRow row) {
   co_return parse_json(json);
 }
 
+// The outputs of the tasks in `changes`, into their views.
 template <class State>
 Task<Unit> fill_outputs(rt::Context& ctx, State& state, control::RunChanges& changes) {
   std::vector<store::OutputKey> keys;
@@ -378,6 +378,7 @@ Task<control::OwnerView> Engine::owner(rt::Context& ctx) {
   CO_OK(ctx.check());
   control::OwnerView view = state_->settings.owner;
   view.live_runs = live_runs();
+  view.busy_runs = busy_runs();
   view.clients = state_->settings.clients ? state_->settings.clients() : 0;
   view.problem = state_->problem;
   co_return view;

@@ -8,7 +8,7 @@ import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
-from project import DEFAULT_TUTTI, Project, expect, run_tests, state_of  # noqa: E402
+from project import DEFAULT_TUTTI, Project, expect, pause, run_tests, state_of  # noqa: E402
 
 
 class Server:
@@ -46,6 +46,11 @@ def sends_once(attempts):
             expect(state_of(view, "it") == "deferred" and view["attention"], str(view))
             project.call("retry", "latest", status=None)
             expect(server.requests == 1, f"`tutti retry` sent it again: {server.requests}")
+            for _ in range(100):
+                if not project.owners():
+                    break
+                pause(0.1)
+            expect(not project.owners(), "a run that waits for a person keeps the owner alive")
             project.call("mark", "latest", "it", "success")
             expect(project.wait_for_end("latest")["state"] == "success", "the mark did not end it")
     return test

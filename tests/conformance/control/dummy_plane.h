@@ -69,7 +69,9 @@ class DummyPlane final : public ControlPlane {
                          .where = "here",
                          .remedy = "look"});
   }
-  Task<OwnerView> owner(rt::Context&) override { co_return OwnerView{.live_runs = live_runs}; }
+  Task<OwnerView> owner(rt::Context&) override {
+    co_return OwnerView{.live_runs = live_runs, .busy_runs = live_runs};
+  }
 };
 
 }  // namespace tutti::control
