@@ -138,8 +138,9 @@ Task<Unit> take_calls(rt::Scope& scope, Client& client) {
 }
 
 Task<Unit> greet(rt::Context& ctx, Client& client) {
-  CO_TRY(std::string hello,
-         to_frame(control::Hello{.version = client.server.options.version, .pid = getpid()}));
+  CO_TRY(std::string hello, to_frame(control::Hello{.version = client.server.options.version,
+                                                    .pid = getpid(),
+                                                    .settings = client.server.options.settings}));
   rt::Context soon = ctx.with_timeout(hello_patience);
   CO_OK(co_await send(soon, client, std::move(hello)));
   CO_TRY(const std::optional<Value> frame, co_await next_frame(soon, client));

@@ -10,7 +10,8 @@ namespace tutti::api {
 
 struct ServeOptions {
   std::string version;          // of this program
-  std::optional<Duration> idle  // ends when for so long no client was there and no run live
+  std::string settings = {};    // a digest of those it was made with, for Hello
+  std::optional<Duration> idle  // ends when for so long no client was there and no run busy
       = std::nullopt;
   size_t clients_max = 256;  // more wait to be accepted
   size_t calls_max = 64;     // at once of one client; more are refused as `throttled`

@@ -64,10 +64,12 @@ rt::Executor CommandEnvironment::cpu() {
 }
 
 Result<std::unique_ptr<control::ControlPlane>> CommandEnvironment::connect(
-    const std::string& project_folder) {
-  TRY(auto remote,
-      loop_.run(connect_or_start_owner(
-          context_, {.project = project_folder, .version = std::string(cli::version_text)})));
+    const std::string& project_folder, cli::Errand errand) {
+  TRY(auto remote, loop_.run(connect_or_start_owner(
+                       context_, {.project = project_folder,
+                                  .version = std::string(cli::version_text),
+                                  .settings = settings_digest(read_project(project_folder)),
+                                  .starts = errand == cli::Errand::start})));
   return std::unique_ptr<control::ControlPlane>(std::move(remote));
 }
 

@@ -27,8 +27,8 @@ class CommandEnvironment final : public cli::Environment {
   rt::Context& context() override { return context_; }
   rt::CancelToken interrupted() override { return second_.token(); }
   const spec::Catalogue& catalogue() override { return catalogue_; }
-  Result<std::unique_ptr<control::ControlPlane>> connect(
-      const std::string& project_folder) override;
+  Result<std::unique_ptr<control::ControlPlane>> connect(const std::string& project_folder,
+                                                         cli::Errand errand) override;
   Result<std::unique_ptr<cloud::Connections>> connections(
       const spec::Project& project, const std::string& project_folder) override;
   Task<std::vector<cli::TaskPreview>> preview(rt::Context& ctx,

@@ -26,14 +26,16 @@ std::filesystem::path state_folder(const std::filesystem::path& project);  // PR
 
 struct OwnerCall {
   std::filesystem::path project;
-  std::string version;  // of this program; an owner of another version is asked to retire
+  std::string version;        // of this program; an owner of another version is asked to retire
+  std::string settings = {};  // of the project now; an owner of others is asked to retire too
+  bool starts = false;        // tasks begin: with these settings or not at all
   std::vector<std::string> program = {"/proc/self/exe", "owner"};
   Duration patience = seconds(15);  // for an owner to get ready, or an ending one to be gone
 };
 
 // Errors: those of the owner's start, word for word (a damaged database, a full disk, a network
 // file system); `unavailable` when the owner does not answer; `conflict` when one of a version that
-// cannot be spoken to is still busy.
+// cannot be spoken to, or of other settings and the call `starts` something, is still busy.
 Task<std::unique_ptr<cli::Remote>> connect_or_start_owner(rt::Context& ctx, OwnerCall call);
 
 // ---- the owner's side ------------------------------------------------------------------------

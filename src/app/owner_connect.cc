@@ -43,6 +43,14 @@ Error other_version_error(const control::Hello& owner, const std::string& ours) 
                             owner.pid)};
 }
 
+Error held_error(const control::Hello& owner) {
+  return {.code = Code::conflict,
+          .what = fmt::format("the connections or secrets in tutti.yaml were changed, and another "
+                              "command still uses the owner (process {}) that has the old ones",
+                              owner.pid),
+          .remedy = "end that command, then try again"};
+}
+
 // Connects, if somebody listens. An owner that accepts and says nothing is stopped or stuck.
 Task<std::unique_ptr<cli::Remote>> connect(rt::Context& ctx, OwnerCall call) {
   const auto folder = state_folder(call.project);
@@ -54,11 +62,36 @@ Task<std::unique_ptr<cli::Remote>> connect(rt::Context& ctx, OwnerCall call) {
   co_return remote;
 }
 
-// What becomes of an owner of another version: an idle one ends, with a busy one we speak if we
-// can. True when it is to be used.
-Task<bool> accepts_version(rt::Context& ctx, cli::Remote& remote, OwnerCall call) {
+// At most three runs that keep the owner busy, for people.
+Task<std::string> busy_runs(rt::Context& ctx, cli::Remote& remote) {
+  CO_TRY(const auto runs, co_await remote.runs(ctx, {.rows_max = 100}));
+  std::string names;
+  size_t named = 0;
+  for (const control::RunView& run : runs) {
+    if (!run.ended && named < 3) {
+      names += fmt::format("{}{} of {}", named++ == 0 ? "" : ", ", to_text(run.id), run.workflow);
+    }
+  }
+  co_return names;
+}
+
+Error other_settings_error(const std::string& busy) {
+  return {.code = Code::conflict,
+          .what = fmt::format("the connections or secrets in tutti.yaml were changed while a run "
+                              "works with the old ones{}{}",
+                              busy.empty() ? "" : ": run ", busy),
+          .remedy =
+              "wait until it has ended or `tutti cancel` it, then try again; or undo the "
+              "change in tutti.yaml"};
+}
+
+// What becomes of an owner of another version or other settings: an idle one ends (false), with a
+// busy one we speak if we can (true) and nothing begins with old settings.
+Task<bool> accepts(rt::Context& ctx, cli::Remote& remote, OwnerCall call) {
   const control::Hello& owner = remote.owner_hello();
-  if (owner.version == call.version && owner.protocol == control::protocol_version) {
+  const bool same_settings = owner.settings.value_or("") == call.settings;
+  if (owner.version == call.version && owner.protocol == control::protocol_version &&
+      same_settings) {
     co_return true;
   }
   const auto asked = co_await remote.retire(ctx);
@@ -66,7 +99,14 @@ Task<bool> accepts_version(rt::Context& ctx, cli::Remote& remote, OwnerCall call
     co_return false;
   }
   const auto view = co_await remote.owner(ctx);
-  co_return view.has_value() && (view->live_runs > 0 || view->clients > 1);
+  if (!view.has_value()) {
+    co_return false;
+  }
+  if (view->busy_runs > 0 && call.starts && !same_settings) {
+    CO_TRY(const std::string busy, co_await busy_runs(ctx, remote));
+    co_return fail(other_settings_error(busy));
+  }
+  co_return view->busy_runs > 0 || (view->clients > 1 && (same_settings || !call.starts));
 }
 
 // Waits between two looks: an owner is being started by another command, or is ending.
@@ -101,23 +141,24 @@ Task<std::unique_ptr<cli::Remote>> connect_or_start_owner(rt::Context& ctx, Owne
   const auto folder = state_folder(call.project);
   CO_OK(store::prepare_state_folder(folder));
   Patience patience(ctx, call.patience);
-  std::optional<control::Hello> other_version;
+  std::optional<control::Hello> other;  // than we want
   while (true) {
     auto remote = co_await connect(ctx, call);
     if (remote.has_value()) {
-      CO_TRY(const bool accepted, co_await accepts_version(ctx, **remote, call));
+      CO_TRY(const bool accepted, co_await accepts(ctx, **remote, call));
       CO_OK(ctx.check());
       if (accepted) {
         co_return std::move(*remote);
       }
-      other_version = (*remote)->owner_hello();
+      other = (*remote)->owner_hello();
       remote->reset();  // it ends when its last client has left
     } else if (remote.error().code != Code::not_found) {
       co_return fail(std::move(remote).error());
     }
     if (patience.over(ctx)) {
-      co_return fail(other_version ? other_version_error(*other_version, call.version)
-                                   : silent_error(folder));
+      co_return fail(!other                           ? silent_error(folder)
+                     : other->version == call.version ? held_error(*other)
+                                                      : other_version_error(*other, call.version));
     }
     CO_TRY(std::optional<OwnerLock> lock, OwnerLock::try_take(folder));
     if (lock) {

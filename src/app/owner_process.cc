@@ -16,9 +16,7 @@
 #include "app/settings.h"
 #include "cli/version.h"
 #include "cloud/local/local.h"
-#include "core/spec/parse.h"
 #include "engine/engine.h"
-#include "rt/file.h"
 #include "rt/loop.h"
 #include "rt/signals.h"
 #include "store/log_files.h"
@@ -34,14 +32,6 @@ constexpr size_t pool_threads = 2;
 constexpr size_t buffer_bytes = 64u << 20;
 constexpr uint32_t slots_min =
     8;  // most tasks wait for somebody else, so more than there are cores
-
-spec::Project read_project(const fs::path& folder) {
-  const fs::path path = folder / "tutti.yaml";
-  auto text = rt::read_file(path);
-  // A file that has become bad since the command read it: what needs its connections says so.
-  return text ? spec::parse_project({.file = path.string(), .text = std::move(*text)}).project
-              : spec::default_project(folder.filename().string());
-}
 
 // Everything the owner is made of, in the order of construction; destroyed in reverse.
 class OwnerProcess {
@@ -140,7 +130,9 @@ class OwnerProcess {
     }
     const auto served =
         co_await serve_owner(serve_ctx, *self->engine_, self->project_folder_, *ready,
-                             {.version = std::string(cli::version_text), .idle = idle_before_end});
+                             {.version = std::string(cli::version_text),
+                              .settings = settings_digest(self->project_),
+                              .idle = idle_before_end});
     // Attempts end first, while the engine still takes their reports.
     self->engine_->hold();
     worker_end.cancel(rt::cancelled_error("the owner ends"));

@@ -45,6 +45,10 @@ struct PreviewRequest {
   std::optional<Date> date;
 };
 
+// What a command wants of the owner. `start`: tasks begin, so the owner must have the settings that
+// tutti.yaml has now.
+enum class Errand : uint8_t { look, start };
+
 class Environment {
  public:
   virtual ~Environment() = default;
@@ -53,8 +57,8 @@ class Environment {
   virtual rt::Context& context() = 0;         // cancelled by the first Ctrl-C
   virtual rt::CancelToken interrupted() = 0;  // tripped by the second
   virtual const spec::Catalogue& catalogue() = 0;
-  virtual Result<std::unique_ptr<control::ControlPlane>> connect(
-      const std::string& project_folder) = 0;
+  virtual Result<std::unique_ptr<control::ControlPlane>> connect(const std::string& project_folder,
+                                                                 Errand errand) = 0;
   virtual Result<std::unique_ptr<cloud::Connections>> connections(
       const spec::Project& project, const std::string& project_folder) = 0;
   virtual Task<std::vector<TaskPreview>> preview(rt::Context& ctx, PreviewRequest request) = 0;

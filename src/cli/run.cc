@@ -30,28 +30,16 @@ int print_started(Invocation& call, const control::RunView& view) {
   return 0;
 }
 
-Task<int> start_and_watch(Invocation& call, control::ControlPlane& control,
-                          control::StartRun request, bool detach) {
-  rt::Context& ctx = call.environment.context();
-  CO_TRY(const control::RunView view, co_await control.start(ctx, std::move(request)));
-  if (detach) {
-    co_return print_started(call, view);
+// Asking twice with the same id starts one run: so the next owner is asked when one went away.
+Result<control::RunView> start_run(Invocation& call, Plane& control,
+                                   const control::StartRun& request) {
+  rt::Loop& loop = call.environment.loop();
+  auto started = loop.run(control->start(call.environment.context(), request));
+  if (!started.has_value() && started.error().code == Code::unknown_outcome) {
+    TRY(control, call.environment.connect(request.project, Errand::start));
+    started = loop.run(control->start(call.environment.context(), request));
   }
-  if (!call.output.json() && !call.output.quiet()) {
-    call.output.note(fmt::format("run {} of {}{}", to_text(view.id), view.workflow,
-                                 view.logical_date ? " for " + to_text(*view.logical_date) : ""));
-  }
-  co_return co_await watch_to_end(call, control, view.id);
-}
-
-Task<int> retry_and_watch(Invocation& call, control::ControlPlane& control, RetryArgs args) {
-  rt::Context& ctx = call.environment.context();
-  CO_TRY(const control::RunView view,
-         co_await control.retry(ctx, {args.run}, control::RetryWhat::failed));
-  if (args.detach) {
-    co_return print_started(call, view);
-  }
-  co_return co_await watch_to_end(call, control, view.id);
+  return started;
 }
 
 }  // namespace
@@ -78,15 +66,28 @@ Result<int> run(Invocation& call, const RunArgs& args) {
       .vars = project.project.vars,
       .connections = connections_of(project.project, profile),
       .date = args.input.date};
-  TRY(auto control, call.environment.connect(project.folder.string()));
-  return call.environment.loop().run(
-      start_and_watch(call, *control, std::move(request), args.detach));
+  TRY(Plane control, call.environment.connect(request.project, Errand::start));
+  TRY(const control::RunView view, start_run(call, control, request));
+  if (args.detach) {
+    return print_started(call, view);
+  }
+  if (!call.output.json() && !call.output.quiet()) {
+    call.output.note(fmt::format("run {} of {}{}", to_text(view.id), view.workflow,
+                                 view.logical_date ? " for " + to_text(*view.logical_date) : ""));
+  }
+  return watch_to_end(call, std::move(control), request.project, view.id);
 }
 
 Result<int> retry(Invocation& call, const RetryArgs& args) {
   TRY(const auto folder, find_project(call.globals));
-  TRY(auto control, call.environment.connect(folder.string()));
-  return call.environment.loop().run(retry_and_watch(call, *control, args));
+  TRY(Plane control, call.environment.connect(folder.string(), Errand::start));
+  TRY(const control::RunView view,
+      call.environment.loop().run(
+          control->retry(call.environment.context(), {args.run}, control::RetryWhat::failed)));
+  if (args.detach) {
+    return print_started(call, view);
+  }
+  return watch_to_end(call, std::move(control), folder.string(), view.id);
 }
 
 }  // namespace tutti::cli

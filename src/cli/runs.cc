@@ -15,7 +15,7 @@ constexpr Duration follow_wait = seconds(20);
 
 Result<std::unique_ptr<control::ControlPlane>> connect(Invocation& call) {
   TRY(const auto folder, find_project(call.globals));
-  return call.environment.connect(folder.string());
+  return call.environment.connect(folder.string(), Errand::look);
 }
 
 std::string when_text(std::optional<Instant> at) {

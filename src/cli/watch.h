@@ -7,9 +7,12 @@
 
 namespace tutti::cli {
 
-// Shows the run until it has ended, or needs a person. Gives the exit status: 0 success, 1 it
+using Plane = std::unique_ptr<control::ControlPlane>;
+
+// Shows the run until it has ended, or needs a person; when the owner goes away, the next one of
+// the project in `folder` goes on with the run and is asked. Gives the exit status: 0 success, 1 it
 // failed or needs attention, 130 after a Ctrl-C.
-Task<int> watch_to_end(Invocation& call, control::ControlPlane& control, RunId id);
+Result<int> watch_to_end(Invocation& call, Plane control, const std::string& folder, RunId id);
 
 // The same for a run whose cancel was asked for already: 0 when it ends cancelled, and the first
 // Ctrl-C counts as the second.

@@ -161,6 +161,7 @@ void fields(auto& visit, Is<Hello> auto& o) {
   visit("protocol", o.protocol);
   visit("version", o.version);
   visit("pid", o.pid);
+  visit("settings", o.settings);
 }
 
 }  // namespace tutti::control

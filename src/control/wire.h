@@ -33,6 +33,8 @@ struct Hello {
   int64_t protocol = protocol_version;
   std::string version;  // of the program
   int64_t pid = 0;
+  // Of an owner: the digest of the project's settings it works with.
+  std::optional<std::string> settings = std::nullopt;
 };
 
 enum class Verb : uint8_t {

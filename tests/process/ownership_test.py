@@ -102,6 +102,52 @@ def idle_owner_ends(tutti):
         raise Wrong("the owner is still there six seconds after the last client")
 
 
+COPY = "workflow: put\ntasks: {it: {uses: copy, with: {from: 's3://in/a', to: 'dst://a', if_exists: replace}}}\n"
+
+
+def settings(folder):
+    return f"project: test\nprofiles: {{local: {{connections: {{dst: {{type: local, root: {folder}}}}}}}}}\n"
+
+
+def edited_settings(tutti):
+    with Project(tutti, {"tutti.yaml": settings("out1"), "clouds/s3/in/a": "x", "workflows/put.yaml": COPY,
+                         "workflows/slow.yaml": SLOW.replace("sleep 3", "sleep 300")}) as project:
+        project.call("run", "put")
+        (project.folder / "tutti.yaml").write_text(settings("out2"))
+        project.call("run", "put")
+        expect((project.folder / "out2/a").exists(), "the run used the old settings")
+        run = project.call("run", "slow", "--detach").stdout.strip()
+        project.wait_until(run, lambda view: state_of(view, "work") == "running")
+        (project.folder / "tutti.yaml").write_text(settings("out3"))
+        refused = project.call("run", "put", status=1)
+        for word in ("tutti.yaml", run, "tutti cancel"):
+            expect(word in refused.stderr, f"the error lacks '{word}': {refused.stderr}")
+        expect(project.json("show", run)["state"] == "running", "a look is refused")
+        (project.folder / "tutti.yaml").write_text("# only a comment\n" + settings("out2"))
+        project.call("run", "put")
+        (project.folder / "tutti.yaml").write_text(settings("out3"))
+        project.call("cancel", run)
+        project.wait_for_end(run)
+        project.call("run", "put")
+        expect((project.folder / "out3/a").exists(), "the run used the old settings")
+
+
+def followed_run(tutti):
+    with Project(tutti, {"workflows/slow.yaml": SLOW}) as project:
+        command = project.start("run", "slow")
+        for _ in range(200):
+            if project.owners() and project.json("runs") and state_of(project.json("show", "latest"), "work") == "running":
+                break
+            pause(0.05)
+        for pid in project.owners():
+            os.kill(pid, signal.SIGKILL)
+        out, err = command.communicate(timeout=60)
+        expect(command.returncode == 0, f"exit status {command.returncode}: {out}{err}")
+        expect("goes on with a new one" in err, f"it does not say what happened: {err}")
+        runs = project.json("runs")
+        expect([run["state"] for run in runs] == ["success"], f"not one run that succeeded: {runs}")
+
+
 def full_disk(tutti):
     if os.geteuid() != 0:
         print("        skipped: needs root to mount a small disk")
@@ -142,6 +188,8 @@ def main():
                       ("a stopped owner goes on", stopped_owner),
                       ("Ctrl-C cancels the run", interrupted_run),
                       ("an idle owner ends", idle_owner_ends),
+                      ("settings that were edited are used, or the run is refused", edited_settings),
+                      ("`tutti run` follows its run to the next owner", followed_run),
                       ("a full disk loses nothing", full_disk),
                       (f"two commands at once, {args.pairs} times", two_at_once(args.pairs))], args.tutti)
 
