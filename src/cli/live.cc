@@ -277,8 +277,7 @@ std::vector<std::string> summary_lines(const control::RunView& run,
       line = fmt::format("copied {}, {}", counted(out.get_int("objects"), "object"),
                          human_bytes(out.get_int("bytes")));
       if (skipped > 0) {
-        line += fmt::format("; {} {} there already, proven equal", skipped,
-                            skipped == 1 ? "was" : "were");
+        line += fmt::format("; {} {} there already", skipped, skipped == 1 ? "was" : "were");
       }
       if (const std::string_view proof = out.get_string("proof"); !proof.empty()) {
         line += fmt::format(" ({})", proof);

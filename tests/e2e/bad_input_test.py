@@ -109,7 +109,7 @@ def two_of_a_name(tutti):
         for arguments, place, other in (((), "c.yaml:1:11", "a.yaml:1:11"), (("workflows/a.yaml",), "a.yaml:1:11", "c.yaml:1:11")):
             done = project.call("validate", *arguments, status=2)
             expect(f"workflows/{place}: error: the workflow at workflows/{other} is called 'sales' too" in done.stdout, done.stdout)
-            expect("1 errors" in done.stdout + done.stderr, done.stdout + done.stderr)
+            expect("1 error," in done.stdout + done.stderr, done.stdout + done.stderr)
         project.call("validate", "workflows/b.yaml")
         copy = project.folder / "elsewhere.yaml"
         copy.write_text(files["workflows/a.yaml"])
