@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "core/expr/expr.h"
+
 namespace tutti::action {
 namespace {
 
@@ -45,27 +47,6 @@ Result<ValueList> tasks_of(const Value& to, const std::string& where) {
                     .remedy = "give a task's name, or a list of names"});
 }
 
-// As templates see truth: false, null, zero and what is empty are not true.
-bool is_true(const Value& value) {
-  switch (value.kind()) {
-    case Kind::null:
-      return false;
-    case Kind::boolean:
-      return value.as_bool();
-    case Kind::integer:
-      return value.as_int() != 0;
-    case Kind::real:
-      return value.as_real() != 0;
-    case Kind::string:
-      return !value.as_string().empty();
-    case Kind::list:
-      return !value.as_list().empty();
-    case Kind::map:
-      return !value.as_map().empty();
-  }
-  return false;
-}
-
 Result<ValueList> choose(Attempt& attempt, const Value& with) {
   const Value& cases = with["cases"];
   if (!cases.is_list()) {
@@ -91,7 +72,7 @@ Result<ValueList> choose(Attempt& attempt, const Value& with) {
                         .where = where,
                         .remedy = "write it without braces: when: params.full"});
     }
-    if (is_true(answer)) {
+    if (expr::truth(answer)) {
       return tasks_of(each["to"], where + ".to");
     }
   }

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "action/check/json_schema.h"
+#include "core/expr/expr.h"
 
 namespace tutti::action {
 namespace {
@@ -33,25 +34,6 @@ Schema make_schema() {
                    .kind = "value",
                    .doc = "The value, the two sides of a comparison, or the first row."}},
   };
-}
-
-bool is_true(const Value& value) {
-  switch (value.kind()) {
-    case Kind::boolean:
-      return value.as_bool();
-    case Kind::integer:
-    case Kind::real:
-      return value.as_real() != 0;
-    case Kind::string:
-      return !value.as_string().empty();
-    case Kind::list:
-      return !value.as_list().empty();
-    case Kind::map:
-      return !value.as_map().empty();
-    case Kind::null:
-      return false;
-  }
-  return false;
 }
 
 std::string shown(const Value& value) {
@@ -98,7 +80,7 @@ Outcome check_expression(Attempt& attempt, const std::string& expression) {
       seen = values;
     }
   }
-  if (is_true(*answer)) {
+  if (expr::truth(*answer)) {
     return done(std::move(seen));
   }
   if (saw.empty()) {
@@ -271,7 +253,7 @@ Task<Outcome> CheckAction::check_query(rt::Context& ctx, Attempt& attempt, Value
   const ValueMap cells = cells_of(row);
   std::string wrong_cells;
   for (const auto& [name, cell] : cells) {
-    if (!is_true(cell)) {
+    if (!expr::truth(cell)) {
       wrong_cells += fmt::format("{}{} is {}", wrong_cells.empty() ? "" : ", ", name, shown(cell));
     }
   }

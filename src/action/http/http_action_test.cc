@@ -12,7 +12,7 @@
 #include "rt/file.h"
 #include "rt/loop.h"
 
-#include "base/doctest.h"
+#include "action/api/doctest.h"
 
 namespace tutti::action {
 namespace {
@@ -87,20 +87,6 @@ struct World {
     return more;
   }
 };
-
-Value output_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  if (const auto* failed = std::get_if<Failed>(&*outcome)) {
-    FAIL(failed->error.text());
-  }
-  return std::get<Done>(*outcome).output;
-}
-
-Failed failure_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  REQUIRE(std::holds_alternative<Failed>(*outcome));
-  return std::get<Failed>(*outcome);
-}
 
 const std::string json_type = "Content-Type: application/json; charset=utf-8\r\n";
 

@@ -6,24 +6,10 @@
 #include "action/sql/testing.h"
 #include "cloud/local/local.h"
 
-#include "base/doctest.h"
+#include "action/api/doctest.h"
 
 namespace tutti::action {
 namespace {
-
-Value output_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  if (const auto* failed = std::get_if<Failed>(&*outcome)) {
-    FAIL(failed->error.text());
-  }
-  return std::get<Done>(*outcome).output;
-}
-
-Failed failure_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  REQUIRE(std::holds_alternative<Failed>(*outcome));
-  return std::get<Failed>(*outcome);
-}
 
 struct World : SqlWorld {
   cloud::BufferPool buffers;

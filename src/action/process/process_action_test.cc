@@ -7,7 +7,7 @@
 #include "rt/file.h"
 #include "rt/loop.h"
 
-#include "base/doctest.h"
+#include "action/api/doctest.h"
 
 namespace tutti::action {
 namespace {
@@ -50,20 +50,6 @@ struct World {
   Result<Outcome> run(Value with) { return loop.run(action.run(ctx, attempt, std::move(with))); }
   Result<Outcome> bash(const std::string& script) { return run(Value::of({{"run", script}})); }
 };
-
-Value output_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  if (const auto* failed = std::get_if<Failed>(&*outcome)) {
-    FAIL(failed->error.text());
-  }
-  return std::get<Done>(*outcome).output;
-}
-
-Failed failure_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  REQUIRE(std::holds_alternative<Failed>(*outcome));
-  return std::get<Failed>(*outcome);
-}
 
 TEST_CASE("a script's output is logged and its outputs are read") {
   World w;

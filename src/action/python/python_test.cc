@@ -11,7 +11,7 @@
 #include "rt/file.h"
 #include "rt/loop.h"
 
-#include "base/doctest.h"
+#include "action/api/doctest.h"
 
 namespace tutti::action {
 namespace {
@@ -68,20 +68,6 @@ struct World {
     return run(Value::of({{"call", "m:f"}, {"args", std::move(args)}}), ctx);
   }
 };
-
-Value output_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  if (const auto* failed = std::get_if<Failed>(&*outcome)) {
-    FAIL(failed->error.text());
-  }
-  return std::get<Done>(*outcome).output;
-}
-
-Failed failure_of(const Result<Outcome>& outcome) {
-  REQUIRE_OK(outcome);
-  REQUIRE(std::holds_alternative<Failed>(*outcome));
-  return std::get<Failed>(*outcome);
-}
 
 TEST_CASE("typed values go in and out") {
   World w;
