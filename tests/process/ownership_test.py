@@ -77,13 +77,18 @@ def stopped_owner(tutti):
         expect(project.owners() in ([owner], []), "another owner came beside the stopped one")
 
 
+def await_work(project):
+    """Until the task `work` of the newest run is running, ten seconds at most."""
+    for _ in range(200):
+        if project.owners() and project.json("runs") and state_of(project.json("show", "latest"), "work") == "running":
+            break
+        pause(0.05)
+
+
 def interrupted_run(tutti):
     with Project(tutti, {"workflows/slow.yaml": SLOW}) as project:
         command = project.start("run", "slow")
-        for _ in range(200):
-            if project.owners() and project.json("runs") and state_of(project.json("show", "latest"), "work") == "running":
-                break
-            pause(0.05)
+        await_work(project)
         command.send_signal(signal.SIGINT)
         out, err = command.communicate(timeout=60)
         expect(command.returncode == 130, f"exit status {command.returncode}: {out}{err}")
@@ -135,10 +140,7 @@ def edited_settings(tutti):
 def followed_run(tutti):
     with Project(tutti, {"workflows/slow.yaml": SLOW}) as project:
         command = project.start("run", "slow")
-        for _ in range(200):
-            if project.owners() and project.json("runs") and state_of(project.json("show", "latest"), "work") == "running":
-                break
-            pause(0.05)
+        await_work(project)
         for pid in project.owners():
             os.kill(pid, signal.SIGKILL)
         out, err = command.communicate(timeout=60)
