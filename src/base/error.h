@@ -38,8 +38,8 @@ std::optional<Code> code_from_name(std::string_view name);
 // True where trying the same thing again may help without anybody changing anything.
 bool is_retryable(Code code);
 
-// Exit status of a command that ends with this code (docs/cli.md): 1 the work failed, 2 bad input,
-// 3 cannot reach, 4 refused, 130 interrupted.
+// Exit status of a command that ends with this code (docs/cli.md): 1 the work failed, 2 bad input
+// or something that does not exist, 3 cannot reach, 4 refused, 130 interrupted.
 int exit_status(Code code);
 
 struct Error {

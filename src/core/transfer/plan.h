@@ -81,7 +81,7 @@ struct Plan {
   std::vector<Step> steps;  // in the order of the destination's keys
   uint64_t objects = 0;     // to copy or replace
   uint64_t bytes = 0;       // of those
-  uint64_t skipped = 0;     // skip, equal
+  uint64_t skipped = 0;     // skip, equal, compare
   uint64_t conflicts = 0;
   uint64_t removes = 0;
 };
