@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <set>
@@ -46,15 +47,27 @@ std::vector<int> numbers_in(const std::string& path) {
   return numbers;
 }
 
-int parent_of(int pid) {
+// The fields of /proc/PID/stat, with their numbers in proc(5); 0 for what is not a number.
+std::array<uint64_t, 53> stat_fields(int pid) {
+  std::array<uint64_t, 53> fields{};
   const std::string stat = read_path(fmt::format("/proc/{}/stat", pid));
-  const size_t name_end = stat.rfind(')');  // the name may hold anything
-  if (name_end == std::string::npos || name_end + 4 > stat.size()) {
-    return 0;
+  size_t at = stat.rfind(')');  // the name may hold anything
+  for (size_t field = 3; field < fields.size() && at != std::string::npos; ++field) {
+    at = stat.find(' ', at + 1);
+    if (at != std::string::npos) {
+      std::from_chars(stat.data() + at + 1, stat.data() + stat.size(), fields[field]);
+    }
   }
-  int parent = 0;
-  std::from_chars(stat.data() + name_end + 4, stat.data() + stat.size(), parent);
-  return parent;
+  return fields;
+}
+
+int parent_of(int pid) { return static_cast<int>(stat_fields(pid)[4]); }
+
+// An empty environment is no answer while execve goes on, which tells the place of the data last.
+bool environment_is_empty(int pid) {
+  const auto fields = stat_fields(pid);
+  const uint64_t end_data = fields[46], env_start = fields[50], env_end = fields[51];
+  return end_data != 0 && env_start == env_end;
 }
 
 std::set<int> self_and_ancestors() {
@@ -132,22 +145,26 @@ std::vector<int> children_of_self() {
   return children;
 }
 
-bool environment_has(int pid, std::string_view mark) {
-  const std::string environment = read_path(fmt::format("/proc/{}/environ", pid));
+Mark find_mark(int pid, std::string_view mark) {
+  const Descriptor fd(open(fmt::format("/proc/{}/environ", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd.is_open() && errno == EACCES) {
+    return Mark::absent;  // it hides from everybody (PR_SET_DUMPABLE): nothing will ever be seen
+  }
+  const std::string environment = fd.is_open() ? read_all(fd.get()) : std::string();
   for (size_t at = 0; at < environment.size();) {
     const size_t end = std::min(environment.find('\0', at), environment.size());
     const std::string_view variable(environment.data() + at, end - at);
     if (variable.starts_with(mark) && (variable.size() == mark.size() || mark.ends_with(':'))) {
-      return true;
+      return Mark::present;
     }
     at = end + 1;
   }
-  return false;
+  return !environment.empty() || environment_is_empty(pid) ? Mark::absent : Mark::unclear;
 }
 
 std::vector<int> processes_of_lock(std::string_view identity) {
   const std::string mark = fmt::format("{}{}:", process_mark, identity);
-  return others([&](int pid) { return environment_has(pid, mark); });
+  return others([&](int pid) { return find_mark(pid, mark) == Mark::present; });
 }
 
 std::vector<int> holders_of_lock(std::string_view identity) {

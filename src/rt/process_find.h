@@ -20,9 +20,11 @@ void mark_used(int lock_fd);
 bool is_marked_clean(int lock_fd);
 
 std::vector<int> children_of_self();
-// True when the process was started with an environment that has a variable beginning with `mark`
-// (NAME=VALUE or a part of it that ends with ':').
-bool environment_has(int pid, std::string_view mark);
+// Whether a process was started with a variable beginning with `mark` (NAME=VALUE, or a part of it
+// that ends with ':'). Unclear: it has just ended (its children are ours by now) or is becoming
+// another program (the kernel shows no environment until it has); to be asked again.
+enum class Mark { absent, present, unclear };
+Mark find_mark(int pid, std::string_view mark);
 // Processes, but for this one and its ancestors, whose TUTTI_PROCESS names this lock.
 std::vector<int> processes_of_lock(std::string_view identity);
 bool has_lock_open(int pid, std::string_view identity);

@@ -237,10 +237,11 @@ bool Helper::something_left(const Running& program) const {
       continue;
     }
     // Somebody's orphan: it left its group or session.
-    if (environment_has(pid, program.mark)) {
+    const Mark mark = find_mark(pid, program.mark);
+    if (mark == Mark::present) {
       kill(pid, SIGKILL);
-      left = true;
     }
+    left = left || mark != Mark::absent;
   }
   return left;
 }

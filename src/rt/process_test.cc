@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -334,6 +335,22 @@ TEST_CASE("what a program leaves behind dies with it, setsid or not") {
     ++count;
   }
   CHECK(count == 3);
+}
+
+TEST_CASE("nor does it escape by starting programs just then") {
+  World w;
+  // Whoever lives holds the lock it was started with.
+  const std::string lock = (w.folder / "held").string();
+  const Descriptor held(open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  for (int i = 0; i < 100; ++i) {
+    const auto exit = w.bash("exec 9< " + lock +
+                             "; flock -s 9; for i in 1 2 3; do "
+                             "setsid setsid setsid setsid sleep 100 & done; exit 0");
+    REQUIRE_OK(exit);
+    REQUIRE(exit->ok());
+    REQUIRE(flock(held.get(), LOCK_EX | LOCK_NB) == 0);
+    REQUIRE(flock(held.get(), LOCK_UN) == 0);
+  }
 }
 
 Task<Unit> hundred(Scope& scope, World* w, int* ok) {
