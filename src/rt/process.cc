@@ -125,6 +125,15 @@ Environment default_environment() {
   return env;
 }
 
+void set_variable(Environment& env, std::string_view name, std::string value) {
+  const auto known = std::ranges::find(env, name, &Environment::value_type::first);
+  if (known != env.end()) {
+    known->second = std::move(value);
+  } else {
+    env.emplace_back(name, std::move(value));
+  }
+}
+
 std::string signal_name(int signal) {
   const char* name = sigabbrev_np(signal);
   return name != nullptr ? fmt::format("SIG{}", name) : fmt::format("signal {}", signal);

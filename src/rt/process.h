@@ -27,6 +27,8 @@ using Environment = std::vector<std::pair<std::string, std::string>>;
 // What a program gets of our own environment when nothing else was said: PATH HOME USER LOGNAME
 // SHELL LANG LANGUAGE LC_* TZ TMPDIR and the addresses of proxies. PATH has a default.
 Environment default_environment();
+// Replaces the variable of this name, or adds it.
+void set_variable(Environment& env, std::string_view name, std::string value);
 
 struct ProcessLimits {
   std::optional<Duration> cpu = std::nullopt;          // of each process; then SIGXCPU

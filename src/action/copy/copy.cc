@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "action/api/outcome.h"
 #include "xfer/transfer.h"
 
 namespace tutti::action {
@@ -106,7 +107,7 @@ class Copy final : public Action {
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
     auto request = request_of(services_, attempt.info(), with);
     if (!request.has_value()) {
-      co_return objects::outcome_of(ctx, std::move(request).error());
+      co_return outcome_of(ctx, std::move(request).error());
     }
     CO_OK(co_await say_class(ctx, attempt, *request));
     request->on_progress = [&attempt](const xfer::Progress& progress) {
@@ -117,7 +118,7 @@ class Copy final : public Action {
     };
     auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
     if (!report.has_value()) {
-      co_return objects::outcome_of(ctx, std::move(report).error());
+      co_return outcome_of(ctx, std::move(report).error());
     }
     CO_OK(co_await attempt.log(
         ctx, Stream::system,

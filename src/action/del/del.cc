@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "action/api/outcome.h"
 #include "rt/scope.h"
 #include "xfer/select.h"
 
@@ -91,14 +92,14 @@ class Delete final : public Action {
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
     auto target = co_await count_with(ctx, &services_, attempt.info().profile, std::move(with));
     if (!target.has_value()) {
-      co_return objects::outcome_of(ctx, std::move(target).error());
+      co_return outcome_of(ctx, std::move(target).error());
     }
     const size_t number = target->objects.size();
     const uint64_t bytes = target->bytes;
     const auto removed = co_await rt::scoped(ctx, {.children_max = parallel}, remove_all,
                                              std::move(*target), std::ref(attempt));
     if (!removed.has_value()) {
-      co_return objects::outcome_of(ctx, removed.error());
+      co_return outcome_of(ctx, removed.error());
     }
     CO_OK(co_await attempt.log(ctx, Stream::system,
                                fmt::format("removed {} ({})\n", objects::objects_text(number),

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "action/api/outcome.h"
 #include "rt/file.h"
 #include "xfer/select.h"
 #include "xfer/transfer.h"
@@ -141,6 +142,27 @@ Result<StagedFiles> FileStaging::paths(const std::string& profile, const Value& 
   return staged;
 }
 
+Task<Outcome> FileStaging::run(rt::Context& ctx, Attempt& attempt,
+                               std::function<Task<Outcome>(StagedFiles)> call) {
+  Result<StagedFiles> staged = co_await stage(ctx, attempt);
+  if (!staged.has_value()) {
+    co_return outcome_of(ctx, std::move(staged).error());
+  }
+  CO_TRY(Outcome outcome, co_await call(*staged));
+  Done* done = std::get_if<Done>(&outcome);
+  if (done == nullptr || staged->out.empty()) {
+    co_return outcome;
+  }
+  Result<Value> published = co_await publish(ctx, attempt, std::move(*staged));
+  if (!published.has_value()) {
+    co_return outcome_of(ctx, std::move(published).error());
+  }
+  if (!done->output.as_map().contains("files")) {
+    done->output.edit_map().set("files", std::move(*published));
+  }
+  co_return outcome;
+}
+
 Task<StagedFiles> FileStaging::stage(rt::Context& ctx, Attempt& attempt) {
   const Value files = attempt.info().files;
   const std::string profile = attempt.info().profile;
@@ -209,6 +231,18 @@ Task<Value> FileStaging::publish(rt::Context& ctx, Attempt& attempt, StagedFiles
                                  {"digest", to_text(xfer::content_digest(report->entries))}});
   }
   co_return published;
+}
+
+rt::Environment program_environment(const AttemptInfo& info, const StagedFiles& staged) {
+  rt::Environment env = rt::default_environment();
+  for (const auto& [name, value] : info.env) {
+    rt::set_variable(env, name, value);
+  }
+  for (auto& [name, value] : staged.variables()) {
+    rt::set_variable(env, name, std::move(value));
+  }
+  rt::set_variable(env, "TUTTI_PROJECT", info.project.string());
+  return env;
 }
 
 std::vector<Preview::Step> preview_files(const Value& files) {

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "action/api/action.h"
 #include "cloud/connections.h"
 #include "cloud/local/local.h"
+#include "rt/process.h"
 
 namespace tutti::action {
 
@@ -43,6 +45,10 @@ class FileStaging {
   // Where stage() will put them, in the attempt's folder; `files` as rendered. No network.
   Result<StagedFiles> paths(const std::string& profile, const Value& files,
                             const std::filesystem::path& scratch) const;
+  // An attempt of an action that runs a program: stages, calls, and publishes what was written when
+  // `call` succeeded, as its output `files`. Ends as outcome_of says where staging fails.
+  Task<Outcome> run(rt::Context& ctx, Attempt& attempt,
+                    std::function<Task<Outcome>(StagedFiles)> call);
   // Copies what `files.in` of the attempt names and makes the folders of `files.out`.
   Task<StagedFiles> stage(rt::Context& ctx, Attempt& attempt);
   // Publishes `files.out`; a name under which nothing was written is bad_input. Returns {NAME:
@@ -56,6 +62,10 @@ class FileStaging {
   cloud::local::Environment local_;
   rt::Executor cpu_;
 };
+
+// What a program of the attempt starts with: rt::default_environment(), the task's `env`, the
+// variables of `staged` and TUTTI_PROJECT; later ones win.
+rt::Environment program_environment(const AttemptInfo& info, const StagedFiles& staged);
 
 // What plan() shows of `files`; empty without them.
 std::vector<Preview::Step> preview_files(const Value& files);

@@ -118,6 +118,48 @@ TEST_CASE("a missing input, an unwritten output and no address are errors that n
   CHECK(refused.error().text() == "files.in.raw is no address. write CONNECTION://KEY");
 }
 
+Task<Outcome> program(std::string written, bool good, bool* called, StagedFiles staged) {
+  *called = true;
+  for (const auto& [name, path] : staged.out) {
+    CO_OK(rt::write_file(path, written, {.durable = false}));
+  }
+  if (good) {
+    co_return Done{.output = ValueMap{}};
+  }
+  co_return Failed{.error = {.code = Code::internal, .what = "exit code 1"}};
+}
+
+Result<Outcome> run_program(World& w, bool good, bool* called) {
+  return w.loop.run(w.staging.run(w.ctx, w.attempt, [&](StagedFiles staged) {
+    return program("clean", good, called, std::move(staged));
+  }));
+}
+
+TEST_CASE("an attempt publishes what a program wrote when it has succeeded, and only then") {
+  bool called = false;
+  World bad(*parse_json(R"({"out": {"clean": "s3://out/clean.csv"}})"));
+  auto outcome = run_program(bad, false, &called);
+  REQUIRE_OK(outcome);
+  CHECK(std::get<Failed>(*outcome).error.what == "exit code 1");
+  CHECK(!fs::exists(bad.folder / "s3/out/clean.csv"));
+
+  World good(*parse_json(R"({"out": {"clean": "s3://out/clean.csv"}})"));
+  outcome = run_program(good, true, &called);
+  REQUIRE_OK(outcome);
+  CHECK(std::get<Done>(*outcome).output["files"]["clean"]["bytes"] == Value(5));
+  CHECK(*rt::read_file(good.folder / "s3/out/clean.csv") == "clean");
+
+  called = false;
+  World missing(*parse_json(R"({"in": {"raw": "s3://in/none.csv"}})"));
+  outcome = run_program(missing, true, &called);
+  REQUIRE_OK(outcome);
+  CHECK(!called);
+  const Failed failed = std::get<Failed>(*outcome);
+  CHECK(failed.reason == FailReason::data);
+  CHECK(failed.retryable);  // it may come yet
+  CHECK(!failed.lost);      // a retry costs an attempt
+}
+
 TEST_CASE("a task without files needs none") {
   World w{Value()};
   CHECK(w.stage().empty());

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "action/api/outcome.h"
 #include "xfer/select.h"
 
 namespace tutti::action {
@@ -65,7 +66,7 @@ class List final : public Action {
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
     auto listed = co_await list_with(ctx, &services_, attempt.info().profile, std::move(with));
     if (!listed.has_value()) {
-      co_return objects::outcome_of(ctx, std::move(listed).error());
+      co_return outcome_of(ctx, std::move(listed).error());
     }
     const size_t count = listed->objects.size();
     CO_OK(co_await attempt.log(ctx, Stream::system,

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "action/api/outcome.h"
 #include "action/load/sources.h"
 
 namespace tutti::action {
@@ -147,15 +148,6 @@ std::string loaded_text(const Done& done, int64_t files, std::string_view into) 
                      skipped > 0 ? fmt::format("; {} files were there already", skipped) : "");
 }
 
-Outcome failed_outcome(Error error) {
-  const Code code = error.code;
-  const bool retryable = code != Code::bad_input && code != Code::unsupported;
-  const bool outside = code == Code::unavailable || code == Code::throttled;
-  return Failed{.error = std::move(error),
-                .reason = outside ? FailReason::infrastructure : FailReason::code,
-                .retryable = retryable};
-}
-
 }  // namespace
 
 LoadAction::LoadAction(SqlService& service, const cloud::Connections& connections)
@@ -204,8 +196,7 @@ Task<Outcome> LoadAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
   CO_OK(service_.describe(target));
   Result<Sources> sources = co_await find_sources(ctx, connections_, info.profile, with["from"]);
   if (!sources.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_outcome(sources.error());
+    co_return outcome_of(ctx, std::move(sources).error());
   }
   SqlLoad load{.schema = inputs.table.schema,
                .table = inputs.table.table,

@@ -101,34 +101,6 @@ bool is_unknown(const Value& value) {
   return false;
 }
 
-Result<Outcome> outcome_of(rt::Context& ctx, Error error) {
-  if (!ctx.check().has_value() || error.code == Code::cancelled ||
-      error.code == Code::unknown_outcome) {
-    return fail(std::move(error));
-  }
-  Failed failed{.error = std::move(error), .reason = FailReason::data};
-  switch (failed.error.code) {
-    case Code::throttled:
-    case Code::unavailable:
-      failed.reason = FailReason::infrastructure;
-      break;
-    case Code::timed_out:
-      failed.reason = FailReason::timeout;
-      break;
-    case Code::internal:
-      failed.reason = FailReason::code;
-      break;
-    case Code::bad_input:
-    case Code::unsupported:
-      failed.reason = FailReason::code;
-      failed.retryable = false;  // the same words give the same answer
-      break;
-    default:
-      break;
-  }
-  return Outcome(std::move(failed));
-}
-
 Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta) {
   return Value::of({{"uri", cloud::address_of(located, meta.key)},
                     {"key", meta.key.text},

@@ -41,10 +41,6 @@ Result<std::string> text_param(const Value& with, std::string_view name);
 // True where a template in it is still to be rendered: plan() cannot open it.
 bool is_unknown(const Value& value);
 
-// How an attempt ends with this error. Cancellation, time-outs of the attempt and unknown outcomes
-// stay errors, as Action::run wants them.
-Result<Outcome> outcome_of(rt::Context& ctx, Error error);
-
 // {uri, key, size, etag, modified}
 Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta);
 

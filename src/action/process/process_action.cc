@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "action/api/output_log.h"
 #include "rt/file.h"
 
 namespace tutti::action {
@@ -12,7 +13,6 @@ namespace {
 
 constexpr size_t output_bytes_max = 64u << 20;
 constexpr size_t inline_script_bytes_max = 100u << 10;  // the kernel takes 128 KiB an argument
-constexpr size_t last_line_bytes_max = 400;
 
 Schema make_schema() {
   return {
@@ -40,48 +40,6 @@ Schema make_schema() {
       .takes_env = true,
   };
 }
-
-// To the log, remembering the last line on stderr: what a failure says first.
-class LogOutput final : public rt::OutputSink {
- public:
-  explicit LogOutput(Attempt& attempt) : attempt_(attempt) {}
-
-  Task<Unit> write(rt::Context& ctx, rt::OutputKind kind, std::string bytes) override {
-    if (kind == rt::OutputKind::err) {
-      remember(bytes);
-    }
-    co_return co_await attempt_.log(ctx, kind == rt::OutputKind::err ? Stream::err : Stream::out,
-                                    std::move(bytes));
-  }
-
-  std::string last_line() const {
-    const std::string_view text = tail_;
-    const size_t end = text.find_last_not_of(" \t\r\n");
-    if (end == std::string_view::npos) {
-      return {};
-    }
-    const size_t before = text.find_last_of('\n', end);
-    const size_t begin = before == std::string_view::npos ? 0 : before + 1;
-    std::string line(text.substr(begin, end + 1 - begin));
-    if (line.size() > last_line_bytes_max) {
-      line.resize(last_line_bytes_max);
-      line += "...";
-    }
-    return line;
-  }
-
- private:
-  void remember(const std::string& bytes) {
-    constexpr size_t kept_bytes_max = 8192;
-    tail_ += bytes;
-    if (tail_.size() > kept_bytes_max) {
-      tail_.erase(0, tail_.size() - kept_bytes_max);
-    }
-  }
-
-  Attempt& attempt_;
-  std::string tail_;
-};
 
 Result<std::vector<std::string>> arguments(const Value& with, const AttemptInfo& info) {
   if (!with["run"].is_null()) {
@@ -125,36 +83,13 @@ Result<std::filesystem::path> working_folder(const Value& with, const AttemptInf
   return folder;
 }
 
-// Later names win, as in a shell.
-void set_variable(rt::Environment& env, const std::string& name, std::string value) {
-  for (auto& [known, old] : env) {
-    if (known == name) {
-      old = std::move(value);
-      return;
-    }
-  }
-  env.emplace_back(name, std::move(value));
-}
-
-rt::Environment environment(const AttemptInfo& info, const std::filesystem::path& output) {
-  rt::Environment env = rt::default_environment();
-  for (const auto& [name, value] : info.env) {
-    set_variable(env, name, value);
-  }
-  set_variable(env, "TUTTI_OUTPUT", output.string());
-  set_variable(env, "TUTTI_PROJECT", info.project.string());
-  return env;
-}
-
 Result<rt::ProcessSpec> make_spec(const Value& with, const AttemptInfo& info,
                                   const std::filesystem::path& output, const StagedFiles& staged) {
   rt::ProcessSpec spec;
   TRY(spec.argv, arguments(with, info));
   TRY(spec.cwd, working_folder(with, info));
-  spec.env = environment(info, output);
-  for (auto& [name, value] : staged.variables()) {
-    set_variable(spec.env, name, std::move(value));
-  }
+  spec.env = program_environment(info, staged);
+  rt::set_variable(spec.env, "TUTTI_OUTPUT", output.string());
   spec.attempt = to_text(info.id);
   const Value& input = with["stdin"];
   if (!input.is_null()) {
@@ -245,25 +180,9 @@ Task<Preview> ProcessAction::plan(rt::Context&, const AttemptInfo& info, Value w
 }
 
 Task<Outcome> ProcessAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
-  Result<StagedFiles> staged = co_await staging_.stage(ctx, attempt);
-  if (!staged.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_start(std::move(staged).error());
-  }
-  CO_TRY(Outcome outcome, co_await call(ctx, attempt, std::move(with), *staged));
-  Done* done = std::get_if<Done>(&outcome);
-  if (done == nullptr || staged->out.empty()) {
-    co_return outcome;
-  }
-  Result<Value> published = co_await staging_.publish(ctx, attempt, *staged);
-  if (!published.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_start(std::move(published).error());
-  }
-  if (!done->output.as_map().contains("files")) {
-    done->output.edit_map().set("files", std::move(*published));
-  }
-  co_return outcome;
+  co_return co_await staging_.run(ctx, attempt, [&](StagedFiles staged) {
+    return call(ctx, attempt, with, std::move(staged));
+  });
 }
 
 Task<Outcome> ProcessAction::call(rt::Context& ctx, Attempt& attempt, Value with,
@@ -273,7 +192,7 @@ Task<Outcome> ProcessAction::call(rt::Context& ctx, Attempt& attempt, Value with
   if (!spec.has_value()) {
     co_return failed_start(std::move(spec).error());
   }
-  LogOutput log(attempt);
+  OutputLog log(attempt);
   auto exit = co_await processes_.run(ctx, std::move(*spec), log);
   if (!exit.has_value()) {
     CO_OK(ctx.check());  // cancelled and timed out are for the caller to tell apart

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "action/api/output_log.h"
 #include "base/digest.h"
 #include "rt/descriptor.h"
 #include "rt/file.h"
@@ -55,36 +56,31 @@ class PipLog final : public rt::OutputSink {
  public:
   explicit PipLog(Attempt& attempt) : attempt_(attempt) {}
   Task<Unit> write(rt::Context& ctx, rt::OutputKind, std::string bytes) override {
-    constexpr size_t kept_bytes_max = 8192;
-    tail_ += bytes;
-    if (tail_.size() > kept_bytes_max) {
-      tail_.erase(0, tail_.size() - kept_bytes_max);
-    }
+    last_.add(bytes);
     co_return co_await attempt_.log(ctx, Stream::system, std::move(bytes));
   }
   // pip's ERROR lines, else its last line.
   std::string words() const {
     std::vector<std::string> errors;
-    std::string last;
-    for (size_t at = 0; at < tail_.size();) {
-      const size_t end = std::min(tail_.find('\n', at), tail_.size());
-      const std::string line = tail_.substr(at, end - at);
+    const std::string_view text = last_.text();
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      const std::string_view line = text.substr(at, end - at);
       if (line.starts_with("ERROR: ")) {
-        errors.push_back(line.substr(7));
+        errors.emplace_back(line.substr(7));
       }
-      last = line.empty() ? last : line;
       at = end + 1;
     }
     constexpr size_t lines_max = 3;
     if (errors.size() > lines_max) {
       errors.erase(errors.begin(), errors.end() - lines_max);
     }
-    return errors.empty() ? last : fmt::format("{}", fmt::join(errors, "; "));
+    return errors.empty() ? last_.line() : fmt::format("{}", fmt::join(errors, "; "));
   }
 
  private:
   Attempt& attempt_;
-  std::string tail_;
+  LastWords last_;
 };
 
 // An flock on a file beside the environment, waited for without blocking the loop.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "action/api/outcome.h"
+#include "action/api/output_log.h"
 #include "action/protocol/launch.h"
 #include "action/python/runner.h"
 #include "rt/file.h"
@@ -58,66 +60,22 @@ Result<Call> parse_call(std::string_view text) {
   return call;
 }
 
-// To the log, keeping the last line of stderr: the only word of a crash.
-class PythonLog final : public rt::OutputSink {
- public:
-  explicit PythonLog(Attempt& attempt) : attempt_(attempt) {}
-  Task<Unit> write(rt::Context& ctx, rt::OutputKind kind, std::string bytes) override {
-    if (kind == rt::OutputKind::err) {
-      constexpr size_t kept_bytes_max = 2000;
-      tail_ += bytes;
-      if (tail_.size() > kept_bytes_max) {
-        tail_.erase(0, tail_.size() - kept_bytes_max);
-      }
-    }
-    co_return co_await attempt_.log(ctx, kind == rt::OutputKind::err ? Stream::err : Stream::out,
-                                    std::move(bytes));
-  }
-  std::string last_line() const {
-    const size_t end = tail_.find_last_not_of(" \n\t");
-    if (end == std::string::npos) {
-      return {};
-    }
-    const size_t before = tail_.find_last_of('\n', end);
-    const size_t begin = before == std::string::npos ? 0 : before + 1;
-    return tail_.substr(begin, end + 1 - begin);
-  }
-
- private:
-  Attempt& attempt_;
-  std::string tail_;
-};
-
-void set_variable(rt::Environment& env, const std::string& name, std::string value) {
-  std::erase_if(env, [&name](const auto& each) { return each.first == name; });
-  env.emplace_back(name, std::move(value));
-}
-
 rt::Environment environment(const AttemptInfo& info, const StagedFiles& staged) {
-  rt::Environment env = rt::default_environment();
-  set_variable(env, "PYTHONUNBUFFERED", "1");
-  set_variable(env, "PYTHONDONTWRITEBYTECODE", "1");  // the project's folder is only read
-  set_variable(env, "PYTHONIOENCODING", "utf-8");
-  for (const auto& [name, value] : info.env) {
-    set_variable(env, name, value);
+  rt::Environment env = program_environment(info, staged);
+  constexpr std::pair<std::string_view, std::string_view> defaults[] = {
+      {"PYTHONUNBUFFERED", "1"},
+      {"PYTHONDONTWRITEBYTECODE", "1"},  // the project's folder is only read
+      {"PYTHONIOENCODING", "utf-8"}};
+  for (const auto& [name, value] : defaults) {
+    if (std::ranges::find(env, name, &rt::Environment::value_type::first) == env.end()) {
+      env.emplace_back(name, value);
+    }
   }
-  for (auto& [name, value] : staged.variables()) {
-    set_variable(env, name, value);
-  }
-  set_variable(env, "TUTTI_PROJECT", info.project.string());
   return env;
 }
 
 Failed failed(Error error, FailReason reason, bool retryable) {
   return {.error = std::move(error), .reason = reason, .retryable = retryable};
-}
-
-// The environment or the files could not be had.
-Outcome failed_before(Error error) {
-  const Code code = error.code;
-  const bool outside = code == Code::unavailable || code == Code::throttled;
-  const bool final = code == Code::bad_input || code == Code::unsupported;
-  return failed(std::move(error), outside ? FailReason::infrastructure : FailReason::code, !final);
 }
 
 // It ended without an outcome: os._exit, a crash, a signal, memory.
@@ -171,25 +129,9 @@ Task<Preview> PythonAction::plan(rt::Context&, const AttemptInfo& info, Value wi
 }
 
 Task<Outcome> PythonAction::run(rt::Context& ctx, Attempt& attempt, Value with) {
-  Result<StagedFiles> staged = co_await staging_.stage(ctx, attempt);
-  if (!staged.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_before(staged.error());
-  }
-  CO_TRY(Outcome outcome, co_await call(ctx, attempt, std::move(with), *staged));
-  Done* done = std::get_if<Done>(&outcome);
-  if (done == nullptr || staged->out.empty()) {
-    co_return outcome;
-  }
-  Result<Value> published = co_await staging_.publish(ctx, attempt, *staged);
-  if (!published.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_before(published.error());
-  }
-  if (!done->output.as_map().contains("files")) {
-    done->output.edit_map().set("files", std::move(*published));
-  }
-  co_return outcome;
+  co_return co_await staging_.run(ctx, attempt, [&](StagedFiles staged) {
+    return call(ctx, attempt, with, std::move(staged));
+  });
 }
 
 Task<Outcome> PythonAction::call(rt::Context& ctx, Attempt& attempt, Value with,
@@ -201,8 +143,7 @@ Task<Outcome> PythonAction::call(rt::Context& ctx, Attempt& attempt, Value with,
   rt::Environment env = environment(info, staged);
   Result<std::string> python = co_await environments_.prepare(ctx, attempt, std::move(wish), env);
   if (!python.has_value()) {
-    CO_OK(ctx.check());
-    co_return failed_before(python.error());
+    co_return outcome_of(ctx, std::move(python).error());
   }
   ValueMap frozen;
   Result<std::string> source = co_await attempt.project_file(ctx, call.path);
@@ -210,7 +151,7 @@ Task<Outcome> PythonAction::call(rt::Context& ctx, Attempt& attempt, Value with,
     frozen.set(call.module, ValueMap{{"path", (info.project / call.path).string()},
                                      {"source", std::move(*source)}});
   } else if (source.error().code != Code::not_found) {
-    co_return failed_before(source.error());
+    co_return outcome_of(ctx, std::move(source).error());
   }
   const fs::path runner = info.scratch / ".tutti_runner.py";
   CO_OK(rt::write_file(runner, python_runner(), {.mode = 0600, .durable = false}));
@@ -226,12 +167,12 @@ Task<Outcome> PythonAction::call(rt::Context& ctx, Attempt& attempt, Value with,
                            {"project", info.project.string()},
                            {"files", staged.empty() ? Value() : staged.to_value()},
                            {"frozen", std::move(frozen)}};
-  PythonLog log(attempt);
+  OutputLog log(attempt);
   Result<ProgramEnd> end = co_await run_program(ctx, processes_, std::move(spec), "python",
                                                 ValueMap{}, attempt, log, std::move(request));
   CO_OK(ctx.check());  // cancelled and timed out are for the caller to tell apart
   if (!end.has_value()) {
-    co_return failed_before(end.error());
+    co_return outcome_of(ctx, std::move(end).error());
   }
   if (!end->outcome.has_value()) {
     co_return failed_end(*end, call_text, log.last_line());

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "action/api/output_log.h"
 #include "action/protocol/launch.h"
 #include "base/closest.h"
 #include "base/digest.h"
@@ -43,29 +44,16 @@ class Event {
   std::vector<std::shared_ptr<rt::Waiter>> waiting_;
 };
 
-// Keeps the end of what a program prints: its last words.
-class LastWords final : public rt::OutputSink {
+class WordsOnly final : public rt::OutputSink {
  public:
   Task<Unit> write(rt::Context&, rt::OutputKind, std::string bytes) override {
-    constexpr size_t kept_bytes_max = 2000;
-    text_ += bytes;
-    if (text_.size() > kept_bytes_max) {
-      text_.erase(0, text_.size() - kept_bytes_max);
-    }
+    words_.add(bytes);
     co_return Unit{};
   }
-  std::string line() const {
-    const size_t end = text_.find_last_not_of(" \n\t");
-    if (end == std::string::npos) {
-      return {};
-    }
-    const size_t before = text_.find_last_of('\n', end);
-    const size_t begin = before == std::string::npos ? 0 : before + 1;
-    return text_.substr(begin, end + 1 - begin);
-  }
+  std::string line() const { return words_.line(); }
 
  private:
-  std::string text_;
+  LastWords words_;
 };
 
 Value table_value(const cloud::ConnectionTable& table) {
@@ -98,7 +86,7 @@ struct SqlService::Host {
   std::optional<Error> error;
   std::unique_ptr<rt::Process> process;
   std::unique_ptr<Client> client;
-  LastWords words;
+  WordsOnly words;
   std::string end;  // how the process ended
   size_t open = 0;  // requests
   BootInstant used = {};

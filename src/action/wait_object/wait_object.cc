@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "action/api/outcome.h"
 #include "rt/retry.h"
 #include "rt/wait.h"
 #include "xfer/select.h"
@@ -80,13 +81,13 @@ class WaitObject final : public Action {
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
     auto wait = wait_of(services_, attempt.info(), with);
     if (!wait.has_value()) {
-      co_return objects::outcome_of(ctx, std::move(wait).error());
+      co_return outcome_of(ctx, std::move(wait).error());
     }
     size_t seen = SIZE_MAX;
     while (true) {
       auto found = co_await look(ctx, &services_, attempt.info(), with);
       if (!found.has_value() && !is_passing(found.error())) {
-        co_return objects::outcome_of(ctx, std::move(found).error());
+        co_return outcome_of(ctx, std::move(found).error());
       }
       const size_t number = found.has_value() ? found->size() : 0;
       if (found.has_value() && std::cmp_greater_equal(number, wait->count)) {
