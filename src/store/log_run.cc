@@ -16,6 +16,7 @@ namespace tutti::store {
 namespace {
 
 constexpr uint64_t segment_bytes_max = 64u << 20;
+constexpr size_t group_bytes_best = 256u << 10;
 constexpr size_t groups_a_page_max = 256;  // looked at; a filter may skip most of them
 
 // All or nothing: what was written of a refused piece is cut off again.
@@ -180,6 +181,18 @@ void RunLog::write(std::vector<LogRecord> records) {
   if (segments_.empty()) {
     mkdir(folder_.c_str(), 0700);
   }
+  for (std::span<LogRecord> rest(records); !rest.empty();) {
+    size_t count = 0;
+    size_t bytes = 0;
+    while (count < rest.size() && (count == 0 || bytes < group_bytes_best)) {
+      bytes += rest[count++].text.size();
+    }
+    write_group(rest.first(count));
+    rest = rest.subspan(count);
+  }
+}
+
+void RunLog::write_group(std::span<LogRecord> records) {
   const uint64_t begin = end_;
   Group group;
   if (lost_bytes_ > 0) {

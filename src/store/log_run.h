@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 
 #include "rt/descriptor.h"
 #include "store/log_block.h"
@@ -19,7 +20,8 @@ class RunLog {
   // Reads the headers of what is there; a folder that is missing is an empty log.
   static Result<RunLog> open(std::filesystem::path folder, const LogLimits& limits);
 
-  // Appends one group. What the disk refuses is lost; the next group that it takes says how much.
+  // Appends groups of no more text than a reader should decode for one page of it. What the disk
+  // refuses is lost; the next group that it takes says how much.
   void write(std::vector<LogRecord> records);
   // What has been written from the cursor on; `wait` is not for here.
   LogPage read(const LogRead& query) const;
@@ -67,6 +69,7 @@ class RunLog {
       : folder_(std::move(folder)), limits_(limits) {}
   Result<Unit> scan();
   void scan_segment(SegmentId id);
+  void write_group(std::span<LogRecord> records);
   void place(LogRecord record, Group& group);
   bool has_room(const LogRecord& record);
   Result<Unit> append(SegmentId id, LogBlockHeader header,

@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <memory>
@@ -24,6 +26,8 @@ struct CountingVfs {
 struct File {
   sqlite3_file base;
   DiskFaults* faults;
+  sqlite3_int64 filled;  // of a log: up to here it has its blocks; beyond it, look
+  bool is_log;
   sqlite3_file* real() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 
@@ -47,11 +51,36 @@ int close_file(sqlite3_file* f) { return methods(f).xClose(real(f)); }
 int read_file(sqlite3_file* f, void* to, int n, sqlite3_int64 at) {
   return methods(f).xRead(real(f), to, n, at);
 }
+// Fills the log so that it has room up to `end`. What cannot be had is not missed: the write that
+// follows says so itself.
+void fill_log(sqlite3_file* f, sqlite3_int64 end) {
+  static constexpr std::array<char, 64 << 10> zeros{};
+  sqlite3_int64 size = 0;
+  if (methods(f).xFileSize(real(f), &size) != SQLITE_OK) {
+    return;
+  }
+  sqlite3_int64 filled = size;
+  while (filled < end || filled % log_step_bytes != 0) {
+    const auto left = log_step_bytes - filled % log_step_bytes;
+    const auto n = static_cast<int>(std::min<sqlite3_int64>(zeros.size(), left));
+    if (methods(f).xWrite(real(f), zeros.data(), n, filled) != SQLITE_OK) {
+      methods(f).xTruncate(real(f), size);
+      return;
+    }
+    filled += n;
+  }
+  file_of(f).filled = filled;
+}
+
 int write_file(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
   const int refused = fault(f, DiskOp::write);
+  if (refused == SQLITE_OK && file_of(f).is_log && at + n > file_of(f).filled) {
+    fill_log(f, at + n);
+  }
   return refused != SQLITE_OK ? refused : methods(f).xWrite(real(f), from, n, at);
 }
 int truncate_file(sqlite3_file* f, sqlite3_int64 size) {
+  file_of(f).filled = 0;
   return methods(f).xTruncate(real(f), size);
 }
 int sync_file(sqlite3_file* f, int flags) {
@@ -117,6 +146,8 @@ int open_file(sqlite3_vfs* vfs, sqlite3_filename name, sqlite3_file* f, int flag
   const CountingVfs& counting = *static_cast<CountingVfs*>(vfs->pAppData);
   sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
   file_of(f).faults = counting.faults;
+  file_of(f).filled = 0;
+  file_of(f).is_log = (flags & SQLITE_OPEN_WAL) != 0;
   f->pMethods = nullptr;
   const int code = system->xOpen(system, name, real(f), flags, out);
   if (real(f)->pMethods != nullptr) {

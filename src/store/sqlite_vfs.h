@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // How SQLite reaches the disk: the system's VFS, with the syncs counted and, in tests, faults put
-// in.
+// in. The write-ahead log grows by log_step_bytes at a time, filled with zeros: a sync of a file
+// that has grown, or of blocks never written before, costs a commit of the file system's journal
+// beside the data's write, and every commit here is one sync.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 namespace tutti::store {
+
+constexpr int64_t log_step_bytes = 512 << 10;
 
 enum class DiskOp : uint8_t { write, sync, grow };
 
