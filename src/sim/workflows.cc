@@ -68,7 +68,7 @@ class Maker {
     out.allow_failure = shape(100, 9, "may fail");
     out.action.light = shape(250, 10, "is light");
     out.action.idempotent = shape(500, 11, "is idempotent");
-    out.action.unknown_if_lost = shape(80, 12, "is unknown when lost");
+    out.action.unknown_if_lost = !out.action.idempotent && shape(160, 12, "is unknown when lost");
     if (shape(120, 13, "is a branch")) {
       out.uses = "sim.branch";
       out.action.is_branch = true;
