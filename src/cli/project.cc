@@ -150,18 +150,23 @@ Result<WorkflowFile> find_workflow(const LoadedProject& project, const std::stri
     return WorkflowFile{.path = fs::canonical(as_path, ec), .shown = name_or_file};
   }
   TRY(const std::vector<WorkflowFile> files, workflow_files(project));
-  // Most files are called as their workflow is; only then are the others opened.
-  for (const WorkflowFile& each : files) {
-    if (each.path.stem() == name_or_file && name_in(each.path) == name_or_file) {
-      return each;
-    }
-  }
+  const WorkflowFile* found = nullptr;
   std::vector<std::string> names;
   for (const WorkflowFile& each : files) {
     names.push_back(name_in(each.path));
-    if (names.back() == name_or_file) {
-      return each;
+    if (names.back() != name_or_file) {
+      continue;
     }
+    if (found != nullptr) {
+      return fail(Error{.code = Code::bad_input,
+                        .what = fmt::format("{} is called '{}' too", each.shown, name_or_file),
+                        .where = found->shown,
+                        .remedy = "give one of the two another name, or say which file you mean"});
+    }
+    found = &each;
+  }
+  if (found != nullptr) {
+    return *found;
   }
   const std::string near = did_you_mean(name_or_file, names);
   return fail(

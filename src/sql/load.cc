@@ -488,8 +488,9 @@ class Loading {
                                           fmt::join(nulls, " OR "))));
     if (const int64_t count = empty.rows.at(0).as_list()[0].as_int(); count > 0) {
       return failed(Code::bad_input,
-                    fmt::format("{} rows of the files have no value in the key ({})", count,
-                                fmt::join(load_.key, ", ")),
+                    fmt::format("{} of the files {} no value in the key ({})",
+                                count == 1 ? "1 row" : fmt::format("{} rows", count),
+                                count == 1 ? "has" : "have", fmt::join(load_.key, ", ")),
                     "give columns as `key` that every row has");
     }
     return Unit{};

@@ -75,11 +75,19 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
               .what = "there is no such object",
               .where = cloud::address_of(located, located.key)};
   const auto parsed = transfer::parse_selection(located.key.text);
+  const bool one = !parsed.has_value() || parsed->kind == Selection::Kind::object;
+  if (one) {
+    const std::string key = parsed.has_value() ? parsed->key : located.key.text;
+    auto meta = co_await located.store->head(ctx, {key});
+    if (!meta.has_value() && meta.error().code == Code::not_found) {
+      error.what = meta.error().what;  // perhaps the whole bucket is missing
+    }
+  }
   if (!parsed.has_value()) {
     co_return error;  // it was meant as a name
   }
   const Selection& selection = *parsed;
-  if (selection.kind != Selection::Kind::object) {
+  if (!one) {
     error.what = selection.kind == Selection::Kind::glob ? "no object matches the pattern"
                                                          : "there is no object below this prefix";
     co_return error;

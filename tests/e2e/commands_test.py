@@ -89,6 +89,15 @@ def options(tutti):
         says(project, ["runs", "-n", "0"], 2, "--limit")
 
 
+def names(tutti):
+    with Project(tutti, FILES | {"workflows/zz.yaml": FILES["workflows/quiet.yaml"]}) as project:
+        for command in ["run", "plan", "graph"]:
+            says(project, [command, "quiet"], 2, "workflows/zz.yaml is called 'quiet' too", "workflows/quiet.yaml")
+        says(project, ["run", "workflows/zz.yaml"], 0)
+        says(project, ["run", "late"], 1)
+        says(project, ["cat", "s3://none/a.json"], 2, "the folder", "clouds/s3/none does not exist yet")
+
+
 def times(tutti):
     with Project(tutti, FILES) as project:
         run = project.json("run", "quiet")
@@ -164,7 +173,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("times", times),
+    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("two of one name, a bucket that is missing", names), ("times", times),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 

@@ -182,7 +182,7 @@ TEST_CASE("merge updates what has the key and adds the rest") {
   CHECK(failure_of(w.load("s3://b/twice.csv", merge)).error.what ==
         "2 rows of the files have the same key (id): [5]");
   CHECK(failure_of(w.load("s3://b/none.csv", merge)).error.what ==
-        "1 rows of the files have no value in the key (id)");
+        "1 row of the files has no value in the key (id)");
   CHECK(failure_of(w.load("s3://b/b.csv", {{"mode", "merge"}, {"key", "nope"}})).error.what ==
         "the files have no column \"nope\"");
 }
