@@ -5,7 +5,9 @@
 
 #include "base/address.h"
 #include "base/digest.h"
+#include "base/encode.h"
 #include "base/error.h"
+#include "base/hmac.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "base/value.h"
@@ -169,6 +171,23 @@ TEST_CASE("addresses split at the first :// and keep every byte of the key") {
   CHECK_FALSE(parse_address("S3://x").has_value());
   CHECK_FALSE(parse_address("/tmp/x").has_value());
   CHECK_FALSE(parse_address(std::string("s3://a\0b", 8)).has_value());
+}
+
+TEST_CASE("percent-encoding") {
+  CHECK(percent_encode("a b/ü?~-_.") == "a%20b%2F%C3%BC%3F~-_.");
+  CHECK(percent_encode("a b/c", "/") == "a%20b/c");
+  CHECK(*percent_decode("a%20b%2fc+d") == "a b/c+d");
+  CHECK(percent_encode(std::string("\0%", 2)) == "%00%25");
+  for (const std::string_view wrong : {"%", "a%2", "%zz", "%2 "}) {
+    CHECK(percent_decode(wrong).error().code == Code::bad_input);
+  }
+}
+
+TEST_CASE("HMAC-SHA-256, test case 2 of RFC 4231") {
+  CHECK(hex_encode(hmac_sha256("Jefe", "what do ya want for nothing?")) ==
+        "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  CHECK(hex_encode(hmac_sha256({}, {})) ==
+        "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
 }  // namespace

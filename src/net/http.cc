@@ -53,7 +53,10 @@ struct HttpExchange::Transfer {
   bool done = false;
   bool paused = false;
   CURLcode result = CURLE_OK;
-  std::string waiting;  // of the body
+  std::string waiting;                   // of the body
+  std::span<const std::byte> to_send{};  // of the source's last piece
+  bool hungry = false;                   // curl waits for another piece
+  bool all_given = false;
   rt::Notify changed;
   std::shared_ptr<HttpClient::State> client;
 
@@ -155,6 +158,19 @@ size_t on_body(char* data, size_t, size_t size, void* argument) {
   transfer.waiting.append(data, size);
   transfer.changed.notify();
   return size;
+}
+
+size_t on_read(char* to, size_t, size_t size, void* argument) {
+  Transfer& transfer = *static_cast<Transfer*>(argument);
+  if (transfer.to_send.empty() && !transfer.all_given) {
+    transfer.hungry = true;
+    transfer.changed.notify();
+    return CURL_READFUNC_PAUSE;
+  }
+  const size_t n = std::min(size, transfer.to_send.size());
+  std::copy_n(transfer.to_send.begin(), n, reinterpret_cast<std::byte*>(to));
+  transfer.to_send = transfer.to_send.subspan(n);
+  return n;
 }
 
 }  // namespace
@@ -266,6 +282,14 @@ void set_method(Transfer& transfer) {
   CURL* easy = transfer.easy;
   if (request.method == "HEAD") {
     curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+  } else if (request.source != nullptr) {
+    constexpr long buffer_bytes = 256L << 10;
+    curl_easy_setopt(easy, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, buffer_bytes);
+    curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE,
+                     static_cast<curl_off_t>(request.source->size()));
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, &transfer);
   } else if (request.body || request.method == "POST") {
     static const std::string none;
     const std::string& body = request.body ? *request.body : none;
@@ -466,6 +490,37 @@ Task<std::string> HttpExchange::read(rt::Context& ctx) {
   co_return bytes;
 }
 
+namespace {
+
+// Hands the source's pieces to curl as it asks for them, until all are given or the reply has come.
+Task<Unit> send_source(rt::Context& ctx, std::shared_ptr<Transfer> transfer) {
+  HttpSource* source = transfer->request.source.get();
+  while (source != nullptr && !transfer->all_given && !transfer->head_done && !transfer->done) {
+    if (transfer->hungry) {
+      CO_TRY(transfer->to_send, co_await source->next(ctx));
+      transfer->all_given = transfer->to_send.empty();
+      transfer->hungry = false;
+      curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+      transfer->client->collect();
+      continue;
+    }
+    rt::Context patient = ctx.with_timeout(transfer->request.timeouts.idle);
+    auto changed = co_await transfer->changed.wait(patient);
+    if (!changed.has_value() && !transfer->hungry && !transfer->head_done) {
+      Error error = std::move(changed).error();
+      if (ctx.check().has_value()) {
+        error.what = fmt::format("nothing more of the body was taken for {}",
+                                 human(transfer->request.timeouts.idle));
+        error.where = transfer->request.url;
+      }
+      co_return fail(in_doubt(*transfer, std::move(error)));
+    }
+  }
+  co_return Unit{};
+}
+
+}  // namespace
+
 HttpClient::HttpClient(rt::Executor loop, rt::Clock& clock, HttpClientOptions options)
     : state_(std::make_shared<State>(std::move(loop), clock, std::move(options))) {
   state_->open();
@@ -484,6 +539,7 @@ Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequ
     transfer->request = std::move(request);
     state_->add(transfer);
     std::unique_ptr<HttpExchange> exchange(new HttpExchange(transfer));
+    CO_OK(co_await send_source(ctx, transfer));
     rt::Context patient = ctx.with_timeout(transfer->request.timeouts.reply);
     while (!transfer->head_done && !transfer->done) {
       auto changed = co_await transfer->changed.wait(patient);
@@ -501,6 +557,9 @@ Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequ
       co_return fail(in_doubt(*transfer, transfer_error(*transfer)));
     }
     transfer->head.url = transfer->request.url;
+    if (transfer->request.source != nullptr) {
+      co_return exchange;
+    }
     CO_TRY(auto next, follow_redirect(transfer->request, transfer->head));
     if (!next) {
       const std::string* location = find_header(transfer->head.headers, "location");

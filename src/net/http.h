@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,17 @@ const std::string* find_header(const HttpHeaders& headers, std::string_view name
 
 struct HttpTimeouts {
   Duration connect = seconds(10);  // DNS, TCP, TLS
-  Duration reply = seconds(120);   // from the request to the reply's headers
-  Duration idle = seconds(60);     // between two pieces of the body
+  Duration reply = seconds(120);   // from the request, all of it sent, to the reply's headers
+  Duration idle = seconds(60);     // between two pieces of a body, sent or received
+};
+
+// A body that is read while it is sent, once. Not held whole: at most a quarter of a MiB is copied.
+class HttpSource {
+ public:
+  virtual ~HttpSource() = default;
+  virtual uint64_t size() const = 0;  // of all of it
+  // The next bytes, good until the next call; none: the end.
+  virtual Task<std::span<const std::byte>> next(rt::Context& ctx) = 0;
 };
 
 struct HttpRequest {
@@ -42,6 +52,8 @@ struct HttpRequest {
   std::string url;
   HttpHeaders headers = {};
   std::optional<std::string> body = std::nullopt;
+  // Instead of `body`. A redirect is then the reply, as nothing can be sent twice.
+  std::shared_ptr<HttpSource> source = nullptr;
   HttpTimeouts timeouts = {};
   int redirects_max = 10;  // 0: a redirect is the reply
   // Whether carrying it out twice does no harm; unset: by the method (is_idempotent).
@@ -99,7 +111,7 @@ class HttpClient {
 
   // Returns when the headers have come; any status is a success here. Errors: bad_input (the URL),
   // unavailable (no such host, refused, cut off), denied (certificate), timed_out,
-  // unknown_outcome, and the context's before the request has left.
+  // unknown_outcome, those of `source`, and the context's before the request has left.
   Task<std::unique_ptr<HttpExchange>> start(rt::Context& ctx, HttpRequest request);
 
   // With the whole body; bad_input when it is longer than `body_bytes_max`.
@@ -120,8 +132,6 @@ Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,
 // `reference` as seen from the absolute URL `base` (RFC 3986).
 Result<std::string> resolve_url(const std::string& base, const std::string& reference);
 Result<Unit> check_url(const std::string& url);
-// Everything but letters, digits and -_.~ as %XX.
-std::string url_encode(std::string_view text);
 // The value of Retry-After: seconds, or a date as HTTP writes it.
 std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
 

@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "base/http_date.h"
 #include "net/http.h"
 
 namespace tutti::net {
@@ -70,40 +71,12 @@ bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
-int month_of(std::string_view name) {
-  constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const size_t at = name.size() == 3 ? names.find(name) : std::string_view::npos;
-  return at == std::string_view::npos || at % 3 != 0 ? 0 : static_cast<int>(at / 3) + 1;
-}
-
 std::optional<int64_t> number(std::string_view text) {
   int64_t value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
   return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && value >= 0
              ? std::optional(value)
              : std::nullopt;
-}
-
-// Sun, 06 Nov 1994 08:49:37 GMT
-std::optional<Instant> parse_http_date(std::string_view text) {
-  if (text.size() != 29 || !text.ends_with(" GMT")) {
-    return std::nullopt;
-  }
-  const auto day = number(text.substr(5, 2));
-  const int month = month_of(text.substr(8, 3));
-  const auto year = number(text.substr(12, 4));
-  const auto hour = number(text.substr(17, 2));
-  const auto minute = number(text.substr(20, 2));
-  const auto second = number(text.substr(23, 2));
-  if (!day || month == 0 || !year || !hour || !minute || !second) {
-    return std::nullopt;
-  }
-  const CivilDate date{static_cast<int>(*year), static_cast<unsigned>(month),
-                       static_cast<unsigned>(*day)};
-  if (!is_valid(date)) {
-    return std::nullopt;
-  }
-  return start_of(date_of(date)) + hours(*hour) + minutes(*minute) + seconds(*second);
 }
 
 }  // namespace
@@ -146,16 +119,6 @@ Result<std::string> resolve_url(const std::string& base, const std::string& refe
   std::string resolved = part(url, CURLUPART_URL);
   TRY_OK(check_url(resolved));
   return resolved;
-}
-
-std::string url_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       std::string_view("-_.~").find(c) != std::string_view::npos;
-    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<uint8_t>(c));
-  }
-  return out;
 }
 
 Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,

@@ -10,6 +10,7 @@
 #include "net/testing.h"
 #include "rt/loop.h"
 #include "rt/scope.h"
+#include "rt/wait.h"
 
 #include "base/doctest.h"
 
@@ -78,6 +79,93 @@ TEST_CASE("methods are sent as they are, and connections are used again") {
   REQUIRE_OK(w.fetch({.method = "POST", .url = a.server.url()}));
   CHECK(a.server.requests().back().find("Content-Length: 0") != std::string::npos);
   CHECK(a.server.connections() == 2);  // a POST never takes an old connection
+}
+
+// Pieces of 64 KiB of letters; fails after `good_pieces`.
+class Letters final : public HttpSource {
+ public:
+  explicit Letters(uint64_t size, int good_pieces = 1 << 20) : size_(size), good_(good_pieces) {}
+  uint64_t size() const override { return size_; }
+  Task<std::span<const std::byte>> next(rt::Context& ctx) override {
+    if (given_ % 3 == 0) {
+      CO_OK(co_await rt::delay(ctx, milliseconds(1)));  // what curl has to wait for
+    }
+    if (good_-- == 0) {
+      co_return fail(Code::corrupt, "the source broke");
+    }
+    constexpr uint64_t piece_bytes = 64 << 10;
+    piece_.assign(std::min(piece_bytes, size_ - given_), static_cast<char>('a' + given_ % 23));
+    given_ += piece_.size();
+    co_return std::as_bytes(std::span(piece_));
+  }
+
+ private:
+  uint64_t size_;
+  int good_;
+  uint64_t given_ = 0;
+  std::string piece_;
+};
+
+TEST_CASE("a body is sent while it is read") {
+  World w;
+  Answering a([](const std::string&) { return http_reply("200 OK", "taken"); });
+  for (const uint64_t size : {0UL, 1UL, 65'536UL, 3'000'000UL}) {
+    CAPTURE(size);
+    auto response = w.fetch(
+        {.method = "PUT", .url = a.server.url("/k"), .source = std::make_shared<Letters>(size)});
+    REQUIRE_OK(response);
+    CHECK(response->body == "taken");
+    const std::string request = a.server.requests().back();
+    const size_t body_at = request.find("\r\n\r\n") + 4;
+    CHECK(request.starts_with("PUT /k HTTP/1.1\r\n"));
+    CHECK(request.find("\r\nContent-Length: " + std::to_string(size) + "\r\n") !=
+          std::string::npos);
+    CHECK(request.find("chunked") == std::string::npos);
+    REQUIRE(request.size() - body_at == size);
+    for (size_t at = 0; at < size; at += 65'536) {
+      REQUIRE(request[body_at + at] == static_cast<char>('a' + at % 23));
+    }
+  }
+  CHECK(a.server.connections() == 1);
+}
+
+TEST_CASE("a body that breaks off, is not taken, or is answered before its end") {
+  World w;
+  Answering a([](const std::string&) { return http_reply("200 OK", ""); });
+  auto broken = w.fetch(
+      {.method = "PUT", .url = a.server.url(), .source = std::make_shared<Letters>(1'000'000, 3)});
+  REQUIRE(!broken.has_value());
+  CHECK(broken.error().what == "the source broke");
+  auto shorter = w.fetch({.method = "PUT", .url = a.server.url(), .headers = {{"x", "y"}}});
+  REQUIRE_OK(shorter);  // the client goes on
+
+  TestServer deaf([](TestConnection& c) { c.wait_for_close_unread(); });
+  auto stuck = w.fetch({.method = "PUT",
+                        .url = deaf.url(),
+                        .source = std::make_shared<Letters>(64U << 20U),
+                        .timeouts = {.idle = milliseconds(200)}});
+  REQUIRE(!stuck.has_value());
+  CHECK(stuck.error().code == Code::timed_out);
+  CHECK(stuck.error().what == "nothing more of the body was taken for 200 ms");
+
+  TestServer early([](TestConnection& c) {
+    c.reply("403 Forbidden", "no", "Connection: close\r\n");
+    c.wait_for_close();
+  });
+  auto denied = w.fetch(
+      {.method = "PUT", .url = early.url(), .source = std::make_shared<Letters>(64U << 20U)});
+  REQUIRE_OK(denied);
+  CHECK(denied->head.status == 403);
+  CHECK(denied->body == "no");
+
+  Answering moved([](const std::string&) {
+    return http_reply("307 Temporary Redirect", "", "Location: /else\r\n");
+  });
+  auto redirect = w.fetch(
+      {.method = "PUT", .url = moved.server.url(), .source = std::make_shared<Letters>(10)});
+  REQUIRE_OK(redirect);
+  CHECK(redirect->head.status == 307);
+  CHECK(moved.server.requests().size() == 1);
 }
 
 TEST_CASE("who cannot be reached is said, with what to do") {
@@ -269,7 +357,6 @@ TEST_CASE("pure: URLs, redirects and Retry-After") {
   CHECK(*resolve_url("https://h/a/b?c", "../d") == "https://h/d");
   CHECK(*resolve_url("https://h/a", "//x/y") == "https://x/y");
   CHECK_FALSE(resolve_url("https://h/a", "ftp://x").has_value());
-  CHECK(url_encode("a b/é~") == "a%20b%2F%C3%A9~");
   HttpHead head{.status = 301, .headers = {{"location", "http://h/"}}};
   CHECK(follow_redirect({.url = "https://h/"}, head).error().code == Code::denied);
   head.status = 304;

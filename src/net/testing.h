@@ -66,6 +66,11 @@ class TestConnection {
       held_.clear();
     }
   }
+  // The same without taking what it sends.
+  void wait_for_close_unread() const {
+    pollfd fd{fd_, POLLRDHUP, 0};
+    poll(&fd, 1, 10'000);
+  }
   size_t sent() const { return sent_; }
 
  private:

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "base/encode.h"
 
 namespace tutti::action::http {
 namespace {
@@ -97,8 +98,7 @@ Result<std::string> form_text(const Value& form) {
   for (const auto& [name, value] : form.as_map()) {
     const ValueList values = value.is_list() ? value.as_list() : ValueList{value};
     for (const Value& each : values) {
-      out +=
-          (out.empty() ? "" : "&") + net::url_encode(name) + "=" + net::url_encode(text_of(each));
+      out += (out.empty() ? "" : "&") + percent_encode(name) + "=" + percent_encode(text_of(each));
     }
   }
   return out;
@@ -423,7 +423,7 @@ std::string with_query(const std::string& url, const std::string& name, const st
   const size_t question = std::min(url.find('?'), fragment);
   std::string out = url.substr(0, question);
   char separator = '?';
-  const std::string own = net::url_encode(name) + "=";
+  const std::string own = percent_encode(name) + "=";
   for (size_t at = question + 1; at < fragment;) {
     const size_t end = std::min(url.find('&', at), fragment);
     const std::string field = url.substr(at, end - at);
@@ -433,7 +433,7 @@ std::string with_query(const std::string& url, const std::string& name, const st
     }
     at = end + 1;
   }
-  return out + separator + own + net::url_encode(value);
+  return out + separator + own + percent_encode(value);
 }
 
 }  // namespace tutti::action::http

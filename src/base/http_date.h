@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Dates as HTTP writes them (RFC 9110, section 5.6.7): Sun, 06 Nov 1994 08:49:37 GMT
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "base/time.h"
+
+namespace tutti {
+
+// The form above only; the two obsolete ones are nullopt, as is anything else.
+std::optional<Instant> parse_http_date(std::string_view text);
+
+}  // namespace tutti
