@@ -201,7 +201,9 @@ Result<std::strong_ordering> Machine::order_items(const Val& a, const Val& b) {
 }
 
 Result<bool> Machine::contains(const Val& container, const Val& item) {
-  if (container.is(Type::undefined) || item.is(Type::undefined)) {
+  // The items of a list look at it themselves; an empty list has none, and what is not defined is
+  // not in it.
+  if (container.is(Type::undefined) || (item.is(Type::undefined) && !is_sequence(container))) {
     return undefined(container.is(Type::undefined) ? container : item);
   }
   if (container.is_string()) {

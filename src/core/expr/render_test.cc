@@ -200,6 +200,15 @@ TEST_CASE("the ends of the whole numbers are no trap") {
   CHECK(outcome("{{ ['nan' | float, 'nan' | float] | unique | length }}").contains("1"));
 }
 
+TEST_CASE(
+    "a name that is not defined is not in an empty list, and not to be looked for in others") {
+  CHECK(outcome("{{ nope in [] }}{{ nope in range(0) }}") == "\"FalseFalse\"");
+  for (const char* box : {"[1]", "(1,)", "range(3)", "'text'", "params", "{}"}) {
+    CAPTURE(box);
+    CHECK(outcome(std::string("{{ nope in ") + box + " }}").contains("'nope' is not defined"));
+  }
+}
+
 TEST_CASE("a namespace cannot end up in itself") {
   const std::string made = "{% set n = namespace() %}";
   CHECK(outcome(made + "{% set n.x = n %}").contains("cannot be part of"));
