@@ -95,8 +95,12 @@ Result<Val> Machine::member(const Val& value, std::string_view name) {
 
 Result<Val> Machine::at(const Val& value, const Val& key) {
   TRY_OK(spend(1));
-  if (value.is(Type::undefined) || key.is(Type::undefined)) {
+  if (value.is(Type::undefined) || key.is_strict()) {
     return undefined(value.is(Type::undefined) ? value : key);
+  }
+  if (key.is_blank()) {
+    const Undefined& why = key.as_undefined();
+    return Val::undefined(why.what, why.remedy).with_taint(value.taint() | key.taint());
   }
   if (key.is_string() || value.is(Type::opaque)) {
     TRY(const std::string name, str(key));

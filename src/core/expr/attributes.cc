@@ -25,7 +25,7 @@ Result<Val> Attribute::of(Machine& machine, const Val& item) const {
 
 Result<Attribute> attribute_of(Machine& machine, const Val& attribute, bool ignore_case) {
   Attribute out{.parts = {}, .fallback = {}, .ignore_case = ignore_case};
-  if (attribute.is(Type::undefined)) {
+  if (attribute.is_strict()) {
     return Machine::undefined(attribute);
   }
   if (attribute.is_string()) {

@@ -174,7 +174,7 @@ Val Evaluator::name_undefined(const Val& value, ExprId id) const {
   if (path.ends_with("]]")) {
     path.pop_back();
   }
-  if (!value.is(Type::undefined) || path.empty()) {
+  if (!value.is_strict() || path.empty()) {
     return value;
   }
   const Undefined& old = value.as_undefined();
@@ -248,9 +248,7 @@ Result<Val> Evaluator::eval_choose(const Expr& expr) {
   }
   TRY(const bool yes, machine_.truth(condition));
   if (!yes && expr.kids[2] == absent) {
-    return Val::undefined("the inline `if` has no `else`, and its condition is false",
-                          "add an else")
-        .with_taint(condition.taint());
+    return Val::blank().with_taint(condition.taint());
   }
   TRY(Val chosen, eval(expr.kids[yes ? 1 : 2]));
   return std::move(chosen).with_taint(condition.taint());

@@ -125,8 +125,8 @@ struct Rendered {
 };
 
 // The text, or the typed value of a single expression (tuples, ranges and lazy sequences become
-// lists). Errors: bad_input with `where` = "line:column" of the template's text; what the secrets
-// function returned.
+// lists, what an inline `if` without `else` leaves out becomes none). Errors: bad_input with
+// `where` = "line:column" of the template's text; what the secrets function returned.
 Result<Rendered> render(const Template& tmpl, const Context& context, const Limits& limits = {});
 
 // Python's truth of a value: what `when` and `check` ask of the result.

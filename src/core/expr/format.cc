@@ -41,7 +41,7 @@ class Formatter {
     }
     const bool leftover = args_.is(Type::tuple) ? next_ < args_.size()
                                                 : next_ == 0 && !by_name_ && !args_.is(Type::map);
-    if (leftover && !args_.is(Type::list)) {
+    if (leftover && !args_.is(Type::list) && !args_.is_blank()) {
       return wrong("the format takes fewer values than it is given", "add a %s for each value");
     }
     TRY(Val text, machine_.text(std::move(out_)));
@@ -151,7 +151,7 @@ class Formatter {
     if (!by_name) {
       TRY(value, next_value());
     }
-    if (value.is(Type::undefined)) {
+    if (value.is_strict()) {
       return Machine::undefined(value);
     }
     return append(spec, value);

@@ -88,7 +88,7 @@ Result<Val> Machine::text(std::string text) {
 Result<bool> Machine::truth(const Val& value) {
   switch (value.type()) {
     case Type::undefined:
-      return undefined(value);
+      return value.is_blank() ? Result<bool>(false) : undefined(value);
     case Type::null:
       return false;
     case Type::boolean:
@@ -131,8 +131,8 @@ bool is_sequence(const Val& v) { return v.is_listlike() || v.is(Type::range); }
 
 Result<bool> Machine::equal(const Val& a, const Val& b) {
   TRY_OK(spend(1));
-  if (a.is(Type::undefined) || b.is(Type::undefined)) {
-    return undefined(a.is(Type::undefined) ? a : b);
+  if (a.is_strict() || b.is_strict()) {
+    return undefined(a.is_strict() ? a : b);
   }
   if (a.is_number() && b.is_number()) {
     return compare_numbers(a, b) == 0;
@@ -161,7 +161,7 @@ Result<bool> Machine::equal(const Val& a, const Val& b) {
     }
     return true;
   }
-  return a.is_null();
+  return a.is_null() || a.is_blank();
 }
 
 Result<std::strong_ordering> Machine::order(const Val& a, const Val& b) {
@@ -201,10 +201,13 @@ Result<std::strong_ordering> Machine::order_items(const Val& a, const Val& b) {
 }
 
 Result<bool> Machine::contains(const Val& container, const Val& item) {
+  if (container.is_blank()) {
+    return false;
+  }
   // The items of a list look at it themselves; an empty list has none, and what is not defined is
   // not in it.
-  if (container.is(Type::undefined) || (item.is(Type::undefined) && !is_sequence(container))) {
-    return undefined(container.is(Type::undefined) ? container : item);
+  if (container.is_strict() || (item.is_strict() && !is_sequence(container))) {
+    return undefined(container.is_strict() ? container : item);
   }
   if (container.is_string()) {
     if (!item.is_string()) {
@@ -253,7 +256,7 @@ Result<bool> Machine::contains(const Val& container, const Val& item) {
 Result<Vals> Machine::items(const Val& value) {
   Vals out;
   if (value.is(Type::undefined)) {
-    return undefined(value);
+    return value.is_blank() ? Result<Vals>(out) : undefined(value);
   }
   if (value.is_string()) {
     const std::string& text = value.as_string();
@@ -283,7 +286,7 @@ Result<Vals> Machine::items(const Val& value) {
 
 Result<int64_t> Machine::length(const Val& value) {
   if (value.is(Type::undefined)) {
-    return undefined(value);
+    return value.is_blank() ? Result<int64_t>(0) : undefined(value);
   }
   if (value.is_string()) {
     TRY_OK(spend_text(value.as_string().size()));

@@ -280,6 +280,8 @@ Result<Val> dict_function(Machine& m, const Args& a) {
     for (size_t i = 0; i < a[0].size(); ++i) {
       members.emplace_back(a[0].key(i), a[0].member(i));
     }
+  } else if (a.has(0) && a[0].is(Type::undefined)) {
+    return Machine::undefined(a[0]);
   } else if (a.has(0)) {
     TRY(const Vals pairs, m.items(a[0]));
     for (const Val& pair : pairs) {

@@ -81,6 +81,10 @@ TEST_CASE("a single expression keeps its type, everything else is text") {
   CHECK(outcome("{{ none }}") == "null");
   CHECK(outcome("{{ params }}") == R"({"start":"2026-01-01","days":3,"ratio":0.5})");
   CHECK(outcome("{{ (1, 2) }}") == "[1,2]");
+  CHECK(outcome("<{{ params.items() }}>") ==
+        R"("<[('start', '2026-01-01'), ('days', 3), ('ratio', 0.5)]>")");
+  CHECK(outcome("<{{ {'b': 1, 'a': 2} | dictsort }}>") == R"("<[('a', 2), ('b', 1)]>")");
+  CHECK(outcome("<{{ [{'k': 1}] | groupby('k') }}>") == R"("<[(1, [{'k': 1}])]>")");
   CHECK(outcome("{{ range(3) }}") == "[0,1,2]");
   CHECK(outcome("{{ files | map(attribute='size') }}") == "[10,20]");
   CHECK(outcome("{{ params.items() }}") == R"([["start","2026-01-01"],["days",3],["ratio",0.5]])");
@@ -93,6 +97,66 @@ TEST_CASE("a single expression keeps its type, everything else is text") {
   CHECK_FALSE(truth(Value(0.0)));
   CHECK(to_text(Value(ValueList{Value(), Value(true), Value(1.0), Value("it's")})) ==
         R"([None, True, 1.0, "it's"])");
+}
+
+TEST_CASE("an inline `if` without `else` is empty text, false and without items") {
+  const std::string nothing = "('y' if params.days > 5)";
+  const auto in_text = [&nothing](const std::string& rest) {
+    return outcome("<{{ " + nothing + rest + " }}>");
+  };
+  CHECK(in_text("") == "\"<>\"");
+  CHECK(in_text(" ~ 'a'") == "\"<a>\"");
+  CHECK(in_text(" or 'a'") == "\"<a>\"");
+  CHECK(in_text(" and 'a'") == "\"<>\"");
+  CHECK(in_text(" is defined") == "\"<False>\"");
+  CHECK(in_text(" is undefined") == "\"<True>\"");
+  CHECK(in_text(" is none") == "\"<False>\"");
+  CHECK(in_text(" is sequence") == "\"<True>\"");
+  CHECK(in_text(" is iterable") == "\"<True>\"");
+  CHECK(in_text(" == ''") == "\"<False>\"");
+  CHECK(in_text(" != none") == "\"<True>\"");
+  CHECK(in_text(" == " + nothing) == "\"<True>\"");
+  CHECK(in_text(" in [1, " + nothing + "]") == "\"<True>\"");
+  CHECK(in_text(" in params") == "\"<False>\"");
+  CHECK(in_text(" | default('a')") == "\"<a>\"");
+  CHECK(in_text(" | length") == "\"<0>\"");
+  CHECK(in_text(" | list") == "\"<[]>\"");
+  CHECK(in_text(" | join(',')") == "\"<>\"");
+  CHECK(in_text(" | upper | center(3)") == "\"<   >\"");
+  CHECK(in_text(" | truncate(3)") == "\"<>\"");
+  CHECK(in_text(" | select | list") == "\"<[]>\"");
+  CHECK(outcome("<{{ 1 in " + nothing + " }}>") == "\"<False>\"");
+  CHECK(outcome("<{{ '%s.' % " + nothing + " }}{{ '.' % " + nothing + " }}>") == "\"<..>\"");
+  CHECK(outcome("<{{ ['a', " + nothing + "] | join(',') }}>") == "\"<a,>\"");
+  CHECK(outcome("<{{ [" + nothing + "] }}>") == "\"<[Undefined]>\"");  // as Jinja2 prints it
+  CHECK(outcome("<{{ {'a': " + nothing + "}.a }}>") == "\"<>\"");
+  CHECK(outcome("<{{ files[" + nothing + "] | default('a') }}>") == "\"<a>\"");
+  CHECK(outcome("<{{ {}.get(" + nothing + ", 1) }}>") == "\"<1>\"");
+  CHECK(outcome("{% if " + nothing + " %}a{% else %}b{% endif %}") == "\"b\"");
+  CHECK(outcome("{% for c in " + nothing + " %}a{% else %}b{% endfor %}") == "\"b\"");
+  CHECK(outcome("{% set x = 'y' if false %}<{{ x }}>") == "\"<>\"");
+  CHECK(outcome("{{ 'x' if params.days > 2 }}") == "\"x\"");
+}
+
+TEST_CASE("an inline `if` without `else` is none as a typed result") {
+  CHECK(outcome("{{ 'y' if false }}") == "null");
+  CHECK(outcome("{{ ['y' if false, 1] }}") == "[null,1]");
+  auto condition = parse_expression("'y' if params.days > 5").value();
+  CHECK(render(condition, sample())->value == Value());
+}
+
+TEST_CASE("what needs a value refuses an inline `if` without `else`") {
+  for (const char* text :
+       {"('y' if false) + 1", "'a' + ('y' if false)", "-('y' if false)", "[1] * (2 if false)",
+        "('y' if false) < 1", "('y' if false) % 2", "('y' if false).a", "('y' if false)['a']",
+        "('y' if false)[1:]", "[1][(1 if false):]", "('y' if false).upper()",
+        "('y' if false) | int", "('y' if false) | tojson", "('y' if false) | wordwrap(5)",
+        "range(3 if false)", "('y' if false) is odd", "'a,b'.split(',' if false)"}) {
+    CAPTURE(text);
+    CHECK(outcome(std::string("<{{ ") + text + " }}>").contains("the inline `if` has no `else`"));
+  }
+  CHECK(outcome("{{ ('y' if false) in 'abc' }}").contains("needs a string"));
+  CHECK(outcome("{{ files[0 if false] }}").contains("the inline `if` has no `else`"));
 }
 
 TEST_CASE("an error names the template's words, the place and the remedy") {
@@ -244,6 +308,7 @@ TEST_CASE("what depends on a secret is marked") {
         "not secrets.token",
         "secrets.token and 1",
         "1 if secrets.token else 2",
+        "1 if not secrets.token",
         "secrets.token.split('c') | first",
         "secrets.token | default('x')",
         "secrets.nothing | default('x')",

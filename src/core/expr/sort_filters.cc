@@ -127,7 +127,7 @@ Result<Val> groupby_filter(Machine& m, const Args& a) {
 
 // A text that is equal for equal values, as a hash is in Python: 1, 1.0 and true are one.
 Result<std::string> identity(Machine& m, const Val& value) {
-  if (value.is(Type::undefined)) {
+  if (value.is_strict()) {
     return Machine::undefined(value);
   }
   if (value.is_number()) {

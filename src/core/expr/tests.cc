@@ -28,11 +28,11 @@ Verdict is_mapping(Machine&, const Args& a) { return a.input.is(Type::map); }
 
 Verdict is_sequence(Machine&, const Args& a) {
   return a.input.is_string() || a.input.is_listlike() || a.input.is(Type::map) ||
-         a.input.is(Type::range);
+         a.input.is(Type::range) || a.input.is_blank();
 }
 
 Verdict is_iterable(Machine& m, const Args& a) {
-  if (a.input.is(Type::undefined)) {
+  if (a.input.is_strict()) {
     return Machine::undefined(a.input);
   }
   return is_sequence(m, a);

@@ -44,6 +44,9 @@ Result<std::string> Machine::str(const Val& value) {
   if (value.is_string()) {
     return value.as_string();
   }
+  if (value.is_blank()) {
+    return std::string();
+  }
   std::string out;
   TRY_OK(append_repr(out, value));
   TRY_OK(spend_text(out.size()));
@@ -64,7 +67,11 @@ Result<Unit> Machine::append_repr(std::string& out, const Val& value) {
   }
   switch (value.type()) {
     case Type::undefined:
-      return undefined(value);
+      if (value.is_strict()) {
+        return undefined(value);
+      }
+      out += "Undefined";
+      break;
     case Type::null:
       out += "None";
       break;
@@ -133,7 +140,7 @@ Result<Value> Machine::to_value(const Val& value) {
   }
   switch (value.type()) {
     case Type::undefined:
-      return undefined(value);
+      return value.is_blank() ? Result<Value>(Value()) : undefined(value);
     case Type::null:
       return Value();
     case Type::boolean:

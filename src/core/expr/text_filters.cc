@@ -120,7 +120,7 @@ Result<Val> indent_filter(Machine& m, const Args& a) {
 }
 
 Result<Val> truncate_filter(Machine& m, const Args& a) {
-  TRY(const std::string text, need_string(a, "truncate"));
+  TRY(const std::string text, a.input.is_blank() ? m.str(a.input) : need_string(a, "truncate"));
   TRY(const int64_t length, a.integer(0, 255));
   TRY(const bool kill_words, a.boolean(m, 1, false));
   TRY(const std::string end, a.text(2, "..."));
@@ -135,7 +135,7 @@ Result<Val> truncate_filter(Machine& m, const Args& a) {
   TRY_OK(m.spend_text(text.size()));
   const std::u32string points = points_of(text);
   if (static_cast<int64_t>(points.size()) - leeway <= length) {
-    return Val(text);
+    return a.input;
   }
   std::u32string kept = points.substr(0, static_cast<size_t>(length - end_size));
   if (const size_t space = kept.rfind(U' '); !kill_words && space != std::u32string::npos) {

@@ -63,6 +63,16 @@ Val Val::undefined(std::string what, std::string remedy, size_t offset) {
   return out;
 }
 
+Val Val::blank() {
+  Val out;
+  out.type_ = Type::undefined;
+  out.data_ = std::make_shared<const Undefined>(
+      Undefined{.what = "the inline `if` has no `else`, and its condition is false",
+                .remedy = "add an else",
+                .blank = true});
+  return out;
+}
+
 Val Val::list(Vals items) {
   auto seq = std::make_shared<Seq>();
   for (const Val& item : items) {

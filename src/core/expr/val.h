@@ -63,6 +63,7 @@ struct Undefined {
   std::string what;
   std::string remedy;
   size_t offset = SIZE_MAX;  // in the template's text, where the name stands
+  bool blank = false;        // see Val::blank()
 };
 
 class Val {
@@ -75,6 +76,9 @@ class Val {
       : type_(Type::string), data_(std::make_shared<const std::string>(std::move(s))) {}
   Val(const char*) = delete;
   static Val undefined(std::string what, std::string remedy = {}, size_t offset = SIZE_MAX);
+  // What an inline `if` without `else` gives when its condition is false: undefined, but it prints
+  // as nothing, is false and has no items. What needs more of it than that fails.
+  static Val blank();
   static Val list(Vals items);
   static Val tuple(Vals items);
   static Val map(std::vector<std::pair<std::string, Val>> members);  // the last of equal keys wins
@@ -89,6 +93,9 @@ class Val {
   Type type() const { return type_; }
   bool is(Type type) const { return type_ == type; }
   bool is_null() const { return type_ == Type::null; }
+  bool is_blank() const { return type_ == Type::undefined && as_undefined().blank; }
+  // Undefined, and an error wherever it is used.
+  bool is_strict() const { return type_ == Type::undefined && !as_undefined().blank; }
   bool is_string() const { return type_ == Type::string; }
   bool is_integral() const { return type_ == Type::integer || type_ == Type::boolean; }
   bool is_number() const { return is_integral() || type_ == Type::real; }

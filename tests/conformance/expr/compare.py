@@ -43,7 +43,7 @@ DIFFERENCES = [
      lambda j, o: o[0] and (j[0] and LAZY.search(j[1]) or not j[0] and re.search(r"'(generator|dict_\w+|list_reverseiterator|range_iterator|dict_reverse\w+)'", j[1]))),
     ("int64", "Whole numbers have 64 bits; what would be bigger is an error.", lambda j, o: j[0] and not o[0] and "64 bits" in o[1]),
     ("keys", "Keys of maps are strings.", lambda j, o: j[0] and not o[0] and ("key of a map is a string" in o[1] or "dict() takes pairs of a string" in o[1])),
-    ("undefined", "Something undefined has no text anywhere: where Jinja2 prints `Undefined` inside a list there is an error.",
+    ("undefined", "A name or member that does not exist has no text anywhere: where Jinja2 prints `Undefined` for it inside a list there is an error.",
      lambda j, o: j[0] and not o[0] and not j.strict()[0]),
     ("methods", "Only the methods listed above can be called, and nothing else of Python is reachable.", lambda j, o: j[0] and not o[0] and "has no method" in o[1]),
     ("complex", "A negative number has no fractional power (Python gives a complex number).", lambda j, o: j[0] and not o[0] and "has no such power" in o[1]),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// docs/templates.md: every filter, test, method and function is listed with its arguments, and
-// every example gives the result beside it.
+// docs/templates.md: every filter, test, method and function is listed with its arguments, every
+// example gives the result beside it, and every block of statements the text that follows.
 #include <algorithm>
 #include <fstream>
 #include <set>
@@ -77,6 +77,37 @@ std::vector<Row> table(std::string_view head) {
   return out;
 }
 
+struct Block {
+  std::string language, text;
+};
+
+// The fenced blocks of the page, in order.
+std::vector<Block> blocks() {
+  std::vector<Block> out;
+  std::istringstream lines(docs());
+  bool inside = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) {
+      inside = !inside;
+      if (inside) {
+        out.push_back({.language = line.substr(3), .text = {}});
+      }
+    } else if (inside) {
+      out.back().text += line + "\n";
+    }
+  }
+  return out;
+}
+
+std::string printed(const std::string& text) {
+  const auto parsed = parse_template(text);
+  REQUIRE(parsed.has_value());
+  CHECK(check(*parsed).empty());
+  const auto rendered = render(*parsed, sample());
+  REQUIRE_OK(rendered);
+  return to_text(rendered->value);
+}
+
 std::string signature(const Callable& callable) {
   std::string params(callable.params);
   for (size_t at = params.find(' '); at != std::string::npos; at = params.find(' ', at + 2)) {
@@ -109,17 +140,27 @@ TEST_CASE("every example of docs/templates.md gives the result beside it") {
   for (const char* head : {"filter |", "test |", "method or function |"}) {
     for (const Row& row : table(head)) {
       CAPTURE(row.example);
-      const std::string text = "{{ " + row.example + " }}";
-      const auto parsed = parse_template(text);
-      REQUIRE(parsed.has_value());
-      CHECK(check(*parsed).empty());
-      const auto rendered = render(*parsed, sample());
-      REQUIRE_OK(rendered);
-      CHECK(to_text(rendered->value) == row.result);
+      CHECK(printed("{{ " + row.example + " }}") == row.result);
       ++examples;
     }
   }
   CHECK(examples > 100);
+}
+
+TEST_CASE("every block of statements in docs/templates.md gives the text after it") {
+  const std::vector<Block> all = blocks();
+  size_t examples = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (all[i].language != "jinja") {
+      continue;
+    }
+    CAPTURE(all[i].text);
+    REQUIRE(i + 1 < all.size());
+    REQUIRE(all[i + 1].language == "text");
+    CHECK(printed(all[i].text) == all[i + 1].text);
+    ++examples;
+  }
+  CHECK(examples == 2);
 }
 
 TEST_CASE("docs/templates.md lists every filter, test, method and function with its arguments") {
