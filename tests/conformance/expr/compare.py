@@ -11,7 +11,9 @@ fewer than 20 times, or when the list of differences in the docs is not DIFFEREN
 import argparse
 import base64
 import collections
+import collections.abc
 import datetime
+import functools
 import hashlib
 import json
 import os
@@ -29,19 +31,20 @@ import generate
 USES_MIN = 20
 RENDERED_MIN = 0.70
 
-OPERATORS = ["op:" + x for x in ("+ - * / // % ** ~ == != < <= > >= chain and or not in index slice choose list map tuple negative positive").split()] + ["op:not in"]
-STATEMENTS = ["stmt:" + x for x in "if elif else for for_if for_else unpack loop set set_block namespace with filter comment raw".split()]
+OPERATORS = ["op:" + x for x in ("+ - * / // % ** ~ == != < <= > >= chain and or not in index slice choose choose_no_else list map tuple negative positive").split()] + ["op:not in"]
+STATEMENTS = ["stmt:" + x for x in "if elif else for for_if for_else unpack pairs loop set set_block namespace with filter comment raw".split()]
 # Tests and filters that only have one sensible use, or another name in a template.
 ALIASES = {"test:==", "test:!=", "test:<", "test:<=", "test:>", "test:>="}
 
 # What differs on purpose: (id, what the docs say, does this pair of outcomes come from it?).
 # An outcome is (ok, text or error); that of Jinja2 can be asked for again with strict(): as if something
-# undefined had no repr either.
-LAZY = re.compile(r"<(generator object|list_reverseiterator|reversed object|range_iterator|dict_\w+iterator|built-in method|bound method|list_iterator|str_\w*iterator)|dict_(items|keys|values)\(|object at 0x")
+# undefined had no repr either, and with eager(): as if filters and methods gave lists where they give iterators.
 DIFFERENCES = [
     ("lazy", "Lazy sequences (`map`, `select`, `reverse`, `batch`, `items()` ...) are lists: they print as lists, have a length and items, and can be gone through twice.",
-     lambda j, o: o[0] and (j[0] and LAZY.search(j[1]) or not j[0] and re.search(r"'(generator|dict_\w+|list_reverseiterator|range_iterator|dict_reverse\w+)'", j[1]))),
+     lambda j, o: o[0] and j.eager() == o),
     ("int64", "Whole numbers have 64 bits; what would be bigger is an error.", lambda j, o: j[0] and not o[0] and "64 bits" in o[1]),
+    ("float", "A number that is too big or too small for a float cannot be written: `1e400` is an error (Python reads `inf`), `1e-400` too (`0.0`).",
+     lambda j, o: j[0] and not o[0] and "this number does not fit into a float" in o[1]),
     ("keys", "Keys of maps are strings.", lambda j, o: j[0] and not o[0] and ("key of a map is a string" in o[1] or "dict() takes pairs of a string" in o[1])),
     ("undefined", "A name or member that does not exist has no text anywhere: where Jinja2 prints `Undefined` for it inside a list there is an error.",
      lambda j, o: j[0] and not o[0] and not j.strict()[0]),
@@ -114,14 +117,37 @@ class NoText(jinja2.StrictUndefined):
     __repr__ = jinja2.StrictUndefined._fail_with_undefined_error
 
 
+def listed(value):
+    lazy = (collections.abc.Iterator, collections.abc.KeysView, collections.abc.ValuesView, collections.abc.ItemsView)
+    return list(value) if isinstance(value, lazy) else value
+
+
+def listing(function):
+    """The same function, with a list for what is lazy."""
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return listed(function(*args, **kwargs))
+    return wrapper
+
+
+class EagerEnvironment(jinja2.sandbox.SandboxedEnvironment):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.filters = {name: listing(function) for name, function in self.filters.items()}
+
+    def call(self, context, function, /, *args, **kwargs):
+        return listed(super().call(context, function, *args, **kwargs))
+
+
 class Theirs(tuple):
-    """Jinja2's outcome, and a way to render again with NoText."""
+    """Jinja2's outcome, and ways to render again with NoText and in an EagerEnvironment."""
     strict = None
+    eager = None
 
 
 class Oracle:
-    def __init__(self, undefined=jinja2.StrictUndefined):
-        self.env = jinja2.sandbox.SandboxedEnvironment(undefined=undefined, keep_trailing_newline=True)
+    def __init__(self, environment=jinja2.sandbox.SandboxedEnvironment, undefined=jinja2.StrictUndefined):
+        self.env = environment(undefined=undefined, keep_trailing_newline=True)
         self.env.filters.update(our_filters())
 
     def render(self, question):
@@ -187,13 +213,14 @@ def main():
     made = make_questions(seed, args.count, features)
     questions = [q for q, _ in made]
     ours = answers(args.driver, questions)
-    oracle, stricter = Oracle(), Oracle(NoText)
+    oracle, stricter, eager = Oracle(), Oracle(undefined=NoText), Oracle(EagerEnvironment)
     counts = collections.Counter()
     uses = collections.Counter()
     shown = 0
     for (question, used), our in zip(made, ours):
         theirs = Theirs(oracle.render(question))
         theirs.strict = lambda question=question: stricter.render(question)
+        theirs.eager = lambda question=question: eager.render(question)
         uses.update(used)
         if theirs[0] and our[0] and theirs[1] == our[1]:
             counts["rendered in both"] += 1

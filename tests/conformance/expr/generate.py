@@ -105,12 +105,26 @@ class Generator:
         return text if simple else f"({text})" if self.chance(0.9) else text
 
     def any(self, depth):
-        return self.expr(self.pick(["str", "int", "float", "bool", "ints", "strs", "objs", "map", "null", "pair"]), depth)
+        return self.expr(self.pick(["str", "int", "float", "bool", "ints", "strs", "objs", "map", "null", "pair", "pairs"]), depth)
 
     def null(self, depth):
+        if self.chance(0.3):
+            self.use("op:choose_no_else")
+            return f"({self.expr('any', 0)} if {self.pick(['no', 'false', 'yes'])})"
         return self.pick(["none", "nothing", "None"])
 
+    def pairs(self, depth):
+        """A list of tuples."""
+        self.use("stmt:pairs")
+        return self.pick([
+            "m.items() | list", "ms | items | list", "m | dictsort", "o | dictsort(by='value')", "ms | dictsort(reverse=true)", "lo | groupby('name')",
+            "lo | groupby('sub.k', case_sensitive=true)", "[(1, 'a'), (2, 'b')]", f"({self.expr('map', depth - 1)}) | dictsort", f"({self.expr('map', depth - 1)}).items()",
+            "m | dictsort | map('reverse') | map('list') | list", "m | dictsort | batch(2) | list", "ms | dictsort | sort(reverse=true)", "m | dictsort | unique | list",
+        ])
+
     def pair(self, depth):
+        if self.chance(0.5):
+            return f"({self.pairs(depth)} | {self.pick(['first', 'last', 'max', 'min'])})"
         self.use("op:tuple")
         return f"({self.expr('any', depth - 1)}, {self.expr('any', depth - 1)})" if depth > 0 else "(1, 'b')"
 
@@ -141,8 +155,12 @@ class Generator:
         return " ~ ".join(self.sub(self.pick(["str", "int", "float", "bool", "any"]), depth) for _ in range(self.r.randrange(2, 4)))
 
     def choose(self, kind, depth):
+        chosen = f"{self.sub(kind, depth)} if {self.expr('bool', depth - 1)}"
+        if self.chance(0.3):
+            self.use("op:choose_no_else")
+            return chosen
         self.use("op:choose")
-        return f"{self.sub(kind, depth)} if {self.expr('bool', depth - 1)} else {self.sub(kind, depth)}"
+        return f"{chosen} else {self.sub(kind, depth)}"
 
     def binary(self, left, op, right, depth):
         self.use("op:" + op)
@@ -228,6 +246,8 @@ class Generator:
 
     def float(self, depth):
         if depth <= 0:
+            if self.chance(0.01):
+                return self.pick(["1e400", "1e-400"])
             return self.name_of("float") or self.pick(["f", "g", "o.x", "g", literal(self.pick(FLOATS)), literal(self.pick(FLOATS[:9]))])
         options = [
             lambda: self.binary("float", self.pick(["+", "-", "*"]), "float", depth),
@@ -289,7 +309,7 @@ class Generator:
         arg = ""
         if args:
             value = self.sub(args, depth)
-            arg = f"({value})" if self.chance(0.7) or " " in value else f" {value}"
+            arg = f"({value})" if self.chance(0.7) or " " in value or value[0] in "+-" else f" {value}"
         return f"{self.sub(kind, depth)} is {negate}{name}{arg}"
 
     def ints(self, depth):
@@ -377,7 +397,8 @@ STRING_FILTERS = [
     simple("center", args=("(10)", "(21)", "(width=7)", "(0)", "")), simple("indent", args=("", "(2)", "(4, true)", "(2, blank=true)", "('> ', true, true)", "(first=true)")),
     simple("truncate", args=("(10)", "(9, true)", "(12, false, '…')", "(5, true, '', 0)", "(8, end='..', leeway=0)", "(20, leeway=2)", "")),
     simple("wordwrap", args=("(10)", "(5)", "(8, false)", "(12, true, ' / ')", "(9, break_on_hyphens=false)", "(20, wrapstring='|')", "(3)", "")),
-    simple("string", "any"), simple("urlencode"), simple("urlencode", "map"), simple("urlencode", "int"), simple("reverse"),
+    simple("string", "any"), simple("string", "pairs"), simple("string", "pair"), simple("tojson", "pairs"), simple("join", "pairs", ("(', ')", "('; ', 0)", "(', ', attribute='1')")),
+    simple("join", "null", ("(', ')",)), simple("urlencode"), simple("urlencode", "map"), simple("urlencode", "int"), simple("reverse"),
     simple("join", "strs", ("", "(', ')", "('')", "(d='-')")), simple("join", "ints", ("('+')", "(1)")),
     simple("join", "objs", ("(', ', attribute='name')", "('-', 'sub.k')")), simple("first", "strs"), simple("last", "strs"),
     simple("default", "str", ("('x')", "('x', true)", "(default_value='q', boolean=true)")), simple("d", "str", ("('x', true)", "(1)")),
@@ -396,7 +417,7 @@ STRING_FILTERS = [
 ]
 INT_FILTERS = [
     simple("int", "str", ("", "(7)", "(default=3)", "(0, 16)", "(base=2)", "(1, 0)")), simple("int", "float"), simple("int", "bool"), simple("abs", "int"),
-    simple("length", "str"), simple("length", "ints"), simple("length", "map"), simple("count", "strs"), simple("wordcount"), simple("sum", "ints", ("", "(start=10)")),
+    simple("length", "str"), simple("length", "ints"), simple("length", "map"), simple("length", "pairs"), simple("length", "null"), simple("count", "strs"), simple("wordcount"), simple("sum", "ints", ("", "(start=10)")),
     simple("max", "ints"), simple("min", "ints"), simple("first", "ints"), simple("last", "ints"), simple("round", "int", ("", "(-2)", "(1)", "(0, 'ceil')", "(-1, 'floor')")),
     simple("sum", "objs", ("(attribute='n')", "('n', 5)")), simple("default", "int", ("(5)", "(5, true)")),
     lambda g, d: (g.use("filter:max"), "(lo | max(attribute='n')).n")[1],
