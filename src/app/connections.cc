@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/connections.h"
 
+#include <cstdlib>
+
 #include "base/digest.h"
 #include "core/spec/parse.h"
 #include "rt/file.h"
@@ -46,8 +48,14 @@ std::string settings_digest(const spec::Project& project) {
   }
   ValueMap secrets;
   for (const spec::SecretSource& each : project.secrets) {
-    secrets.set(each.name,
-                Value::of({{each.kind == spec::SecretKind::env ? "env" : "file", each.from}}));
+    if (each.kind == spec::SecretKind::env) {
+      const char* value = std::getenv(each.from.c_str());
+      secrets.set(each.name,
+                  Value::of({{"env", each.from},
+                             {"value", value == nullptr ? "" : to_text(sha256(value))}}));
+    } else {
+      secrets.set(each.name, Value::of({{"file", each.from}}));
+    }
   }
   return to_text(sha256(to_json(Value::of(
       {{"profiles", Value(std::move(profiles))}, {"secrets", Value(std::move(secrets))}}))));

@@ -18,7 +18,8 @@ worker::SecretSource secret_source(const spec::Project& project, std::filesystem
 // be read is a project without settings.
 spec::Project read_project(const std::filesystem::path& folder);
 
-// A digest of what an owner is made with: connections and secrets. What a run brings along or is
+// A digest of what an owner is made with: connections, and secrets with the values that this
+// process's environment gives them (files are read anew each time). What a run brings along or is
 // pinned to (vars, defaults, workflows) does not count, nor do comments and layout.
 std::string settings_digest(const spec::Project& project);
 

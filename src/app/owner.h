@@ -27,8 +27,9 @@ std::filesystem::path state_folder(const std::filesystem::path& project);  // PR
 struct OwnerCall {
   std::filesystem::path project;
   std::string version;        // of this program; an owner of another version is asked to retire
-  std::string settings = {};  // of the project now; an owner of others is asked to retire too
-  bool starts = false;        // tasks begin: with these settings or not at all
+  std::string settings = {};  // of the project now
+  bool starts = false;        // tasks begin: with these settings or not at all, so that an owner of
+                              // others is asked to retire too
   std::vector<std::string> program = {"/proc/self/exe", "owner"};
   Duration patience = seconds(15);  // for an owner to get ready, or an ending one to be gone
 };

@@ -45,7 +45,7 @@ Error other_version_error(const control::Hello& owner, const std::string& ours) 
 
 Error held_error(const control::Hello& owner) {
   return {.code = Code::conflict,
-          .what = fmt::format("the connections or secrets in tutti.yaml were changed, and another "
+          .what = fmt::format("the connections or secrets of the project were changed, and another "
                               "command still uses the owner (process {}) that has the old ones",
                               owner.pid),
           .remedy = "end that command, then try again"};
@@ -77,19 +77,21 @@ Task<std::string> busy_runs(rt::Context& ctx, cli::Remote& remote) {
 
 Error other_settings_error(const std::string& busy) {
   return {.code = Code::conflict,
-          .what = fmt::format("the connections or secrets in tutti.yaml were changed while a run "
+          .what = fmt::format("the connections or secrets of the project (in tutti.yaml, or the "
+                              "environment variables they come from) were changed while a run "
                               "works with the old ones{}{}",
                               busy.empty() ? "" : ": run ", busy),
           .remedy =
               "wait until it has ended or `tutti cancel` it, then try again; or undo the "
-              "change in tutti.yaml"};
+              "change"};
 }
 
 // What becomes of an owner of another version or other settings: an idle one ends (false), with a
-// busy one we speak if we can (true) and nothing begins with old settings.
+// busy one we speak if we can (true) and nothing begins with old settings, which do not matter to
+// who only looks.
 Task<bool> accepts(rt::Context& ctx, cli::Remote& remote, OwnerCall call) {
   const control::Hello& owner = remote.owner_hello();
-  const bool same_settings = owner.settings.value_or("") == call.settings;
+  const bool same_settings = !call.starts || owner.settings.value_or("") == call.settings;
   if (owner.version == call.version && owner.protocol == control::protocol_version &&
       same_settings) {
     co_return true;
@@ -102,11 +104,11 @@ Task<bool> accepts(rt::Context& ctx, cli::Remote& remote, OwnerCall call) {
   if (!view.has_value()) {
     co_return false;
   }
-  if (view->busy_runs > 0 && call.starts && !same_settings) {
+  if (view->busy_runs > 0 && !same_settings) {
     CO_TRY(const std::string busy, co_await busy_runs(ctx, remote));
     co_return fail(other_settings_error(busy));
   }
-  co_return view->busy_runs > 0 || (view->clients > 1 && (same_settings || !call.starts));
+  co_return view->busy_runs > 0 || (view->clients > 1 && same_settings);
 }
 
 // Waits between two looks: an owner is being started by another command, or is ending.

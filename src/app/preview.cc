@@ -26,17 +26,44 @@ worker::Assignment assignment_of(const spec::Task& task,
 }
 
 // Outputs of tasks and paths of files are not known, secrets are not shown.
-expr::Context context_of(const spec::Workflow& workflow, const worker::Assignment& assignment) {
+expr::Context context_of(const worker::Assignment& assignment) {
   expr::Context context =
       worker::context_of(assignment, [](std::string_view) { return Result<Value>(Value()); });
   context.redact_secrets();
-  for (const spec::Task& each : workflow.tasks) {
-    const std::vector<std::string> path{"tasks", each.name};
+  for (const char* unknown : {"tasks", "files"}) {
+    const std::vector<std::string> path{unknown};
     context.set_unknown(path);
   }
-  const std::vector<std::string> files{"files"};
-  context.set_unknown(files);
   return context;
+}
+
+// A task with what it says now.
+struct Rendered {
+  action::Action* action = nullptr;
+  worker::Assignment assignment;
+  Result<worker::RenderedTask> task;
+};
+
+Result<std::vector<Rendered>> render_all(const spec::Workflow& workflow,
+                                         const worker::Actions& actions,
+                                         const std::shared_ptr<const worker::RunContext>& run) {
+  std::vector<Rendered> all;
+  all.reserve(workflow.tasks.size());
+  for (const spec::Task& task : workflow.tasks) {
+    const auto action = actions.find(task.uses);
+    if (action == actions.end()) {
+      return fail(
+          Code::internal,
+          fmt::format("the action '{}' is in the catalogue but not in the program", task.uses));
+    }
+    worker::Assignment assignment = assignment_of(task, run);
+    auto rendered =
+        worker::render_task(assignment, action->second->schema(), context_of(assignment));
+    all.push_back({.action = action->second.get(),
+                   .assignment = std::move(assignment),
+                   .task = std::move(rendered)});
+  }
+  return all;
 }
 
 // The addresses in one value of `with` or `files`.
@@ -85,6 +112,9 @@ using AllPlaces = std::vector<Places>;  // by task
 
 // "s3://b/x/, which 'extract' writes before" where a task upstream does; empty where none does.
 std::string written_before(const spec::Workflow& workflow, const AllPlaces& places, size_t task) {
+  if (places[task].reads.empty()) {
+    return {};
+  }
   std::vector<bool> seen(workflow.tasks.size());
   std::vector<size_t> open{task};
   while (!open.empty()) {
@@ -135,29 +165,26 @@ bool may_come(const spec::Task& task, const worker::RenderedTask& rendered, cons
 }
 
 // tidy: allow coroutine, the caller keeps them until the preview is there
-Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
-                                    const spec::Workflow& workflow, size_t number,
-                                    std::shared_ptr<const worker::RunContext> run,
-                                    const AllPlaces& places, const worker::SecretSource& secrets) {
+Task<cli::TaskPreview> preview_task(rt::Context& ctx, const spec::Workflow& workflow, size_t number,
+                                    const Rendered& of, const AllPlaces& places,
+                                    const worker::SecretSource& secrets) {
   const spec::Task& task = workflow.tasks[number];
   cli::TaskPreview preview{.task = task.name};
-  const worker::Assignment assignment = assignment_of(task, run);
-  auto rendered =
-      worker::render_task(assignment, action.schema(), context_of(workflow, assignment));
+  const auto& [action, assignment, rendered] = of;
   if (!rendered) {
-    preview.error = std::move(rendered).error();
+    preview.error = rendered.error();
     co_return preview;
   }
   const std::string later = written_before(workflow, places, number);
   const action::AttemptInfo info{.id = assignment.id,
                                  .workflow = workflow.name,
                                  .task = task.name,
-                                 .profile = run->profile,
-                                 .project = run->project,
+                                 .profile = assignment.run->profile,
+                                 .project = assignment.run->project,
                                  .env = rendered->env,
                                  .runtime = rendered->runtime,
                                  .files = rendered->files};
-  auto planned = co_await rt::guarded(action.plan(ctx, info, rendered->with));
+  auto planned = co_await rt::guarded(action->plan(ctx, info, rendered->with));
   if (planned && !later.empty()) {
     // Counts of today say nothing about what will be there.
     std::erase_if(planned->steps, [](const auto& step) { return step.objects.has_value(); });
@@ -180,21 +207,10 @@ Task<cli::TaskPreview> preview_task(rt::Context& ctx, action::Action& action,
   co_return preview;
 }
 
-AllPlaces places_of(const spec::Workflow& workflow, const worker::Actions& actions,
-                    const std::shared_ptr<const worker::RunContext>& run) {
+AllPlaces places_of(const std::vector<Rendered>& all) {
   AllPlaces places;
-  for (const spec::Task& task : workflow.tasks) {
-    places.emplace_back();
-    const auto action = actions.find(task.uses);
-    const worker::Assignment assignment = assignment_of(task, run);
-    if (action == actions.end()) {
-      continue;
-    }
-    const auto rendered =
-        worker::render_task(assignment, action->second->schema(), context_of(workflow, assignment));
-    if (rendered) {
-      places.back() = places_of(*rendered);
-    }
+  for (const Rendered& each : all) {
+    places.push_back(each.task ? places_of(*each.task) : Places{});
   }
   return places;
 }
@@ -205,8 +221,9 @@ Task<std::vector<cli::TaskPreview>> preview_run(rt::Context& ctx, const worker::
                                                 cli::PreviewRequest request) {
   const spec::RunIdentity identity{
       .profile = request.profile,
-      .dates = spec::dates_of_manual_run(request.date, ctx.clock().wall()),
-      .vars = request.project.vars};
+      .dates = request.dates,
+      .vars = request.project.vars,
+      .connections = spec::connection_context(*request.project.find_profile(request.profile))};
   CO_TRY(const Value params, spec::complete_params(request.workflow, identity, request.params));
   auto run = std::make_shared<worker::RunContext>();
   run->workflow = request.workflow.name;
@@ -215,17 +232,11 @@ Task<std::vector<cli::TaskPreview>> preview_run(rt::Context& ctx, const worker::
   run->roots = spec::run_context(request.workflow, identity, params);
   const worker::SecretSource secrets = secret_source(request.project, request.project_folder);
   std::vector<cli::TaskPreview> previews;
-  const AllPlaces places = places_of(request.workflow, actions, run);
-  for (size_t number = 0; number < request.workflow.tasks.size(); ++number) {
-    const spec::Task& task = request.workflow.tasks[number];
-    const auto action = actions.find(task.uses);
-    if (action == actions.end()) {
-      co_return fail(
-          Code::internal,
-          fmt::format("the action '{}' is in the catalogue but not in the program", task.uses));
-    }
-    CO_TRY(cli::TaskPreview preview, co_await preview_task(ctx, *action->second, request.workflow,
-                                                           number, run, places, secrets));
+  CO_TRY(const std::vector<Rendered> all, render_all(request.workflow, actions, run));
+  const AllPlaces places = places_of(all);
+  for (size_t number = 0; number < all.size(); ++number) {
+    CO_TRY(cli::TaskPreview preview,
+           co_await preview_task(ctx, request.workflow, number, all[number], places, secrets));
     previews.push_back(std::move(preview));
   }
   co_return previews;

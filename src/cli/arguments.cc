@@ -146,8 +146,9 @@ void add_run_commands(CLI::App& app, Raw& raw) {
   cancel->footer(examples({{"tutti cancel latest", "The newest run; returns when it has ended"},
                            {"tutti cancel latest --no-wait", "Ask for it and return"}}));
 
-  auto* mark =
-      app.add_subcommand("mark", "Say how a task ended whose outcome is unknown, or overrule it");
+  auto* mark = app.add_subcommand("mark",
+                                  "Say how a task ended whose outcome is unknown, or that a failed "
+                                  "or skipped one counts otherwise");
   mark->add_option("RUN", raw.mark.run, ref)->required();
   mark->add_option("TASK", raw.mark.task, "name of the task")->required();
   mark->add_option("STATE", raw.mark.state, "success, failed or skipped")
@@ -272,6 +273,13 @@ Early mistake(std::string_view what, std::string_view remedy) {
 
 // CLI11 says "The following argument was not expected: vaildate"; people want to know what they
 // meant.
+// Of "-o" and "--output", which the next word belongs to; not of "--output=json".
+bool takes_value(const CLI::App& app, std::string_view word) {
+  return std::ranges::any_of(app.get_options(), [word](const CLI::Option* option) {
+    return option->get_items_expected_max() > 0 && option->check_name(std::string(word));
+  });
+}
+
 std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* const* argv) {
   std::vector<std::string> names;
   for (const CLI::App* each : app.get_subcommands(nullptr)) {
@@ -282,6 +290,7 @@ std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* 
   for (int i = 1; i < argc; ++i) {
     const std::string_view word = argv[i];
     if (word.starts_with('-')) {
+      i += takes_value(app, word) ? 1 : 0;
       continue;
     }
     if (std::ranges::find(names, word) != names.end()) {

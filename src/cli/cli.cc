@@ -65,6 +65,10 @@ int run_command_line(int argc, const char* const* argv, Environment& environment
     output.error(result.error());
     return exit_status(result.error().code);
   }
+  if (const auto broken = output.broken()) {
+    output.error(*broken);
+    return exit_status(broken->code);
+  }
   return *result;
 }
 

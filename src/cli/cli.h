@@ -11,6 +11,7 @@
 
 #include "control/control.h"
 #include "core/spec/catalogue.h"
+#include "core/spec/run_context.h"
 #include "core/spec/spec.h"
 #include "rt/context.h"
 #include "rt/loop.h"
@@ -42,7 +43,7 @@ struct PreviewRequest {
   std::string project_folder;
   std::string profile;
   Value params;
-  std::optional<Date> date;
+  spec::RunDates dates;
 };
 
 // What a command wants of the owner. `start`: tasks begin, so the owner must have the settings that

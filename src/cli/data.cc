@@ -237,6 +237,13 @@ class CopyProgress {
 
 Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
   xfer::Request request;
+  if (args.from == "-" || std::ranges::find(args.to, "-") != args.to.end()) {
+    return fail(
+        Error{.code = Code::unsupported,
+              .what = "cp does not copy from standard input or to standard output",
+              .where = "-",
+              .remedy = "`tutti cat ADDRESS` prints an object; ./- is a file of that name"});
+  }
   TRY(request.from, open_address(side, args.from));
   for (const std::string& each : args.to) {
     TRY(cloud::Located to, open_address(side, each));

@@ -16,6 +16,7 @@
 #include "cli/project.h"
 #include "cloud/connections.h"
 #include "core/spec/connection_types.h"
+#include "net/http.h"
 #include "rt/file.h"
 
 namespace tutti::cli {
@@ -125,6 +126,46 @@ Finding check_clock(Environment& environment) {
                        "run chrony or systemd-timesyncd: clouds refuse requests of a wrong clock"};
 }
 
+// The folder of the file: DuckDB makes the file, and nobody makes the folder but of the default.
+Finding check_database(const LoadedProject& project, const spec::Connection& connection,
+                       const std::string& about) {
+  const std::string given(connection.settings.get_string("path"));
+  const fs::path path =
+      project.folder / (given.empty() ? "clouds/" + connection.name + ".duckdb" : given);
+  const fs::path folder = given.empty() ? project.folder : path.parent_path();
+  std::error_code ec;
+  if (!fs::is_directory(folder, ec)) {
+    return {Verdict::bad, about, fmt::format("there is no folder {}", folder.string()),
+            "make it, or give `path` another one"};
+  }
+  const bool exists = fs::exists(path, ec);
+  if (access(exists ? path.c_str() : folder.c_str(), W_OK) != 0) {
+    return {Verdict::bad, about,
+            fmt::format("{} cannot be written", exists ? path.string() : folder.string()),
+            "chmod u+w it"};
+  }
+  return {Verdict::good, about,
+          fmt::format("DuckDB in {}{}", path.string(), exists ? "" : " (made when first written)")};
+}
+
+Finding check_url(Invocation& call, const spec::Connection& connection, const std::string& about) {
+  const std::string url(connection.settings.get_string("url"));
+  if (url.empty()) {
+    return {Verdict::good, about, "each task gives its url"};
+  }
+  rt::Context& ctx = call.environment.context();
+  net::HttpClient client(call.environment.loop().executor(), ctx.clock());
+  const net::HttpTimeouts timeouts{.connect = seconds(3), .reply = seconds(5)};
+  const auto reply = call.environment.loop().run(
+      client.fetch(ctx, {.method = "HEAD", .url = url, .timeouts = timeouts, .redirects_max = 0}));
+  if (!reply.has_value()) {
+    return {Verdict::warning, about, reply.error().text(),
+            reply.error().remedy.empty() ? "tasks that use it will fail" : ""};
+  }
+  return {Verdict::good, about,
+          fmt::format("{} answers (HEAD gives status {})", url, reply->head.status)};
+}
+
 Finding check_connection(Invocation& call, const LoadedProject& project,
                          const cloud::Connections& connections, const std::string& profile,
                          const spec::Connection& connection) {
@@ -134,6 +175,12 @@ Finding check_connection(Invocation& call, const LoadedProject& project,
     return {Verdict::warning, about,
             fmt::format("type {} comes in a later version", connection.type),
             "use profile local meanwhile"};
+  }
+  if (connection.type == "duckdb") {
+    return check_database(project, connection, about);
+  }
+  if (connection.type == "http") {
+    return check_url(call, connection, about);
   }
   if (connection.type != "local") {
     return {Verdict::good, about, "type " + connection.type};
@@ -161,7 +208,6 @@ Finding check_connection(Invocation& call, const LoadedProject& project,
     return {Verdict::bad, about, fmt::format("no permission to read {}", path.string()),
             "chmod u+rx it"};
   }
-  (void)call;
   return {access(path.c_str(), W_OK) == 0 ? Verdict::good : Verdict::warning, about,
           fmt::format("folder {}{}", path.string(),
                       access(path.c_str(), W_OK) == 0 ? "" : ", read only")};

@@ -8,9 +8,12 @@
 #include "cli/project.h"
 #include "core/graph/graph.h"
 #include "core/spec/freeze.h"
+#include "core/spec/run_context.h"
 
 namespace tutti::cli {
 namespace {
+
+constexpr size_t indents_max = 40;  // of a graph as text: deeper tasks say after whom they come
 
 bool names_file(const Value& value, std::string_view path) {
   if (value.is_map()) {  // engine -> file
@@ -198,7 +201,8 @@ std::string text_of(const spec::Workflow& workflow, const Output& output) {
   std::string out;
   for (const graph::Node node : order) {
     const spec::Task& task = workflow.tasks[node];
-    out += fmt::format("{}{}  {}", std::string(level[node] * 2, ' '), task.name,
+    const size_t indent = std::min<size_t>(level[node], indents_max) * 2;
+    out += fmt::format("{}{}  {}", std::string(indent, ' '), task.name,
                        output.paint(Color::dim, task.uses));
     if (!graph.upstream(node).empty()) {
       out += output.paint(Color::dim, "  after " + names_of(workflow, graph.upstream(node)));
@@ -242,13 +246,25 @@ Value preview_value(const TaskPreview& preview) {
                     {"error", preview.error ? Value(preview.error->text()) : Value()}});
 }
 
-void print_preview(Invocation& call, const spec::Workflow& workflow, const TaskPreview& preview,
-                   size_t level) {
-  const spec::Task& task = workflow.task(workflow.find_task(preview.task).value());
+// "for 2026-02-28 (2026-02-28 00:00:00 to 2026-03-01 00:00:00 UTC)"
+std::string dates_text(const spec::RunDates& dates) {
+  const auto plain = [](Instant at) {
+    std::string text = to_text(at).substr(0, 19);
+    text[10] = ' ';
+    return text;
+  };
+  return dates.interval_start == dates.interval_end
+             ? fmt::format("for {} UTC, with an empty interval", plain(dates.logical_date))
+             : fmt::format("for {} ({} to {} UTC)", to_text(date_of(dates.logical_date)),
+                           plain(dates.interval_start), plain(dates.interval_end));
+}
+
+void print_preview(Invocation& call, const spec::Workflow& workflow, const spec::Task& task,
+                   const TaskPreview& preview) {
   const std::string indent(2, ' ');
   std::string head = fmt::format("{}  {}", call.output.paint(Color::bold, task.name),
                                  call.output.paint(Color::dim, task.uses));
-  if (level > 0) {
+  if (!task.needs.empty()) {
     std::vector<std::string_view> needs;
     for (const TaskNo need : task.needs) {
       needs.push_back(workflow.task(need).name);
@@ -339,13 +355,14 @@ Result<int> plan(Invocation& call, const PlanArgs& args) {
                          .project_folder = good.project.folder.string(),
                          .profile = good.profile,
                          .params = std::move(params),
-                         .date = args.input.date};
+                         .dates = spec::dates_of_manual_run(
+                             args.input.date, call.environment.context().clock().wall())};
+  const spec::RunDates dates = request.dates;
   TRY(const std::vector<TaskPreview> previews,
       call.environment.loop().run(
           call.environment.preview(call.environment.context(), std::move(request))));
   const graph::Graph graph = graph_of(workflow);
   const auto order = graph.order().value();
-  const auto level = levels_of(graph, order);
   std::vector<Duration> weights(workflow.tasks.size(), seconds(1));
   const auto critical = graph.critical_path(weights);
   bool would_fail = false;
@@ -361,20 +378,19 @@ Result<int> plan(Invocation& call, const PlanArgs& args) {
     }
     call.output.value(Value::of({{"workflow", workflow.name},
                                  {"profile", good.profile},
+                                 {"logical_date", to_text(dates.logical_date)},
+                                 {"interval_start", to_text(dates.interval_start)},
+                                 {"interval_end", to_text(dates.interval_end)},
                                  {"files", static_cast<int64_t>(files.size())},
                                  {"tasks", Value(std::move(values))},
                                  {"critical_path", Value(std::move(path))}}));
     return would_fail ? 1 : 0;
   }
-  call.output.line(fmt::format("{}: {}, profile {}{}", workflow.name,
+  call.output.line(fmt::format("{}: {}, profile {}, {}", workflow.name,
                                counted(static_cast<int64_t>(workflow.tasks.size()), "task"),
-                               good.profile,
-                               args.input.date ? ", for " + to_text(*args.input.date) : ""));
+                               good.profile, dates_text(dates)));
   for (const graph::Node node : order) {
-    const auto at = std::ranges::find(previews, workflow.tasks[node].name, &TaskPreview::task);
-    if (at != previews.end()) {
-      print_preview(call, workflow, *at, level[node]);
-    }
+    print_preview(call, workflow, workflow.tasks[node], previews[node]);
   }
   int64_t bytes = 0;
   for (const TaskPreview& each : previews) {

@@ -6,16 +6,18 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstdlib>
+#include <system_error>
 
 #include <fmt/format.h>
 
 namespace tutti::cli {
 namespace {
 
-void put(FILE* stream, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), stream);
-  std::fflush(stream);
+bool put(FILE* stream, std::string_view text) {
+  return std::fwrite(text.data(), 1, text.size(), stream) == text.size() &&
+         std::fflush(stream) == 0;
 }
 
 // Length of a terminal escape sequence (ESC [ ... letter) at the front of `text`, else 0.
@@ -77,9 +79,25 @@ Screen Output::screen() const {
   return screen;
 }
 
-void Output::text(std::string_view text) { put(stdout, text); }
+void Output::put_result(std::string_view text) {
+  if (!put(stdout, text) && errno != EPIPE && write_error_ == 0) {
+    write_error_ = errno;
+  }
+}
 
-void Output::line(std::string_view text) { put(stdout, std::string(text) + "\n"); }
+std::optional<Error> Output::broken() const {
+  if (write_error_ == 0) {
+    return std::nullopt;
+  }
+  return Error{.code = Code::unavailable,
+               .what = fmt::format("the result could not be written: {}",
+                                   std::generic_category().message(write_error_)),
+               .where = "standard output"};
+}
+
+void Output::text(std::string_view text) { put_result(text); }
+
+void Output::line(std::string_view text) { put_result(std::string(text) + "\n"); }
 
 void Output::value(const Value& value) { line(to_json(value, {.indent = 2})); }
 

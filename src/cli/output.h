@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,11 +40,17 @@ class Output {
   void complain(std::string_view text);  // also with -q
   void error(const Error& error);
 
+  // When a result could not be written: why. A reader that has gone away is no failure.
+  std::optional<Error> broken() const;
+
   std::string paint(Color color,
                     std::string_view text) const;  // plain without a terminal or with NO_COLOR
 
  private:
+  void put_result(std::string_view text);
+
   Globals globals_;
+  int write_error_ = 0;  // errno
   bool color_ = false;
   bool live_ = false;
 };

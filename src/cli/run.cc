@@ -7,18 +7,10 @@
 #include "cli/watch.h"
 #include "control/wire.h"
 #include "core/spec/freeze.h"
+#include "core/spec/run_context.h"
 
 namespace tutti::cli {
 namespace {
-
-// What templates see of the profile: name -> {type, settings}.
-Value connections_of(const spec::Project& project, const std::string& profile) {
-  ValueMap out;
-  for (const spec::Connection& each : project.find_profile(profile)->connections) {
-    out.set(each.name, Value::of({{"type", each.type}, {"settings", each.settings}}));
-  }
-  return Value(std::move(out));
-}
 
 int print_started(Invocation& call, const control::RunView& view) {
   if (call.output.json()) {
@@ -64,7 +56,7 @@ Result<int> run(Invocation& call, const RunArgs& args) {
       .project = project.folder.string(),
       .params = std::move(params),
       .vars = project.project.vars,
-      .connections = connections_of(project.project, profile),
+      .connections = spec::connection_context(*project.project.find_profile(profile)),
       .date = args.input.date};
   TRY(Plane control, call.environment.connect(request.project, Errand::start));
   TRY(const control::RunView view, start_run(call, control, request));

@@ -13,9 +13,10 @@ namespace {
 
 constexpr Duration follow_wait = seconds(20);
 
-Result<std::unique_ptr<control::ControlPlane>> connect(Invocation& call) {
+Result<std::unique_ptr<control::ControlPlane>> connect(Invocation& call,
+                                                       Errand errand = Errand::look) {
   TRY(const auto folder, find_project(call.globals));
-  return call.environment.connect(folder.string(), Errand::look);
+  return call.environment.connect(folder.string(), errand);
 }
 
 std::string when_text(std::optional<Instant> at) {
@@ -36,17 +37,23 @@ std::string date_text(const control::RunView& run) {
   return whole_day ? to_text(date_of(*run.logical_date)) : when_text(run.logical_date);
 }
 
+std::string interval_text(const control::RunView& run) {
+  const bool has = run.interval_start && run.interval_end;
+  const Duration length = has ? *run.interval_end - *run.interval_start : Duration{};
+  return length.us == 0 ? "-" : to_text(length);
+}
+
 std::string run_duration(const control::RunView& run, Instant now) {
   return run.started ? human((run.ended ? *run.ended : now) - *run.started) : "-";
 }
 
 void print_runs(Invocation& call, const std::vector<control::RunView>& list) {
   const Instant now = call.environment.context().clock().wall();
-  Table table{
-      .head = {"RUN", "WORKFLOW", "LOGICAL DATE", "STATE", "STARTED (UTC)", "TIME", "TASKS"}};
+  Table table{.head = {"RUN", "WORKFLOW", "LOGICAL DATE", "INTERVAL", "STATE", "STARTED (UTC)",
+                       "TIME", "TASKS"}};
   for (const control::RunView& run : list) {
     const std::string state = run.attention ? run.state + ", needs attention" : run.state;
-    table.rows.push_back({to_text(run.id), run.workflow, date_text(run),
+    table.rows.push_back({to_text(run.id), run.workflow, date_text(run), interval_text(run),
                           call.output.paint(color_of_state(run.state), state),
                           when_text(run.started), run_duration(run, now),
                           fmt::format("{}/{}", run.succeeded + run.skipped, run.tasks)});
@@ -204,7 +211,9 @@ Result<int> runs(Invocation& call, const RunsArgs& args) {
     }
     call.output.value(Value(std::move(values)));
   } else if (list.empty()) {
-    call.output.note("no runs yet; start one with `tutti run NAME`");
+    const bool all = !query.workflow && !query.state && !query.date;
+    call.output.note(all ? "no runs yet; start one with `tutti run NAME`"
+                         : "no run matches; `tutti runs` lists all");
   } else {
     print_runs(call, list);
   }
@@ -227,7 +236,7 @@ Result<int> cancel(Invocation& call, const CancelArgs& args) {
 }
 
 Result<int> mark(Invocation& call, const MarkArgs& args) {
-  TRY(auto control, connect(call));
+  TRY(auto control, connect(call, Errand::start));  // what waited for it begins
   auto action = control->mark(call.environment.context(),
                               {.run = {args.run}, .task = args.task, .state = args.state});
   return call.environment.loop().run(

@@ -91,7 +91,7 @@ Error error_of_errno(int error_number, std::string_view doing, const std::filesy
 }
 
 Result<std::string> read_file(const std::filesystem::path& path, ReadLimits limits) {
-  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));  // of a fifo
   if (fd.get() < 0) {
     return fail(error_of_errno(errno, "opening", path));
   }
@@ -99,9 +99,11 @@ Result<std::string> read_file(const std::filesystem::path& path, ReadLimits limi
   if (fstat(fd.get(), &info) != 0) {
     return fail(error_of_errno(errno, "reading", path));
   }
-  if (S_ISDIR(info.st_mode)) {
-    return fail(Error{
-        .code = Code::bad_input, .what = "it is a folder, not a file", .where = path.string()});
+  if (!S_ISREG(info.st_mode)) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = S_ISDIR(info.st_mode) ? "it is a folder, not a file"
+                                                    : "it is a device, pipe or socket, not a file",
+                      .where = path.string()});
   }
   std::string out;
   out.reserve(static_cast<size_t>(info.st_size) + 1);

@@ -98,6 +98,52 @@ def names(tutti):
         says(project, ["cat", "s3://none/a.json"], 2, "the folder", "clouds/s3/none does not exist yet")
 
 
+def results_that_cannot_be_written(tutti):
+    with Project(tutti, FILES) as project:
+        project.call("run", "quiet")
+        for arguments in (["runs"], ["show", "-o", "json"], ["validate", "-o", "json"], ["run", "quiet"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([project.tutti, *arguments], cwd=project.folder, env=project.environment, stdout=full,
+                                      stderr=subprocess.PIPE, text=True, check=False)
+            expect(done.returncode == 3 and "No space left on device" in done.stderr, f"{arguments}: {done}")
+        gone = subprocess.Popen([project.tutti, "runs"], cwd=project.folder, env=project.environment,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        gone.stdout.close()  # as `| head` does
+        expect(gone.wait() == 0 and gone.stderr.read() == "", f"{gone.returncode}")
+
+
+def plans(tutti):
+    tasks = [f"  t{i}: {{uses: noop{f', needs: t{i - 1}' if i else ''}}}" for i in range(3000)]
+    files = FILES | {
+        "workflows/sees.yaml": "workflow: sees\ntasks: {a: {uses: process, with: {run: 'echo {{ connections.s3.type }}'}}}\n",
+        "workflows/long.yaml": "workflow: long\ntasks:\n" + "\n".join(tasks) + "\n"}
+    with Project(tutti, files) as project:
+        says(project, ["plan", "sees", "--date", "2026-02-28"], 0, "echo local", "for 2026-02-28 (2026-02-28 00:00:00 to 2026-03-01 00:00:00 UTC)")
+        plan = project.json("plan", "sees", "--date", "2026-02-28")
+        expect(plan["interval_end"] == "2026-03-01T00:00:00+00:00", str(plan))
+        expect(len(project.json("plan", "long")["tasks"]) == 3000, "tasks are missing")
+        graph = project.call("graph", "long").stdout
+        expect(len(graph) < 400_000, f"{len(graph)} bytes for 3000 tasks")
+
+
+def no_file(tutti):
+    with Project(tutti, FILES) as project:
+        os.mkfifo(project.folder / "workflows/pipe.yaml")
+        for command in (["validate"], ["run", "quiet"], ["plan", "workflows/pipe.yaml"]):
+            done = project.call(*command, status=None, timeout=20)
+            if command[0] != "run":
+                expect(done.returncode == 2 and "not a file" in done.stderr, f"{command}: {done}")
+        says(project, ["runs", "--workflow", "none"], 0, "no run matches")
+        says(project, ["-o", "xml", "runs"], 2, "--output: xml", lacks=["no command"])
+        says(project, ["cp", "s3://b/a.json", "-"], 2, "tutti cat")
+
+
+def doctor(tutti):
+    files = FILES | {"tutti.yaml": PROJECT + "      odd: {type: duckdb, path: none/x.duckdb}\n      api: {type: http, url: 'http://127.0.0.1:1'}\n"}
+    with Project(tutti, files) as project:
+        says(project, ["doctor"], 1, "connection odd: there is no folder", "connection api: http://127.0.0.1:1")
+
+
 def times(tutti):
     with Project(tutti, FILES) as project:
         run = project.json("run", "quiet")
@@ -173,7 +219,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("two of one name, a bucket that is missing", names), ("times", times),
+    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 

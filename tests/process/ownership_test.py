@@ -137,6 +137,23 @@ def edited_settings(tutti):
         expect((project.folder / "out3/a").exists(), "the run used the old settings")
 
 
+def changed_environment(tutti):
+    shows = "workflow: shows\ntasks: {it: {uses: process, env: {KEY: '{{ secrets.key }}'}, with: {run: 'printf %s \"$KEY\" | rev'}}}\n"
+    with Project(tutti, {"tutti.yaml": "project: test\nsecrets: {key: {env: TUTTI_TEST_KEY}}\n", "workflows/shows.yaml": shows,
+                         "workflows/slow.yaml": SLOW.replace("sleep 3", "sleep 300")}) as project:
+        project.call("run", "shows", status=1)
+        for value in ("first value", "second value"):
+            project.environment["TUTTI_TEST_KEY"] = value
+            project.call("run", "shows")
+            expect(value[::-1] in project.call("logs", "latest").stdout, f"the run did not use '{value}'")
+        run = project.call("run", "slow", "--detach").stdout.strip()
+        project.wait_until(run, lambda view: state_of(view, "work") == "running")
+        project.environment["TUTTI_TEST_KEY"] = "third value"
+        refused = project.call("run", "shows", status=1)
+        expect("environment variables" in refused.stderr and "third" not in refused.stderr, refused.stderr)
+        expect(project.json("show", run)["state"] == "running", "a look is refused")
+
+
 def followed_run(tutti):
     with Project(tutti, {"workflows/slow.yaml": SLOW}) as project:
         command = project.start("run", "slow")
@@ -191,6 +208,7 @@ def main():
                       ("Ctrl-C cancels the run", interrupted_run),
                       ("an idle owner ends", idle_owner_ends),
                       ("settings that were edited are used, or the run is refused", edited_settings),
+                      ("so are secrets of the environment", changed_environment),
                       ("`tutti run` follows its run to the next owner", followed_run),
                       ("a full disk loses nothing", full_disk),
                       (f"two commands at once, {args.pairs} times", two_at_once(args.pairs))], args.tutti)

@@ -180,9 +180,10 @@ Task<Preview> LoadAction::plan(rt::Context& ctx, const AttemptInfo& info, Value 
   }
   preview.steps.push_back(
       {.what = fmt::format(
-           "{} {} of {} into {} ({})", inputs.mode,
+           "{} {} of {} into {} ({}){}", inputs.mode,
            sources->files.size() == 1 ? "1 file" : fmt::format("{} files", sources->files.size()),
-           format, with.get_string("into"), connection.shown),
+           format, with.get_string("into"), connection.shown,
+           inputs.mode == "append" ? "; files that were loaded before are left out" : ""),
        .objects = static_cast<int64_t>(sources->files.size()),
        .bytes = static_cast<int64_t>(sources->bytes),
        .detail = shown_sql(inputs, format, *sources)});

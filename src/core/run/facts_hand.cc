@@ -94,7 +94,7 @@ std::string mark_refused(const RunState& state, TaskNo task, TaskState to) {
     return "the task is running; cancel the run first";
   }
   if (entry.state == TaskState::success) {
-    return "the task has succeeded";
+    return "the task has succeeded, which stays";
   }
   if (state.phase == Phase::queued) {
     return "the run has not started";

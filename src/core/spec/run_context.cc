@@ -111,6 +111,14 @@ RunDates dates_of_manual_run(std::optional<Date> date, Instant now) {
   return {.logical_date = start, .interval_start = start, .interval_end = start + days(1)};
 }
 
+Value connection_context(const Profile& profile) {
+  ValueMap out;
+  for (const Connection& each : profile.connections) {
+    out.set(each.name, Value::of({{"type", each.type}, {"settings", each.settings}}));
+  }
+  return Value(std::move(out));
+}
+
 Result<Value> complete_params(const Workflow& workflow, const RunIdentity& run,
                               const Value& given) {
   if (!given.is_map()) {

@@ -29,6 +29,9 @@ struct RunIdentity {
   Value connections = Value(ValueMap{});  // name -> {type, settings}
 };
 
+// What templates see of a profile's connections: RunIdentity::connections.
+Value connection_context(const Profile& profile);
+
 // The given parameters, typed and checked, with the defaults of the others. Templates in defaults
 // see the dates, run, workflow and vars. bad_input: an unknown one, one missing, a wrong value.
 Result<Value> complete_params(const Workflow& workflow, const RunIdentity& run, const Value& given);
