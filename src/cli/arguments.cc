@@ -99,10 +99,10 @@ void add_run_commands(CLI::App& app, Raw& raw) {
   auto* run = app.add_subcommand("run", "Run a workflow and watch it");
   add_input(*run, raw.input);
   run->add_flag("-d,--detach", raw.run.detach, "start it, print its id and return");
-  run->footer(
-      examples({{"tutti run shop", "Now, with an empty interval"},
-                {"tutti run shop --date 2026-02-28 -p region=eu", "For a day, with a parameter"},
-                {"tutti run shop --detach", "In the background"}}));
+  run->footer(examples(
+      {{"tutti run shop", "Now, with an empty interval"},
+       {"tutti run shop --date 2026-02-28 -p day=2026-02-28", "For a day, with a parameter"},
+       {"tutti run shop --detach", "In the background"}}));
 
   auto* runs = app.add_subcommand("runs", "List runs, newest first");
   runs->add_option("--workflow", raw.runs.workflow, "only of this workflow");
@@ -130,7 +130,7 @@ void add_run_commands(CLI::App& app, Raw& raw) {
       ->check(CLI::Range(1U, 1'000'000U).description(""))
       ->type_name("NUMBER");
   logs->add_flag("-f,--follow", raw.logs.follow, "go on until the run has ended");
-  logs->footer(examples({{"tutti logs latest load", "One task of the newest run"},
+  logs->footer(examples({{"tutti logs latest load_sales", "One task of the newest run"},
                          {"tutti logs -f", "Follow the newest run"}}));
 
   auto* retry =
@@ -154,7 +154,8 @@ void add_run_commands(CLI::App& app, Raw& raw) {
   mark->add_option("STATE", raw.mark.state, "success, failed or skipped")
       ->required()
       ->check(CLI::IsMember({"success", "failed", "skipped"}));
-  mark->footer(examples({{"tutti mark latest charge success", "The order did go through"}}));
+  mark->footer(examples({{"tutti mark latest charge success",
+                          "The write of task `charge`, whose answer was lost, did go through"}}));
 }
 
 void add_data_commands(CLI::App& app, Raw& raw) {

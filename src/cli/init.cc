@@ -49,7 +49,9 @@ EmbeddedFile named(const EmbeddedFile& file, std::string_view name, std::string&
   } else if (file.path == "workflows/retail.yaml") {
     path = fmt::format("workflows/{}.yaml", name);
     replace(text, "workflow: retail", fmt::format("workflow: {}", name));
-    replace(text, "default: \"{{ ds }}\"", "default: \"2026-02-28\"");
+    replace(text, "default: \"{{ ds }}\"}",
+            "default: \"2026-02-28\"}  # the day there is data of; else \"{{ ds }}\", what --date "
+            "gives");
   }
   return {path, text};
 }
