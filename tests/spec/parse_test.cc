@@ -29,6 +29,13 @@ Workflow good(std::string text) {
   return parsed.workflow;
 }
 
+TEST_CASE("a project without tag_keys takes any tag") {
+  const std::string text =
+      "workflow: w\ntags: {owner: me}\ntasks: {a: {uses: noop, tags: {x: 1}}}\n";
+  CHECK(
+      parse_workflow({"w", text}, default_project("p"), test_catalogue()).report.problems.empty());
+}
+
 }  // namespace
 
 TEST_CASE("the whole language becomes typed values with defaults applied") {

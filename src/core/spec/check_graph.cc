@@ -91,8 +91,8 @@ void check_tag(Check& check, const YamlMember& member) {
 }
 
 void check_tag_map(Check& check, const YamlNode* tags) {
-  if (tags == nullptr || !tags->is_map()) {
-    return;
+  if (tags == nullptr || !tags->is_map() || check.project.tag_keys.empty()) {
+    return;  // a project without tag_keys takes any
   }
   for (const YamlMember& member : tags->members) {
     check_tag(check, member);

@@ -62,7 +62,7 @@ constexpr ProblemKind kinds[] = {
     {.id = "reserved_name", .meaning = "The name is set by Tutti itself."},
     {.id = "template_not_allowed",
      .meaning = "A template stands where the value must be known before the run."},
-    {.id = "unknown_tag", .meaning = "The tag is not among the project's `tag_keys`."},
+    {.id = "unknown_tag", .meaning = "The project has `tag_keys`, and the tag is not among them."},
     {.id = "bad_tag_value", .meaning = "The tag cannot have this value."},
     {.id = "missing_tag", .meaning = "A tag that the project requires is missing."},
     {.id = "bad_param_value",

@@ -229,7 +229,9 @@ const Table workflow_keys{
         {
             {"workflow", &name, "Its name.", Need::required},
             {"description", &text, "What it is for."},
-            {"tags", &tags, "Tag -> value; the keys are those of the project's `tag_keys`."},
+            {"tags", &tags,
+             "Tag -> value; the keys are those of the project's `tag_keys`, any where it has "
+             "none."},
             {"params", &params, "See *parameter*."},
             {"defaults", &defaults, "See *defaults*."},
             {"timeout", &duration,
