@@ -15,45 +15,17 @@ namespace {
 
 constexpr size_t indents_max = 40;  // of a graph as text: deeper tasks say after whom they come
 
-bool names_file(const Value& value, std::string_view path) {
-  if (value.is_map()) {  // engine -> file
-    return std::ranges::any_of(value.as_map(),
-                               [&](const auto& each) { return names_file(each.second, path); });
-  }
-  if (!value.is_string()) {
-    return false;
-  }
-  std::string module = value.as_string().substr(0, value.as_string().find(':'));
-  std::ranges::replace(module, '.', '/');
-  return value.as_string() == path || module + ".py" == path;
-}
-
-// Where a workflow names a file: the value under `with`, else the task, by its `runtime`.
-spec::Mark place_of(const spec::Workflow& workflow, const std::string& path) {
-  for (const spec::Task& task : workflow.tasks) {
-    for (const auto& [name, mark] : task.with_marks) {
-      if (names_file(task.with[name], path)) {
-        return mark;
-      }
-    }
-    if (task.runtime.requirements == path) {
-      return task.mark;
-    }
-  }
-  return workflow.mark;
-}
-
 Result<LoadedWorkflow> check_file(Invocation& call, const LoadedProject& project,
                                   const WorkflowFile& file, const std::string& profile) {
   TRY(LoadedWorkflow loaded, load_workflow(project, file, call.environment.catalogue(), profile));
-  for (const std::string& path : spec::named_files(loaded.workflow, call.environment.catalogue())) {
+  for (const spec::FileUse& use : file_uses(loaded.workflow, call.environment.catalogue())) {
     std::error_code ec;
-    if (!std::filesystem::exists(project.folder / path, ec)) {
+    if (!std::filesystem::exists(project.folder / use.path, ec)) {
       loaded.report.problems.push_back(
           {.id = "missing_file",
            .file = file.shown,
-           .mark = place_of(loaded.workflow, path),
-           .what = fmt::format("the project has no file '{}', which a task names", path),
+           .mark = use.mark,
+           .what = fmt::format("the project has no file '{}', which a task names", use.path),
            .remedy = "create it, or correct the path (it counts from the project's folder)"});
     }
   }

@@ -99,6 +99,23 @@ TEST_CASE("a JSON Schema in the workflow names no files") {
   CHECK(files_with("schemas/a.json") == std::vector<std::string>{"schemas/a.json"});
 }
 
+TEST_CASE("each place that names a file is known") {
+  const Workflow workflow = workflow_of(R"(workflow: w
+tags: {cost_center: a}
+tasks:
+  b: {uses: python, with: {call: nomodule:f}}
+  c: {uses: python, with: {call: nomodule:g}, runtime: {requirements: r.txt}}
+  d: {uses: sql, with: {connection: warehouse, file: {duckdb: a.sql, x: a.sql, y: b.sql}}}
+)");
+  CHECK(file_uses(workflow, test_catalogue()) == std::vector<FileUse>{{"nomodule.py", {4, 34}},
+                                                                      {"r.txt", {5, 3}},
+                                                                      {"nomodule.py", {5, 34}},
+                                                                      {"a.sql", {6, 54}},
+                                                                      {"b.sql", {6, 54}}});
+  CHECK(named_files(workflow, test_catalogue()) ==
+        std::vector<std::string>{"a.sql", "b.sql", "nomodule.py", "r.txt"});
+}
+
 TEST_CASE("comments, layout and the file's name do not change the version; content does") {
   const std::string text =
       "workflow: w\ntags: {cost_center: a}\ntasks:\n  a: {uses: process, with: {run: echo 1}}\n";

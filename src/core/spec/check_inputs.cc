@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/time.h"
 #include "core/spec/check.h"
+#include "core/spec/python_call.h"
 #include "core/spec/structure.h"
 
 namespace tutti::spec {
@@ -377,24 +378,8 @@ class InputCheck {
     if (!is_text(param, node, "text: module:function")) {
       return;
     }
-    const std::string_view text = node.text;
-    const auto is_word = [](std::string_view word) {
-      const bool digit = !word.empty() && word[0] >= '0' && word[0] <= '9';
-      return !word.empty() && !digit && std::ranges::all_of(word, [](char c) {
-        return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               (c >= '0' && c <= '9') || static_cast<unsigned char>(c) >= 0x80;
-      });
-    };
-    const size_t colon = text.find(':');
-    bool good = colon != std::string_view::npos && is_word(text.substr(colon + 1));
-    std::string_view module = text.substr(0, std::min(colon, text.size()));
-    while (good && !module.empty()) {
-      const size_t dot = std::min(module.find('.'), module.size());
-      good = is_word(module.substr(0, dot)) && dot + 1 != module.size();
-      module.remove_prefix(std::min(dot + 1, module.size()));
-    }
-    if (!good || colon == 0) {
-      error("bad_call", node, fmt::format("'{}' does not name a function", text.substr(0, 64)),
+    if (!module_file(node.text).has_value()) {
+      error("bad_call", node, fmt::format("'{}' does not name a function", node.text.substr(0, 64)),
             "write MODULE:FUNCTION, for example steps.clean:run for run() in steps/clean.py");
     }
   }

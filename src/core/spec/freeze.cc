@@ -7,6 +7,8 @@
 #include <limits>
 #include <set>
 
+#include "core/spec/python_call.h"
+
 namespace tutti::spec {
 
 namespace {
@@ -275,31 +277,45 @@ void read_files(Reader& in, Workflow& workflow, const Value& value) {
 
 // ---- files
 
-// steps.clean:run -> steps/clean.py; empty when it is no such text.
-std::string module_path(std::string_view call) {
-  const size_t colon = call.find(':');
-  if (colon == std::string_view::npos || colon == 0 || call.find('{') != std::string_view::npos) {
-    return {};
-  }
-  std::string path(call.substr(0, colon));
-  std::ranges::replace(path, '.', '/');
-  return path + ".py";
-}
-
-void add_path(std::set<std::string>& paths, const Value& value) {
+// What is no template is a path; a map has one for each engine.
+void add_paths(std::vector<std::string>& paths, const Value& value) {
   if (value.is_string() && !value.as_string().empty() &&
       value.as_string().find("{{") == std::string::npos &&
       value.as_string().find("{%") == std::string::npos) {
-    paths.insert(value.as_string());
+    paths.push_back(value.as_string());
   } else if (value.is_list()) {
     for (const Value& item : value.as_list()) {
-      add_path(paths, item);
+      add_paths(paths, item);
     }
   } else if (value.is_map()) {
     for (const auto& [engine, path] : value.as_map()) {
-      add_path(paths, path);
+      add_paths(paths, path);
     }
   }
+}
+
+std::vector<std::string> paths_of(ParamKind kind, const Value& value) {
+  std::vector<std::string> paths;
+  if (kind == ParamKind::file || (kind == ParamKind::json_schema && value.is_string())) {
+    add_paths(paths, value);
+  } else if (kind == ParamKind::python_call && value.is_string()) {
+    if (auto file = module_file(value.as_string()); file.has_value()) {
+      paths.push_back(std::move(*file));
+    }
+  }
+  return paths;
+}
+
+void add_uses(std::vector<FileUse>& uses, const std::vector<std::string>& paths, Mark mark) {
+  for (const std::string& path : std::set<std::string>(paths.begin(), paths.end())) {
+    uses.push_back({.path = path, .mark = mark});
+  }
+}
+
+Mark mark_of(const Task& task, std::string_view input) {
+  const auto found =
+      std::ranges::find(task.with_marks, input, &std::pair<std::string, Mark>::first);
+  return found == task.with_marks.end() ? task.mark : found->second;
 }
 
 Digest version_of(const Value& normalised) { return sha256(to_json(normalised)); }
@@ -328,24 +344,27 @@ Value to_value(const Workflow& workflow) {
                     {"files", std::move(files)}});
 }
 
-std::vector<std::string> named_files(const Workflow& workflow, const Catalogue& catalogue) {
-  std::set<std::string> paths;
+std::vector<FileUse> file_uses(const Workflow& workflow, const Catalogue& catalogue) {
+  std::vector<FileUse> uses;
   for (const Task& task : workflow.tasks) {
-    add_path(paths, Value(task.runtime.requirements));
+    std::vector<std::string> requirements;
+    add_paths(requirements, Value(task.runtime.requirements));
+    add_uses(uses, requirements, task.mark);
     const ActionSchema* schema = catalogue.find(task.uses);
     if (schema == nullptr) {
       continue;
     }
     for (const ParamSchema& param : schema->params) {
-      const Value& value = task.with[param.name];
-      if (param.kind == ParamKind::file) {
-        add_path(paths, value);
-      } else if (param.kind == ParamKind::json_schema) {
-        add_path(paths, value.is_string() ? value : Value());
-      } else if (param.kind == ParamKind::python_call && value.is_string()) {
-        add_path(paths, Value(module_path(value.as_string())));
-      }
+      add_uses(uses, paths_of(param.kind, task.with[param.name]), mark_of(task, param.name));
     }
+  }
+  return uses;
+}
+
+std::vector<std::string> named_files(const Workflow& workflow, const Catalogue& catalogue) {
+  std::set<std::string> paths;
+  for (FileUse& use : file_uses(workflow, catalogue)) {
+    paths.insert(std::move(use.path));
   }
   return {paths.begin(), paths.end()};
 }

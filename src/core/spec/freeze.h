@@ -21,6 +21,15 @@ Value to_value(const Workflow& workflow);
 // template is not known before the run and is not listed.
 std::vector<std::string> named_files(const Workflow& workflow, const Catalogue& catalogue);
 
+// Each place that names such a file, in the order of the workflow; a place that names one file
+// twice is there once.
+struct FileUse {
+  std::string path;
+  Mark mark;  // of the input; of the task for its requirements
+  bool operator==(const FileUse&) const = default;
+};
+std::vector<FileUse> file_uses(const Workflow& workflow, const Catalogue& catalogue);
+
 // Fills workflow.files from path -> content.
 void pin_files(Workflow& workflow, const std::map<std::string, std::string>& contents);
 
