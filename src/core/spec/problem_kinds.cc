@@ -51,7 +51,7 @@ constexpr ProblemKind kinds[] = {
     {.id = "empty_value", .meaning = "The value is empty."},
     {.id = "bad_name", .meaning = "A name has characters that names cannot have, or is too long."},
     {.id = "bad_choice", .meaning = "The value is none of the words allowed."},
-    {.id = "out_of_range", .meaning = "A number is too small or too large."},
+    {.id = "out_of_range", .meaning = "A number or a duration is too small or too large."},
     {.id = "bad_duration", .meaning = "A duration has no unit, or one that is not known."},
     {.id = "bad_size", .meaning = "A size is no number of bytes."},
     {.id = "bad_address", .meaning = "The text is not an address `CONNECTION://...`."},

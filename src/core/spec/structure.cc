@@ -110,7 +110,8 @@ FormProblem wrong_type(const YamlNode& node, Form form, const Path& path) {
           std::move(remedy)};
 }
 
-std::optional<FormProblem> check_duration(const YamlNode& node, const Path& path) {
+std::optional<FormProblem> check_duration(const YamlNode& node, const Type& type,
+                                          const Path& path) {
   if (node.kind == Kind::integer || node.kind == Kind::real) {
     return FormProblem{"bad_duration", fmt::format("{} has no unit", to_text(path)),
                        fmt::format("write {0}s for seconds or {0}m for minutes", node.text)};
@@ -122,8 +123,13 @@ std::optional<FormProblem> check_duration(const YamlNode& node, const Path& path
     return FormProblem{"template_not_allowed", fmt::format("{} takes no template", to_text(path)),
                        "write a duration such as 30s, 5m or 1h30m"};
   }
-  if (const auto parsed = parse_duration(node.text); !parsed.has_value()) {
+  const auto parsed = parse_duration(node.text);
+  if (!parsed.has_value()) {
     return FormProblem{"bad_duration", parsed.error().what, parsed.error().remedy};
+  }
+  if (parsed->us < type.min) {
+    return FormProblem{"out_of_range", fmt::format("{} is {}", to_text(path), node.text),
+                       "write a duration longer than zero, such as 30s, 5m or 1h30m"};
   }
   return std::nullopt;
 }
@@ -407,7 +413,7 @@ std::optional<FormProblem> check_form(const YamlNode& node, const Type& type, co
     case Form::number:
       return check_number(node, type, path);
     case Form::duration:
-      return check_duration(node, path);
+      return check_duration(node, type, path);
     case Form::choice:
       return check_choice(node, type, path);
     case Form::scalar_text:

@@ -16,6 +16,7 @@ const Type name{.form = Form::name};
 const Type variable_name{.form = Form::variable_name};
 const Type boolean{.form = Form::boolean};
 const Type duration{.form = Form::duration};
+const Type timeout{.form = Form::duration, .min = 1};
 const Type template_text{.form = Form::template_text, .may_be_empty = false};
 const Type template_scalar{.form = Form::template_scalar};
 const Type scalar_text{.form = Form::scalar_text};
@@ -73,7 +74,7 @@ const Table defaults_table{
     .keys =
         {
             {"retry", &retry, "See *retry*; merged key by key."},
-            {"timeout", &duration, "Of one attempt."},
+            {"timeout", &timeout, "Of one attempt."},
             {"pool", &any, "", Need::later},
             {"queue", &any, "", Need::later},
             {"priority", &any, "", Need::later},
@@ -161,7 +162,7 @@ const Table task_table{
             {"when", &expression,
              "An expression without braces; when it is not true, the task is skipped."},
             {"retry", &retry, "See *retry*."},
-            {"timeout", &duration, "Of one attempt; an attempt that takes longer fails."},
+            {"timeout", &timeout, "Of one attempt; an attempt that takes longer fails."},
             {"allow_failure", &boolean,
              "A failure counts as success for the tasks behind and for the run.", Need::optional,
              "false"},
@@ -234,7 +235,7 @@ const Table workflow_keys{
              "none."},
             {"params", &params, "See *parameter*."},
             {"defaults", &defaults, "See *defaults*."},
-            {"timeout", &duration,
+            {"timeout", &timeout,
              "Of the whole run; then what still runs is ended and the run fails."},
             {"tasks", &tasks, "Name -> task, see *task*.", Need::required},
             {"triggers", &any, "", Need::later},

@@ -23,9 +23,9 @@ enum class Form : uint8_t {
   connection_name,  // a name that begins with a letter: it is the scheme of addresses
   variable_name,    // of the environment
   boolean,
-  integer,  // min to max
-  number,   // min to max, in thousandths
-  duration,
+  integer,   // min to max
+  number,    // min to max, in thousandths
+  duration,  // min and up, in microseconds
   choice,
   scalar_text,      // string, number or boolean, taken as text
   template_scalar,  // the same, templates allowed
