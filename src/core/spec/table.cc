@@ -256,6 +256,7 @@ const Table workflow_keys{
               {"jobs", "tasks"},
               {"steps", "tasks"},
               {"stages", "tasks"},
+              {"run", "tasks: {NAME: {uses: process, with: {run: ...}}}"},
               {"inputs", "params"},
               {"parameters", "params"},
               {"labels", "tags"},
