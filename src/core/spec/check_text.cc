@@ -35,15 +35,35 @@ class TextCheck {
       }
       return;
     }
-    for (const expr::Problem& problem : expr::check(*tmpl)) {
+    const std::vector<expr::Problem> problems = expr::check(*tmpl);
+    for (const expr::Problem& problem : problems) {
       error("template_call", problem.offset, problem.what, problem.remedy);
     }
-    for (const expr::Reference& reference : expr::references(*tmpl)) {
+    const std::vector<expr::Reference> references = expr::references(*tmpl);
+    for (const expr::Reference& reference : references) {
       root(reference);
+    }
+    if (problems.empty() && references.empty()) {
+      constant(*tmpl);
     }
   }
 
  private:
+  // What reads nothing is the same in every run, so its failure is known already. Only so many
+  // steps are tried; an error that is another one with more of them is that of the limit.
+  void constant(const expr::Template& tmpl) {
+    constexpr size_t steps = 10'000;
+    const auto tried = expr::render(tmpl, {}, {.steps_max = steps});
+    if (tried.has_value()) {
+      return;
+    }
+    const auto again = expr::render(tmpl, {}, {.steps_max = 2 * steps});
+    if (!again.has_value() && again.error().what == tried.error().what) {
+      error("template_fails", 0, tried.error().what,
+            or_else(tried.error().remedy, "it would fail in every run: correct it"));
+    }
+  }
+
   void error(std::string_view id, size_t offset, std::string what, std::string remedy) {
     check_.reporter.error_in(id, scalar_, offset, std::move(what), std::move(remedy));
   }

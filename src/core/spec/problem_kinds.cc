@@ -87,6 +87,8 @@ constexpr ProblemKind kinds[] = {
     {.id = "template_call",
      .meaning = "A template uses a filter, test or function that is not there, or gives it wrong "
                 "arguments."},
+    {.id = "template_fails",
+     .meaning = "A template or expression reads nothing and fails, so it would in every run."},
     {.id = "expression_syntax", .meaning = "An expression cannot be read."},
     {.id = "expression_braces",
      .meaning =
