@@ -107,6 +107,9 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
   for (const std::vector<std::string>& group : schema.one_of) {
     out.one_of.push_back(one_of(schema, group));
   }
+  for (const action::GoesWith& row : schema.goes_with) {
+    out.goes_with.push_back({.param = row.param, .other = row.other, .values = row.values});
+  }
   for (const action::OutputField& output : schema.outputs) {
     out.outputs.push_back({.name = output.name, .type = output.kind, .doc = output.doc});
   }

@@ -52,6 +52,10 @@ std::string choices_text(const spec::ActionSchema& action) {
     }
     out += fmt::format("\nExactly one of {}.\n", fmt::join(names, ", "));
   }
+  for (const spec::GoesWith& rule : action.goes_with) {
+    out += fmt::format("\n`{}` must be given where `{}` is {}, and only there.\n", rule.param,
+                       rule.other, fmt::join(rule.values, " or "));
+  }
   return out;
 }
 

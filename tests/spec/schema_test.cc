@@ -85,6 +85,9 @@ TEST_CASE("the published schema knows what each action takes") {
            "{uses: list, with: {from: 's3://b/', limit: '{{ params.n }}'}}",
            "{uses: branch, with: {cases: [{when: true, to: [b, c]}], else: d}}",
            "{uses: check, with: {connection: warehouse, query: select true}}",
+           "{uses: load, with: {from: 's3://b/k', into: warehouse.t}}",
+           "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: merge, key: id}}",
+           "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: '{{ params.m }}'}}",
        }) {
     CHECK_MESSAGE(misfits(schema, one_task(good)) == "", good);
   }

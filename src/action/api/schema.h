@@ -50,6 +50,14 @@ struct OutputField {
   std::string doc;
 };
 
+// A param that must be given with some values of another one, and cannot be with the rest of them
+// (load: key, with mode merge).
+struct GoesWith {
+  std::string param;
+  std::string other;
+  std::vector<std::string> values;
+};
+
 struct Schema {
   std::string name;     // what `uses` says: "copy", "wait.object"
   std::string summary;  // one sentence
@@ -58,6 +66,7 @@ struct Schema {
       {};  // exactly one param of each group must be given
   // Params that are given together: where one of them is in a group, it stands for all.
   std::vector<std::vector<std::string>> together = {};
+  std::vector<GoesWith> goes_with = {};
   std::vector<OutputField> outputs = {};
   bool outputs_open = false;  // the task's own code adds outputs of any name
   bool branches = false;      // its output `chosen` names the direct dependants that run

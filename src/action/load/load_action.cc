@@ -49,6 +49,7 @@ Schema make_schema() {
             .kind = ParamKind::text,
             .doc = "Columns: of merge and replace_partition.",
             .many = true}},
+      .goes_with = {{.param = "key", .other = "mode", .values = {"merge", "replace_partition"}}},
       .outputs = {{.name = "rows",
                    .kind = "integer",
                    .doc = "Rows this load brought; where just these files had been loaded before, "

@@ -62,6 +62,14 @@ struct OneOf {
   std::vector<std::vector<std::string>> alternatives;
 };
 
+// A key that must be given with some values of another one, and cannot be with the rest of them
+// (load: key, with mode merge). Nothing is asked where the other one is a template.
+struct GoesWith {
+  std::string param;
+  std::string other;
+  std::vector<std::string> values;
+};
+
 struct ActionSchema {
   std::string name;
   std::string summary;
@@ -81,6 +89,7 @@ struct ActionSchema {
   std::string write_param = {};
   std::vector<std::string> safe_values = {};
   std::string key_param = {};
+  std::vector<GoesWith> goes_with = {};
 
   const ParamSchema* find_param(std::string_view param) const;
   const OutputSchema* find_output(std::string_view output) const;

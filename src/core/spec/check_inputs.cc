@@ -44,6 +44,9 @@ class InputCheck {
     for (const OneOf& group : schema_.one_of) {
       one_of(group, node, owner);
     }
+    for (const GoesWith& rule : schema_.goes_with) {
+      goes_with(rule, node, owner);
+    }
   }
 
  private:
@@ -117,6 +120,30 @@ class InputCheck {
         error("missing_input", owner, fmt::format("{} needs '{}' here", schema_.name, name),
               fmt::format("add '{}: ...' under 'with'", name));
       }
+    }
+  }
+
+  void goes_with(const GoesWith& rule, const YamlNode& node, const YamlNode& owner) {
+    const YamlNode* other = node.get(rule.other);
+    const ParamSchema* schema = schema_.find_param(rule.other);
+    const bool known = other == nullptr || schema == nullptr ||
+                       std::ranges::find(schema->choices, other->text) != schema->choices.end();
+    if (!known) {
+      return;  // a template, or no value it can have
+    }
+    const YamlMember* given = node.find(rule.param);
+    const bool wanted =
+        other != nullptr && std::ranges::find(rule.values, other->text) != rule.values.end();
+    if (wanted && given == nullptr) {
+      error("missing_input", owner,
+            fmt::format("{} needs '{}' where '{}' is {}", schema_.name, rule.param, rule.other,
+                        other->text),
+            fmt::format("add '{}: ...' under 'with'", rule.param));
+    } else if (!wanted && given != nullptr) {
+      error(
+          "conflicting_inputs", given->key,
+          fmt::format("{} makes no use of '{}' here", schema_.name, rule.param),
+          fmt::format("remove it, or give '{}' as {}", rule.other, fmt::join(rule.values, " or ")));
     }
   }
 

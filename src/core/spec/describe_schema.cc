@@ -257,6 +257,14 @@ Value choice_of_keys(const OneOf& group) {
   return Value::of({{"oneOf", std::move(one_of)}});
 }
 
+// Where the other key has one of the values, the key is there.
+Value key_for_values(const GoesWith& rule) {
+  const Value values = Value::of({{"enum", ValueList(rule.values.begin(), rule.values.end())}});
+  return Value::of({{"if", Value::of({{"properties", Value::of({{rule.other, values}})},
+                                      {"required", ValueList{Value(rule.other)}}})},
+                    {"then", Value::of({{"required", ValueList{Value(rule.param)}}})}});
+}
+
 Value with_schema(const ActionSchema& action) {
   ValueMap properties;
   ValueList required;
@@ -276,6 +284,9 @@ Value with_schema(const ActionSchema& action) {
   ValueList groups;
   for (const OneOf& group : action.one_of) {
     groups.push_back(choice_of_keys(group));
+  }
+  for (const GoesWith& rule : action.goes_with) {
+    groups.push_back(key_for_values(rule));
   }
   if (!groups.empty()) {
     with.edit_map().set("allOf", std::move(groups));
