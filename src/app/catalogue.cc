@@ -26,8 +26,12 @@ spec::ParamKind kind_of(action::ParamKind kind) {
       return S::expression;
     case A::address:
       return S::address;
-    case A::connection:
-      return S::connection;
+    case A::database:
+      return S::database;
+    case A::web_service:
+      return S::web_service;
+    case A::url:
+      return S::url;
     case A::sql:
       return S::sql;
     case A::file:
@@ -42,6 +46,8 @@ spec::ParamKind kind_of(action::ParamKind kind) {
       return S::table;
     case A::python_call:
       return S::python_call;
+    case A::script:
+      return S::script;
     case A::command:
       return S::command;
     case A::branch_cases:
@@ -101,6 +107,7 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
          .many = param.many,
          .secret_allowed = param.secret_ok,
          .choices = param.choices,
+         .least = param.least,
          .names = param.names,
          .default_value = param.fallback.empty() ? Value() : Value(param.fallback)});
   }

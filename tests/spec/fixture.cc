@@ -35,6 +35,11 @@ ParamSchema many(ParamSchema param) {
   return param;
 }
 
+ParamSchema at_least(ParamSchema param, std::string least) {
+  param.least = std::move(least);
+  return param;
+}
+
 std::vector<OutputSchema> gives(std::initializer_list<const char*> names) {
   std::vector<OutputSchema> outputs;
   for (const char* name : names) {
@@ -46,7 +51,7 @@ std::vector<OutputSchema> gives(std::initializer_list<const char*> names) {
 ActionSchema process_action() {
   return {.name = "process",
           .summary = "runs a program",
-          .params = {may("run", ParamKind::command), may("argv", ParamKind::command),
+          .params = {may("run", ParamKind::script), may("argv", ParamKind::command),
                      secret(may("stdin", ParamKind::string)), may("cwd", ParamKind::string)},
           .one_of = {{{{"run"}, {"argv"}}}},
           .outputs = gives({"exit_code"}),
@@ -63,7 +68,7 @@ ActionSchema http_action() {
   check.names = {"status", "headers", "body"};
   return {.name = "http",
           .summary = "one request",
-          .params = {may("url", ParamKind::string), may("connection", ParamKind::connection),
+          .params = {secret(may("url", ParamKind::url)), may("connection", ParamKind::web_service),
                      may("path", ParamKind::string), method, secret(may("headers", ParamKind::map)),
                      secret(may("json", ParamKind::any)), secret(may("body", ParamKind::string)),
                      secret(may("form", ParamKind::map)), secret(may("auth", ParamKind::map)),
@@ -118,7 +123,7 @@ Catalogue test_catalogue() {
       {.name = "wait.object",
        .summary = "waits",
        .params = {need("uri", ParamKind::address), may("count", ParamKind::integer),
-                  may("poll", ParamKind::duration)},
+                  at_least(may("poll", ParamKind::duration), "100ms")},
        .outputs = gives({"objects"}),
        .idempotent = true},
       {.name = "load",
@@ -131,7 +136,7 @@ Catalogue test_catalogue() {
        .goes_with = {{.param = "key", .other = "mode", .values = {"merge", "replace_partition"}}}},
       {.name = "sql",
        .summary = "statements",
-       .params = {need("connection", ParamKind::connection), may("query", ParamKind::sql),
+       .params = {need("connection", ParamKind::database), may("query", ParamKind::sql),
                   may("file", ParamKind::file), may("params", ParamKind::any)},
        .one_of = {{{{"query"}, {"file"}}}},
        .outputs = gives({"rows", "row_count", "affected"})},
@@ -139,7 +144,7 @@ Catalogue test_catalogue() {
       {.name = "check",
        .summary = "fails unless true",
        .params = {may("expr", ParamKind::expression), may("value", ParamKind::any),
-                  may("schema", ParamKind::json_schema), may("connection", ParamKind::connection),
+                  may("schema", ParamKind::json_schema), may("connection", ParamKind::database),
                   may("query", ParamKind::sql)},
        .one_of = {{{{"expr"}, {"value", "schema"}, {"connection", "query"}}}},
        .outputs = gives({"seen"}),

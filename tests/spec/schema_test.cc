@@ -102,6 +102,8 @@ TEST_CASE("the published schema knows what each action takes") {
            "{uses: list, with: {from: 's3://b/', limit: -1}}",
            "{uses: process, with: {run: echo, argv: [echo]}}",  // two of one group
            "{uses: process, with: {cwd: x}}",                   // none of it
+           "{uses: process, with: {argv: echo 1}}",             // no list
+           "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: merge}}",  // no key
            "{uses: branch, with: {cases: [{if: true, to: b}]}}",
            "{uses: noop, with: {a: 1}}",
        }) {

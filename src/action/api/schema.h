@@ -14,10 +14,12 @@ enum class ParamKind : uint8_t {
   integer,
   boolean,
   duration,
-  size,        // bytes: 10MB, 64MiB
-  expression,  // without braces; evaluated by the worker unless `raw`
-  address,     // CONNECTION://KEY; a list of them where `many`
-  connection,  // the name of a connection
+  size,         // bytes: 10MB, 64MiB
+  expression,   // without braces; evaluated by the worker unless `raw`
+  address,      // CONNECTION://KEY; a list of them where `many`
+  database,     // the name of a connection with tables
+  web_service,  // the name of a connection that takes HTTP requests
+  url,          // http:// or https://
   sql,
   file,  // a path within the project; its content is part of the workflow's version
   list,
@@ -25,7 +27,8 @@ enum class ParamKind : uint8_t {
   number,
   table,         // CONNECTION.SCHEMA.TABLE, or CONNECTION.TABLE
   python_call,   // module:function; the module's file is part of the workflow's version
-  command,       // text or list given to a process: a secret in it is an error
+  script,        // text given to a process: a secret in it is an error
+  command,       // a program and its arguments, a list: the same
   branch_cases,  // [{when: expression, to: task or list of tasks}]
   task,          // a direct dependant, or a list of them
   json_schema,   // a map or boolean is the schema itself; a text is a file, as `file`
@@ -41,6 +44,7 @@ struct Param {
   bool raw = false;        // handed to the action unrendered: it evaluates it itself
   std::vector<std::string> names = {};  // what a raw expression may name beside the context: status
   std::vector<std::string> choices = {};
+  std::string least = {};     // of a duration: nothing shorter; empty: any
   std::string fallback = {};  // the default, as the docs show it
 };
 

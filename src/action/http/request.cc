@@ -240,9 +240,9 @@ Schema make_schema() {
       .name = "http",
       .summary = "Sends an HTTP request and checks the reply.",
       .params =
-          {{.name = "url", .doc = "Where to.", .secret_ok = true},
+          {{.name = "url", .kind = ParamKind::url, .doc = "Where to.", .secret_ok = true},
            {.name = "connection",
-            .kind = ParamKind::connection,
+            .kind = ParamKind::web_service,
             .doc = "A connection of type http, instead of `url`."},
            {.name = "path", .doc = "Behind the connection's URL.", .secret_ok = true},
            {.name = "method",

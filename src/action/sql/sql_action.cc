@@ -17,7 +17,7 @@ Schema make_schema() {
           "once, however often the task is attempted.",
       .params =
           {{.name = "connection",
-            .kind = ParamKind::connection,
+            .kind = ParamKind::database,
             .doc = "Where they run.",
             .required = true},
            {.name = "query",

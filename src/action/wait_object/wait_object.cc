@@ -125,6 +125,7 @@ Schema wait_object_schema() {
                    {.name = "poll",
                     .kind = ParamKind::duration,
                     .doc = "Time between two looks, at least 100ms.",
+                    .least = to_text(poll_min),
                     .fallback = "30s"}};
   schema.outputs = {{"objects", "list of {uri, key, size, etag, modified}",
                      "What is there, in the order of the keys, at most 10,000."}};

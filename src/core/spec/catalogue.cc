@@ -8,12 +8,30 @@ namespace tutti::spec {
 
 namespace {
 
-constexpr std::array<std::string_view, 20> kind_names = {
-    "any",     "string",       "address", "table",
-    "list",    "map",          "boolean", "integer",
-    "number",  "duration",     "size",    "expression",
-    "sql",     "connection",   "file",    "python function",
-    "command", "branch cases", "task",    "file, or JSON Schema",
+constexpr std::array<std::string_view, 23> kind_names = {
+    "any",
+    "string",
+    "address",
+    "table",
+    "list",
+    "map",
+    "boolean",
+    "integer",
+    "number",
+    "duration",
+    "size",
+    "expression",
+    "sql",
+    "connection of a database",
+    "connection of type http",
+    "URL",
+    "file",
+    "python function",
+    "script",
+    "list: program and arguments",
+    "branch cases",
+    "task",
+    "file, or JSON Schema",
 };
 
 template <class Items>

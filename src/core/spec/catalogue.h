@@ -28,10 +28,13 @@ enum class ParamKind : uint8_t {
   size,          // "64MiB", or a number of bytes
   expression,    // without braces
   sql,           // SQL text, template
-  connection,    // name of a connection, template
+  database,      // name of a connection with tables, template
+  web_service,   // name of a connection that takes HTTP requests, template
+  url,           // http:// or https://, template
   file,          // path inside the project; becomes part of the workflow's version
   python_call,   // module:function; the module's file becomes part of the version
-  command,       // text or list given to a process: a secret in it is an error
+  script,        // text given to a process: a secret in it is an error
+  command,       // a program and its arguments, a list: the same
   branch_cases,  // [{when: expression, to: task or list of tasks}]
   task,          // a direct dependant, or a list of them
   json_schema,   // a map or boolean is the schema itself; a text is a file, as `file`
@@ -46,6 +49,7 @@ struct ParamSchema {
   bool many = false;  // one value of the kind, or a list of them
   bool secret_allowed = false;
   std::vector<std::string> choices;  // closed set of plain values
+  std::string least = {};            // of a duration: nothing shorter; empty: any
   std::vector<std::string> names;    // what an expression may name beside the context: status, body
   Value default_value;               // for the docs; null: none
 };

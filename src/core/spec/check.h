@@ -13,6 +13,7 @@
 #include "core/graph/graph.h"
 #include "core/spec/build.h"
 #include "core/spec/catalogue.h"
+#include "core/spec/connection_types.h"
 #include "core/spec/reporter.h"
 #include "core/spec/spec.h"
 
@@ -84,8 +85,14 @@ void check_texts(Check& check, const YamlNode& node, const TextRules& rules,
 // `with` of one task against its action.
 void check_inputs(Check& check, TaskNo task, const ActionSchema& schema);
 
-// The name of a connection, at byte `offset` of `scalar`: known, and of a type that can be used.
-void check_connection(Check& check, const YamlNode& scalar, size_t offset, std::string_view name);
+// The name of a connection, at byte `offset` of `scalar`: known, good for what is asked of it, and
+// of a type that can be used.
+struct NamedConnection {
+  std::string_view name;
+  size_t offset = 0;
+  ConnectionUse asked = ConnectionUse::any;
+};
+void check_connection(Check& check, const YamlNode& scalar, const NamedConnection& named);
 
 // A default or a choice against its type; the reason when it does not fit.
 std::optional<std::string> param_misfit(ParamType type, const Value& value);

@@ -150,7 +150,7 @@ class InputCheck {
   TextRules rules(const ParamSchema& param) const {
     return {.expression = param.kind == ParamKind::expression,
             .secret_allowed = param.secret_allowed,
-            .command = param.kind == ParamKind::command,
+            .command = param.kind == ParamKind::command || param.kind == ParamKind::script,
             .condition = param.kind == ParamKind::branch_cases,
             .names = &param.names,
             .subject = param.name};
@@ -200,12 +200,16 @@ class InputCheck {
     if (param.kind == ParamKind::address && !fixed.empty()) {
       const size_t end = fixed.find("://");
       if (end != std::string_view::npos) {
-        check_connection(check_, node, 0, fixed.substr(0, end));
+        check_connection(check_, node,
+                         {.name = fixed.substr(0, end), .asked = ConnectionUse::objects});
       } else if (fixed.find('/') != std::string_view::npos) {
         bad_address(node);
       }
     } else if (param.kind == ParamKind::table && fixed.find('.') != std::string_view::npos) {
-      check_connection(check_, node, 0, fixed.substr(0, fixed.find('.')));
+      check_connection(check_, node,
+                       {.name = fixed.substr(0, fixed.find('.')), .asked = ConnectionUse::tables});
+    } else if (param.kind == ParamKind::url) {
+      url(node, fixed);
     }
   }
 
@@ -254,6 +258,7 @@ class InputCheck {
       case ParamKind::string:
         return must(node.is_string(), param, node, "text");
       case ParamKind::sql:
+      case ParamKind::script:
         is_text(param, node, "text");
         return;
       case ParamKind::list:
@@ -276,8 +281,15 @@ class InputCheck {
         return address(param, node);
       case ParamKind::table:
         return table(param, node);
-      case ParamKind::connection:
-        return connection(param, node);
+      case ParamKind::database:
+        return connection(param, node, ConnectionUse::tables);
+      case ParamKind::web_service:
+        return connection(param, node, ConnectionUse::requests);
+      case ParamKind::url:
+        if (is_text(param, node, "text: a URL")) {
+          url(node, node.text);
+        }
+        return;
       case ParamKind::file:
         return file(param, node);
       case ParamKind::json_schema:
@@ -305,8 +317,13 @@ class InputCheck {
       error("bad_duration", node, fmt::format("'{}' has no unit", param.name),
             fmt::format("write {0}s for seconds or {0}m for minutes", node.text));
     } else if (is_text(param, node, "text: a duration such as 5m")) {
-      if (const auto parsed = parse_duration(node.text); !parsed.has_value()) {
+      const auto parsed = parse_duration(node.text);
+      const auto least = parse_duration(param.least);
+      if (!parsed.has_value()) {
         error("bad_duration", node, parsed.error().what, parsed.error().remedy);
+      } else if (least.has_value() && *parsed < *least) {
+        error("out_of_range", node, fmt::format("'{}' is {}", param.name, node.text),
+              fmt::format("give at least {}", param.least));
       }
     }
   }
@@ -343,7 +360,7 @@ class InputCheck {
       error("not_yet", node, "assets come in a later version", "give the address of the data");
       return;
     }
-    check_connection(check_, node, 0, parsed->connection);
+    check_connection(check_, node, {.name = parsed->connection, .asked = ConnectionUse::objects});
   }
 
   void table(const ParamSchema& param, const YamlNode& node) {
@@ -358,12 +375,31 @@ class InputCheck {
             "write CONNECTION.TABLE or CONNECTION.SCHEMA.TABLE, for example warehouse.main.sales");
       return;
     }
-    check_connection(check_, node, 0, std::string_view(node.text).substr(0, node.text.find('.')));
+    const auto name = std::string_view(node.text).substr(0, node.text.find('.'));
+    check_connection(check_, node, {.name = name, .asked = ConnectionUse::tables});
   }
 
-  void connection(const ParamSchema& param, const YamlNode& node) {
+  void connection(const ParamSchema& param, const YamlNode& node, ConnectionUse asked) {
     if (is_text(param, node, "text: the name of a connection")) {
-      check_connection(check_, node, 0, node.text);
+      check_connection(check_, node, {.name = node.text, .asked = asked});
+    }
+  }
+
+  // `known`: what stands before the first template.
+  void url(const YamlNode& node, std::string_view known) {
+    std::string scheme(known.substr(0, known.find("://")));
+    const bool whole = known.size() == node.text.size();
+    if (scheme.size() == known.size() && !whole && !known.contains('/')) {
+      return;  // a template may go on with the scheme
+    }
+    std::ranges::transform(scheme, scheme.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    });
+    const bool web = scheme == "http" || scheme == "https";
+    if (!web || scheme.size() == known.size() || (whole && known.ends_with("://"))) {
+      error("bad_url", node,
+            fmt::format("'{}' is not a URL of http or https", node.text.substr(0, 64)),
+            "write the whole of it, for example https://example.com/stock");
     }
   }
 
@@ -413,12 +449,14 @@ class InputCheck {
 
   void command(const ParamSchema& param, const YamlNode& node) {
     if (!node.is_list()) {
-      is_text(param, node, "text, or a list of texts");
-      return;
+      return wrong(param, node, "a list: the program and its arguments");
     }
     if (node.items.empty()) {
       error("empty_value", node, fmt::format("'{}' is an empty list", param.name),
             "give the program and its arguments");
+    } else if (node.items[0].is_string() && node.items[0].text.empty()) {
+      error("empty_value", node.items[0], fmt::format("'{}' names no program", param.name),
+            "give the program first, then its arguments");
     }
     for (const YamlNode& item : node.items) {
       must(item.is_scalar() && item.kind != Kind::null, param, item, "text");
@@ -493,7 +531,8 @@ void check_files(Check& check, TaskNo task, const ActionSchema* schema) {
       const std::string_view text = member.value.text;
       const size_t end = text.find("://");
       if (member.value.is_string() && end != std::string_view::npos && end < text.find('{')) {
-        check_connection(check, member.value, 0, text.substr(0, end));
+        check_connection(check, member.value,
+                         {.name = text.substr(0, end), .asked = ConnectionUse::objects});
       } else if (member.value.is_string() && !text.empty() && !text.starts_with('{')) {
         check.reporter.error("bad_address", member.value,
                              fmt::format("'{}' is not an address", text.substr(0, 64)),

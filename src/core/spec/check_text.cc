@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Templates and expressions: syntax, names, references, secrets.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/closest.h"
 #include "core/spec/check.h"
@@ -273,7 +275,7 @@ class TextCheck {
 
   void connection(const expr::Reference& reference) {
     if (reference.path.size() >= 2) {
-      check_connection(check_, scalar_, reference.offset, reference.path[1]);
+      check_connection(check_, scalar_, {.name = reference.path[1], .offset = reference.offset});
     }
   }
 
@@ -296,6 +298,95 @@ class TextCheck {
   const YamlNode& scalar_;
   const TextRules& rules_;
   std::optional<TaskNo> task_;
+};
+
+class ConnectionCheck {
+ public:
+  ConnectionCheck(Check& check, const YamlNode& scalar, const NamedConnection& named)
+      : check_(check), scalar_(scalar), named_(named) {
+    for (const Profile& profile : check.project.profiles) {
+      if (check.profile.empty() || profile.name == check.profile) {
+        profiles_.push_back(&profile);
+      }
+    }
+  }
+
+  // It is as it must be when it is so in one of the profiles: the others may be for other
+  // workflows.
+  void run() {
+    const Connection* found = nullptr;
+    for (const Profile* profile : profiles_) {
+      const Connection* here = profile->find(named_.name);
+      if (here != nullptr && serves(*here)) {
+        not_yet(*here);
+        return;
+      }
+      found = found == nullptr ? here : found;
+    }
+    if (found == nullptr) {
+      unknown();
+    } else {
+      wrong_use(*found);
+    }
+  }
+
+ private:
+  void error(std::string_view id, std::string what, std::string remedy) {
+    check_.reporter.error_in(id, scalar_, named_.offset, std::move(what), std::move(remedy));
+  }
+
+  // A type that does not exist has its own problem, in the project's file.
+  bool serves(const Connection& connection) const {
+    const ConnectionType* type = find_connection_type(connection.type);
+    return type == nullptr || type->serves(named_.asked);
+  }
+
+  void not_yet(const Connection& connection) {
+    const ConnectionType* type = find_connection_type(connection.type);
+    if (!check_.profile.empty() && type != nullptr && !type->usable) {
+      error("connection_not_yet",
+            fmt::format("'{}' is of type {}, which comes in a later version", named_.name,
+                        connection.type),
+            "use a profile where it is of type local, file, duckdb or http");
+    }
+  }
+
+  void unknown() {
+    std::vector<std::string_view> known;
+    for (const Profile* profile : profiles_) {
+      for (const Connection& connection : profile->connections) {
+        known.push_back(connection.name);
+      }
+    }
+    const std::string guess = did_you_mean(named_.name, known);
+    error("unknown_connection",
+          check_.profile.empty()
+              ? fmt::format("no profile has a connection '{}'", named_.name)
+              : fmt::format("the profile '{}' has no connection '{}'", check_.profile, named_.name),
+          guess.empty() ? "add it under 'connections' of a profile in tutti.yaml" : guess);
+  }
+
+  void wrong_use(const Connection& connection) {
+    std::set<std::string_view> others;
+    for (const Profile* profile : profiles_) {
+      for (const Connection& other : profile->connections) {
+        const bool no_url = other.type == "http" && other.settings["url"].is_null();
+        if (serves(other) && !no_url) {
+          others.insert(other.name);
+        }
+      }
+    }
+    error("wrong_connection",
+          fmt::format("'{}' is of type {}, which {}", named_.name, connection.type,
+                      lacks_text(named_.asked)),
+          others.empty() ? "add one that does under 'connections' of a profile in tutti.yaml"
+                         : fmt::format("use one of: {}", fmt::join(others, ", ")));
+  }
+
+  Check& check_;
+  const YamlNode& scalar_;
+  const NamedConnection& named_;
+  std::vector<const Profile*> profiles_;
 };
 
 }  // namespace
@@ -323,38 +414,8 @@ void check_texts(Check& check, const YamlNode& node, const TextRules& rules,
   }
 }
 
-void check_connection(Check& check, const YamlNode& scalar, size_t offset, std::string_view name) {
-  const Connection* found = nullptr;
-  std::vector<std::string_view> known;
-  for (const Profile& profile : check.project.profiles) {
-    if (!check.profile.empty() && profile.name != check.profile) {
-      continue;
-    }
-    if (const Connection* connection = profile.find(name); connection != nullptr) {
-      found = connection;
-      break;
-    }
-    for (const Connection& connection : profile.connections) {
-      known.push_back(connection.name);
-    }
-  }
-  if (found == nullptr) {
-    const std::string guess = did_you_mean(name, known);
-    check.reporter.error_in(
-        "unknown_connection", scalar, offset,
-        check.profile.empty()
-            ? fmt::format("no profile has a connection '{}'", name)
-            : fmt::format("the profile '{}' has no connection '{}'", check.profile, name),
-        guess.empty() ? "add it under 'connections' of a profile in tutti.yaml" : guess);
-    return;
-  }
-  const ConnectionType* type = find_connection_type(found->type);
-  if (!check.profile.empty() && type != nullptr && !type->usable) {
-    check.reporter.error_in(
-        "connection_not_yet", scalar, offset,
-        fmt::format("'{}' is of type {}, which comes in a later version", name, found->type),
-        "use a profile where it is of type local, file, duckdb or http");
-  }
+void check_connection(Check& check, const YamlNode& scalar, const NamedConnection& named) {
+  ConnectionCheck(check, scalar, named).run();
 }
 
 }  // namespace tutti::spec

@@ -8,43 +8,58 @@ namespace tutti::spec {
 namespace {
 
 const std::vector<ConnectionType> types = {
-    {"local", "a folder that stands in for a store of objects", true, true},
-    {"file", "a folder of ordinary files", true, true},
-    {"duckdb", "a DuckDB database in a file", true, false},
-    {"http", "a web service", true, false},
-    {"s3", "Amazon S3 and compatible stores", false, true},
-    {"gcs", "Google Cloud Storage", false, true},
-    {"azure", "Azure Blob Storage", false, true},
-    {"sftp", "a folder on an SSH server", false, true},
-    {"snowflake", "Snowflake", false, false},
-    {"bigquery", "Google BigQuery", false, false},
-    {"redshift", "Amazon Redshift", false, false},
-    {"athena", "Amazon Athena", false, false},
-    {"synapse", "Azure Synapse", false, false},
-    {"postgres", "PostgreSQL", false, false},
-    {"mysql", "MySQL and MariaDB", false, false},
-    {"sqlserver", "SQL Server and Azure SQL", false, false},
-    {"odbc", "any database with an ODBC driver", false, false},
-    {"cosmos", "Azure Cosmos DB", false, false},
-    {"databricks", "Databricks", false, false},
-    {"dataproc", "Google Dataproc", false, false},
-    {"emr", "Amazon EMR", false, false},
-    {"emr_serverless", "Amazon EMR Serverless", false, false},
-    {"glue", "AWS Glue", false, false},
-    {"spark", "a Spark cluster of one's own", false, false},
-    {"docker", "containers on a Docker host", false, false},
-    {"kubernetes", "pods of a Kubernetes cluster", false, false},
-    {"kafka", "Apache Kafka", false, false},
-    {"kinesis", "Amazon Kinesis", false, false},
-    {"sqs", "Amazon SQS", false, false},
-    {"pubsub", "Google Pub/Sub", false, false},
-    {"eventhubs", "Azure Event Hubs", false, false},
-    {"slack", "Slack", false, false},
-    {"email", "mail by SMTP", false, false},
-    {"vault", "HashiCorp Vault", false, false},
+    {"local", "a folder that stands in for a store of objects", true, ConnectionUse::objects},
+    {"file", "a folder of ordinary files", true, ConnectionUse::objects},
+    {"duckdb", "a DuckDB database in a file", true, ConnectionUse::tables},
+    {"http", "a web service", true, ConnectionUse::requests},
+    {"s3", "Amazon S3 and compatible stores", false, ConnectionUse::objects},
+    {"gcs", "Google Cloud Storage", false, ConnectionUse::objects},
+    {"azure", "Azure Blob Storage", false, ConnectionUse::objects},
+    {"sftp", "a folder on an SSH server", false, ConnectionUse::objects},
+    {"snowflake", "Snowflake", false, ConnectionUse::tables},
+    {"bigquery", "Google BigQuery", false, ConnectionUse::tables},
+    {"redshift", "Amazon Redshift", false, ConnectionUse::tables},
+    {"athena", "Amazon Athena", false, ConnectionUse::tables},
+    {"synapse", "Azure Synapse", false, ConnectionUse::tables},
+    {"postgres", "PostgreSQL", false, ConnectionUse::tables},
+    {"mysql", "MySQL and MariaDB", false, ConnectionUse::tables},
+    {"sqlserver", "SQL Server and Azure SQL", false, ConnectionUse::tables},
+    {"odbc", "any database with an ODBC driver", false, ConnectionUse::tables},
+    {"cosmos", "Azure Cosmos DB", false, ConnectionUse::any},
+    {"databricks", "Databricks", false, ConnectionUse::any},
+    {"dataproc", "Google Dataproc", false, ConnectionUse::other},
+    {"emr", "Amazon EMR", false, ConnectionUse::other},
+    {"emr_serverless", "Amazon EMR Serverless", false, ConnectionUse::other},
+    {"glue", "AWS Glue", false, ConnectionUse::other},
+    {"spark", "a Spark cluster of one's own", false, ConnectionUse::other},
+    {"docker", "containers on a Docker host", false, ConnectionUse::other},
+    {"kubernetes", "pods of a Kubernetes cluster", false, ConnectionUse::other},
+    {"kafka", "Apache Kafka", false, ConnectionUse::other},
+    {"kinesis", "Amazon Kinesis", false, ConnectionUse::other},
+    {"sqs", "Amazon SQS", false, ConnectionUse::other},
+    {"pubsub", "Google Pub/Sub", false, ConnectionUse::other},
+    {"eventhubs", "Azure Event Hubs", false, ConnectionUse::other},
+    {"slack", "Slack", false, ConnectionUse::other},
+    {"email", "mail by SMTP", false, ConnectionUse::other},
+    {"vault", "HashiCorp Vault", false, ConnectionUse::other},
 };
 
 }  // namespace
+
+std::string_view lacks_text(ConnectionUse use) {
+  switch (use) {
+    case ConnectionUse::objects:
+      return "holds no objects";
+    case ConnectionUse::tables:
+      return "has no tables";
+    case ConnectionUse::requests:
+      return "takes no HTTP requests";
+    case ConnectionUse::other:
+    case ConnectionUse::any:
+      break;
+  }
+  return "cannot be used here";
+}
 
 const std::vector<ConnectionType>& connection_types() { return types; }
 

@@ -221,7 +221,7 @@ Value kind_schema(ParamKind kind) {
     case ParamKind::size:
       return types({"integer", "string"});
     case ParamKind::command:
-      return types({"array", "string"});
+      return or_template(types({"array"}));
     case ParamKind::branch_cases:
       return cases_schema();
     default:

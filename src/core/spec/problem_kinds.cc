@@ -55,6 +55,7 @@ constexpr ProblemKind kinds[] = {
     {.id = "bad_duration", .meaning = "A duration has no unit, or one that is not known."},
     {.id = "bad_size", .meaning = "A size is no number of bytes."},
     {.id = "bad_address", .meaning = "The text is not an address `CONNECTION://...`."},
+    {.id = "bad_url", .meaning = "The text is not a URL `http://...` or `https://...`."},
     {.id = "bad_table",
      .meaning = "The text is not `CONNECTION.TABLE` or `CONNECTION.SCHEMA.TABLE`."},
     {.id = "bad_path", .meaning = "A path leaves the project's folder."},
@@ -115,6 +116,9 @@ constexpr ProblemKind kinds[] = {
     {.id = "unknown_connection",
      .meaning = "The connection, or the scheme of an address, is in no profile (or not in the one "
                 "asked for)."},
+    {.id = "wrong_connection",
+     .meaning = "The connection is known, but of a type that cannot do what is asked of it: no "
+                "objects, no tables, or no HTTP requests."},
     {.id = "unknown_connection_type", .meaning = "There is no such type of connection."},
     {.id = "connection_not_yet",
      .meaning = "The connection is of a type that comes in a later version."},
