@@ -34,6 +34,12 @@ constexpr std::array<std::string_view, 23> kind_names = {
     "file, or JSON Schema",
 };
 
+constexpr std::array<std::string_view, 13> later_actions = {
+    "cluster.create", "cluster.delete", "container", "cosmos.upsert", "dbt",
+    "notify",         "publish",        "records",   "spark",         "sync",
+    "wait.event",     "wait.workflow",  "write",
+};
+
 template <class Items>
 auto* find_named(Items& items, std::string_view name) {
   auto found = std::ranges::find_if(items, [&](const auto& item) { return item.name == name; });
@@ -50,6 +56,10 @@ const ParamSchema* ActionSchema::find_param(std::string_view param) const {
 
 const OutputSchema* ActionSchema::find_output(std::string_view output) const {
   return find_named(outputs, output);
+}
+
+bool is_later_action(std::string_view name) {
+  return std::ranges::find(later_actions, name) != later_actions.end();
 }
 
 const ActionSchema* Catalogue::find(std::string_view name) const {

@@ -104,4 +104,7 @@ struct Catalogue {
   const ActionSchema* find(std::string_view name) const;
 };
 
+// Names that `uses` may say in a later version: known, refused with `not_yet`.
+bool is_later_action(std::string_view name);
+
 }  // namespace tutti::spec

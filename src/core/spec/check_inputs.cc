@@ -557,6 +557,26 @@ void check_env(Check& check, TaskNo task) {
   }
 }
 
+void no_action(Check& check, const YamlNode& uses) {
+  if (uses.text.starts_with("./")) {
+    check.reporter.error("not_yet", uses, "templates of the project come in a later version",
+                         "use an action");
+    return;
+  }
+  if (is_later_action(uses.text)) {
+    check.reporter.error("not_yet", uses,
+                         fmt::format("the action '{}' comes in a later version", uses.text),
+                         "remove the task, or use another action");
+    return;
+  }
+  std::vector<std::string_view> known;
+  for (const ActionSchema& row : check.catalogue.actions) {
+    known.push_back(row.name);
+  }
+  check.reporter.error("unknown_action", uses, fmt::format("there is no action '{}'", uses.text),
+                       remedy_for(uses.text, known));
+}
+
 void check_task(Check& check, TaskNo task) {
   if (check.reporter.full()) {
     return;
@@ -570,13 +590,7 @@ void check_task(Check& check, TaskNo task) {
   if (uses != nullptr && uses->is_string() && !uses->text.empty() && !has_template(uses->text)) {
     schema = check.catalogue.find(uses->text);
     if (schema == nullptr) {
-      std::vector<std::string_view> known;
-      for (const ActionSchema& row : check.catalogue.actions) {
-        known.push_back(row.name);
-      }
-      std::string remedy = remedy_for(uses->text, known);
-      check.reporter.error("unknown_action", *uses,
-                           fmt::format("there is no action '{}'", uses->text), std::move(remedy));
+      no_action(check, *uses);
     }
   }
   check_files(check, task, schema);
