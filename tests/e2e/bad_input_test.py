@@ -93,6 +93,8 @@ def tests(port):
         ("two workflows of one name", two_of_a_name),
         ("output of 1 GB", gigabyte),
         ("no project", no_project),
+        ("what can be known before the run", known_before),
+        ("a missing file and each place that names it", missing_file),
     ]
 
 
@@ -114,6 +116,45 @@ def two_of_a_name(tutti):
         copy = project.folder / "elsewhere.yaml"
         copy.write_text(files["workflows/a.yaml"])
         project.call("validate", "elsewhere.yaml")
+
+
+# `with` of a task, and what `validate` says of it.
+KNOWN_BEFORE = [
+    ('load', '{from: "s3://b/k", into: warehouse.t, mode: merge}', "load needs 'key' where 'mode' is merge"),
+    ('load', '{from: "s3://b/k", into: warehouse.t, key: id}', "load makes no use of 'key' here"),
+    ('load', '{from: "s3://b/k", into: s3.t}', "'s3' is of type local, which has no tables"),
+    ('sql', '{connection: s3, query: select 1}', "'s3' is of type local, which has no tables"),
+    ('check', '{connection: gs, query: select true}', "'gs' is of type local, which has no tables"),
+    ('http', '{connection: warehouse, path: /}', "'warehouse' is of type duckdb, which takes no HTTP requests"),
+    ('copy', '{from: "warehouse://x/y", to: "s3://b/k"}', "'warehouse' is of type duckdb, which holds no objects"),
+    ('http', '{url: "s3://b/k"}', "'s3://b/k' is not a URL of http or https"),
+    ('wait.object', '{uri: "s3://b/k", poll: 1ms}', "'poll' is 1ms. give at least 100ms"),
+    ('process', '{argv: [""]}', "'argv' names no program"),
+    ('check', '{expr: 1/0 == 1}', "division by zero"),
+    ('spark', '{main: x}', "the action 'spark' comes in a later version"),
+    ('./templates/a.yaml', '{}', "templates of the project come in a later version"),
+]
+
+
+def known_before(tutti):
+    tasks = "".join(f"  t{n}: {{uses: {uses}, with: {given}}}\n" for n, (uses, given, _) in enumerate(KNOWN_BEFORE))
+    with Project(tutti, {"workflows/w.yaml": "workflow: w\ntasks:\n" + tasks}) as project:
+        lines = project.call("validate", status=2).stdout.splitlines()
+        for n, (_, _, words) in enumerate(KNOWN_BEFORE):
+            expect(any(line.startswith(f"workflows/w.yaml:{n + 3}:") and words in line for line in lines),
+                   f"nothing says '{words}' of line {n + 3}:\n" + "\n".join(lines))
+        expect(len(lines) == len(KNOWN_BEFORE), "\n".join(lines))
+
+
+def missing_file(tutti):
+    calls = "".join(f"  {task}: {{uses: python, with: {{call: {call}}}}}\n"
+                    for task, call in (("a", "nomodule"), ("b", "nomodule:f"), ("c", "nomodule:g")))
+    with Project(tutti, {"workflows/w.yaml": "workflow: w\ntasks:\n" + calls}) as project:
+        text = project.call("validate", status=2).stdout
+        expect("w.yaml:3:34: error: 'nomodule' does not name a function" in text, text)
+        for line in (4, 5):
+            expect(f"w.yaml:{line}:34: error: the project has no file 'nomodule.py'" in text, text)
+        expect(len(text.splitlines()) == 3, text)
 
 
 def no_project(tutti):
