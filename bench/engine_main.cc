@@ -72,7 +72,7 @@ class Owner {
   Owner& operator=(const Owner&) = delete;
   ~Owner() {
     end_.cancel(rt::cancelled_error("measured"));
-    served_.get();
+    (void)served_.get();  // it ends cancelled
     must(on_loop(processes_.close(ctx_)));
     must(on_loop(store_->close(ctx_)));
     loop_.stop();
