@@ -64,8 +64,11 @@ class Server {
     if (!first) {
       co_return End::closed;
     }
-    CO_TRY(bool started, co_await greet(scope.context(), std::get<Hello>(std::move(*first))));
-    while (started) {
+    CO_TRY(const bool started, co_await greet(scope.context(), std::get<Hello>(std::move(*first))));
+    if (!started) {
+      co_return End::closed;
+    }
+    while (true) {
       CO_TRY(std::optional<Message> message, co_await receive(scope.context()));
       if (!message) {
         co_return End::closed;
@@ -75,7 +78,6 @@ class Server {
       }
       CO_OK(co_await act(scope, std::move(*message)));
     }
-    co_return End::closed;
   }
 
   Task<bool> greet(rt::Context& ctx, Hello host) {
