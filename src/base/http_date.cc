@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/http_date.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace tutti {
@@ -41,6 +42,17 @@ std::optional<Instant> parse_http_date(std::string_view text) {
     return std::nullopt;
   }
   return start_of(date_of(date)) + hours(*hour) + minutes(*minute) + seconds(*second);
+}
+
+std::optional<Duration> parse_retry_after(std::string_view value, Instant now) {
+  if (const auto whole = number(value)) {
+    constexpr int64_t seconds_max = 24 * 3600;
+    return seconds(std::min(*whole, seconds_max));
+  }
+  if (const auto at = parse_http_date(value)) {
+    return *at > now ? *at - now : Duration{0};
+  }
+  return std::nullopt;
 }
 
 }  // namespace tutti

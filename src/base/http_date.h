@@ -12,4 +12,7 @@ namespace tutti {
 // The form above only; the two obsolete ones are nullopt, as is anything else.
 std::optional<Instant> parse_http_date(std::string_view text);
 
+// The value of Retry-After: seconds (a day at most), or a date as above.
+std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
+
 }  // namespace tutti

@@ -220,15 +220,10 @@ Value preview_value(const TaskPreview& preview) {
 
 // "for 2026-02-28 (2026-02-28 00:00:00 to 2026-03-01 00:00:00 UTC)"
 std::string dates_text(const spec::RunDates& dates) {
-  const auto plain = [](Instant at) {
-    std::string text = to_text(at).substr(0, 19);
-    text[10] = ' ';
-    return text;
-  };
   return dates.interval_start == dates.interval_end
-             ? fmt::format("for {} UTC, with an empty interval", plain(dates.logical_date))
+             ? fmt::format("for {} UTC, with an empty interval", utc_text(dates.logical_date))
              : fmt::format("for {} ({} to {} UTC)", to_text(date_of(dates.logical_date)),
-                           plain(dates.interval_start), plain(dates.interval_end));
+                           utc_text(dates.interval_start), utc_text(dates.interval_end));
 }
 
 void print_preview(Invocation& call, const spec::Workflow& workflow, const spec::Task& task,

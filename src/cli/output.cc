@@ -175,6 +175,12 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string utc_text(Instant at) {
+  std::string text = to_text(at).substr(0, 19);
+  text[10] = ' ';
+  return text;
+}
+
 std::string human_bytes(int64_t bytes) {
   constexpr std::array<std::string_view, 6> units{"B", "kB", "MB", "GB", "TB", "PB"};
   double value = static_cast<double>(bytes);

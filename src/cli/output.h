@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/time.h"
 #include "base/value.h"
 #include "cli/arguments.h"
 
@@ -68,6 +69,7 @@ std::string layout(const Table& table, const Output& output);
 size_t display_width(std::string_view text);
 std::string shorten(std::string_view text, size_t width_max);  // with … at the end
 std::string printable(std::string_view text);  // control characters as \xNN: no terminal tricks
+std::string utc_text(Instant at);              // 2026-02-28 10:00:00
 std::string human_bytes(int64_t bytes);        // 1.2 GB (decimal)
 // "1 object", "3 objects"; any integer.
 std::string counted(int64_t count, std::string_view noun);

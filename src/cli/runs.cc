@@ -19,14 +19,7 @@ Result<std::unique_ptr<control::ControlPlane>> connect(Invocation& call,
   return call.environment.connect(folder.string(), errand);
 }
 
-std::string when_text(std::optional<Instant> at) {
-  if (!at) {
-    return "-";
-  }
-  std::string text = to_text(*at);
-  text[10] = ' ';
-  return text.substr(0, 19);
-}
+std::string when_text(std::optional<Instant> at) { return at ? utc_text(*at) : "-"; }
 
 std::string date_text(const control::RunView& run) {
   if (!run.logical_date) {

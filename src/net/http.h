@@ -132,7 +132,5 @@ Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,
 // `reference` as seen from the absolute URL `base` (RFC 3986).
 Result<std::string> resolve_url(const std::string& base, const std::string& reference);
 Result<Unit> check_url(const std::string& url);
-// The value of Retry-After: seconds, or a date as HTTP writes it.
-std::optional<Duration> parse_retry_after(std::string_view value, Instant now);
 
 }  // namespace tutti::net

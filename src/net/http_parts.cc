@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 
-#include "base/http_date.h"
 #include "net/http.h"
 
 namespace tutti::net {
@@ -69,14 +67,6 @@ bool is_harmless(const std::string& name) {
 
 bool is_redirect(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
-std::optional<int64_t> number(std::string_view text) {
-  int64_t value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && value >= 0
-             ? std::optional(value)
-             : std::nullopt;
 }
 
 }  // namespace
@@ -156,17 +146,6 @@ Result<std::optional<HttpRequest>> follow_redirect(const HttpRequest& request,
     std::erase_if(next.headers, [](const HttpHeader& each) { return !is_harmless(each.name); });
   }
   return next;
-}
-
-std::optional<Duration> parse_retry_after(std::string_view value, Instant now) {
-  if (const auto whole = number(value)) {
-    constexpr int64_t seconds_max = 24 * 3600;
-    return seconds(std::min(*whole, seconds_max));
-  }
-  if (const auto at = parse_http_date(value)) {
-    return *at > now ? *at - now : Duration{0};
-  }
-  return std::nullopt;
 }
 
 }  // namespace tutti::net

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "base/http_date.h"
 #include "net/testing.h"
 #include "rt/loop.h"
 #include "rt/scope.h"

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/encode.h"
+#include "base/http_date.h"
 
 namespace tutti::action::http {
 namespace {
@@ -381,7 +382,7 @@ Error status_error(const net::HttpRequest& request, const net::HttpResponse& res
               .where = fmt::format("{} {}", request.method, request.url),
               .provider_code = fmt::format("{}", status)};
   if (const std::string* after = net::find_header(response.head.headers, "retry-after")) {
-    error.retry_after = net::parse_retry_after(*after, now);
+    error.retry_after = parse_retry_after(*after, now);
   }
   if (error.code == Code::denied) {
     error.remedy = "check `auth` and what it may do";

@@ -497,12 +497,10 @@ S3Failure parse_s3_failure(int status, const Pairs& headers, std::string_view bo
     failure.request_id = value_of(headers, "x-amz-request-id");
   }
   failure.server_time = parse_http_date(value_of(headers, "date"));
-  const std::string wait = value_of(headers, "retry-after");
-  if (const auto whole = number<uint32_t>(wait)) {
-    failure.retry_after = seconds(*whole);
-  } else if (const auto at = parse_http_date(wait); at && failure.server_time) {
-    failure.retry_after = std::max(*at - *failure.server_time, Duration{});
-  }
+  // A date is meant by the server's clock; without that it tells no wait.
+  constexpr Instant never{INT64_MAX};
+  failure.retry_after =
+      parse_retry_after(value_of(headers, "retry-after"), failure.server_time.value_or(never));
   return failure;
 }
 
