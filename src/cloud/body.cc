@@ -40,6 +40,22 @@ Task<std::unique_ptr<ByteSource>> open_text(BufferPool& pool,
   co_return std::make_unique<TextSource>(pool, std::move(text), offset);
 }
 
+class HeldSource final : public ByteSource {
+ public:
+  explicit HeldSource(Chunk chunk) : chunk_(std::move(chunk)) {}
+  Task<Chunk> next(rt::Context& ctx) override {
+    CO_OK(ctx.check());
+    co_return std::exchange(chunk_, Chunk());
+  }
+
+ private:
+  Chunk chunk_;
+};
+
+Task<std::unique_ptr<ByteSource>> open_held(Chunk chunk) {
+  co_return std::make_unique<HeldSource>(std::move(chunk));
+}
+
 Task<std::unique_ptr<ByteSource>> open_object(rt::Context& ctx, ObjectStore& store, Key key,
                                               GetOptions options) {
   CO_TRY(Opened opened, co_await store.get(ctx, std::move(key), std::move(options)));
@@ -59,6 +75,16 @@ Body body_of(BufferPool& pool, std::string text) {
   body.size = shared->size();
   body.open = [&pool, shared](rt::Context&, uint64_t offset) {
     return open_text(pool, shared, offset);
+  };
+  return body;
+}
+
+Body held_body(std::shared_ptr<const std::string> text) {
+  Body body;
+  body.size = text->size();
+  body.open = [chunk = Chunk(std::move(text))](rt::Context&, uint64_t offset) {
+    const size_t from = std::min<uint64_t>(offset, chunk.size());
+    return open_held(chunk.slice(from, chunk.size() - from));
   };
   return body;
 }

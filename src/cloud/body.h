@@ -2,6 +2,7 @@
 // Conveniences over ObjectStore: bodies, whole small objects and streaming listings.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -11,6 +12,9 @@ namespace tutti::cloud {
 
 // The bytes of `text`, copied into chunks of `pool` when opened; can be opened again.
 Body body_of(BufferPool& pool, std::string text);
+
+// The same without a pool: for what is small, or held for another reason. One chunk.
+Body held_body(std::shared_ptr<const std::string> text);
 
 // An object of a store, opened when the put asks for it; `options.range` is not used.
 // The store must outlive the body.

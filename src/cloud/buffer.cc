@@ -52,12 +52,19 @@ Chunk::Chunk(Buffer buffer, size_t size) : data_(std::move(buffer.data_)), size_
   }
 }
 
+Chunk::Chunk(std::shared_ptr<const std::string> text) : size_(text->size()) {
+  if (size_ != 0) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(text->data());
+    data_ = std::shared_ptr<const std::byte[]>(std::move(text), bytes);
+  }
+}
+
 Chunk Chunk::slice(size_t offset, size_t size) const {
   CHECK(offset + size <= size_);
   Chunk piece;
   piece.data_ = std::shared_ptr<const std::byte[]>(data_, data_.get() + offset);
   piece.size_ = size;
-  return piece;
+  return size == 0 ? Chunk() : piece;
 }
 
 BufferPool::BufferPool(Options options) : state_(std::make_shared<State>()) {

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "rt/context.h"
@@ -37,6 +38,8 @@ class Chunk {
   Chunk() = default;
   // The first `size` bytes of the buffer.
   Chunk(Buffer buffer, size_t size);
+  // Bytes that are in memory anyway, outside of any pool.
+  explicit Chunk(std::shared_ptr<const std::string> text);
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   std::span<const std::byte> bytes() const { return {data_.get(), size_}; }

@@ -58,6 +58,7 @@ struct HttpRequest {
   int redirects_max = 10;  // 0: a redirect is the reply
   // Whether carrying it out twice does no harm; unset: by the method (is_idempotent).
   std::optional<bool> repeatable = std::nullopt;
+  bool decompress = true;  // false: the body as it comes, and no compression is asked for
 };
 // GET HEAD OPTIONS TRACE PUT DELETE.
 bool is_idempotent(std::string_view method);
@@ -88,7 +89,7 @@ class HttpExchange {
   HttpExchange(const HttpExchange&) = delete;
   HttpExchange& operator=(const HttpExchange&) = delete;
   const HttpHead& head() const;
-  // The next bytes of the body (decompressed); empty at its end. `unavailable` when it was cut
+  // The next bytes of the body; empty at its end. `unavailable` when it was cut
   // off, `timed_out` when nothing came for timeouts.idle; both are `unknown_outcome` where the
   // request may not be repeated.
   Task<std::string> read(rt::Context& ctx);
