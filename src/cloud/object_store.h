@@ -46,8 +46,8 @@ using Metadata = std::map<std::string, std::string>;
 struct ObjectMeta {
   Key key;
   uint64_t size = 0;
-  std::string etag;  // another one whenever the bytes were written; opaque, only compared
-  Instant modified = {};
+  std::string etag;       // another one whenever the bytes were written; opaque, only compared
+  Instant modified = {};  // of what a put returns: only where the store says it
   std::vector<Digest> digests = {};  // of the whole object, as far as the store knows and vouches
   std::string content_type = {};
   Metadata metadata = {};
@@ -112,7 +112,8 @@ struct CopyOptions {
 
 struct ListOptions {
   Key prefix = {};
-  Key start_after = {};  // only keys behind it (not with a cursor)
+  // Only keys behind it (not with a cursor). Inside of what the delimiter cuts, services disagree.
+  Key start_after = {};
   std::string delimiter =
       {};                   // keys are cut behind its first place after the prefix: Page.prefixes
   uint32_t limit = 1000;    // objects and prefixes of one page; 1 to 1000
@@ -137,6 +138,7 @@ struct Capabilities {
   bool put_if_match = true;
   bool versions = false;
   bool ordered_listing = true;
+  bool etag_of_content = false;  // the same bytes may have the same etag again
   uint64_t object_bytes_max = UINT64_MAX;
   uint64_t part_bytes_min = 1;  // of every part but the last
   uint32_t parts_max = 10'000;

@@ -16,6 +16,7 @@ struct AwsCredentials {
   std::string access_key_id;
   std::string secret_access_key;
   std::string session_token = {};  // of temporary credentials
+  bool operator==(const AwsCredentials&) const = default;
 };
 
 // What stands for the body in the signature, and in the header x-amz-content-sha256.

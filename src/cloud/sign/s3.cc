@@ -87,20 +87,29 @@ std::string decoded_words(std::string_view text) {
   return out;
 }
 
+// A digest as S3 writes it; none where it is no digest of the whole object: a composite one ends
+// with "-7".
+std::optional<Digest> digest_in(DigestKind kind, std::string_view text) {
+  const Result<std::string> bytes = base64_decode(text);
+  if (!bytes.has_value() || bytes->size() != digest_size(kind)) {
+    return std::nullopt;
+  }
+  Digest digest{.kind = kind};
+  std::ranges::copy(*bytes, digest.bytes.begin());
+  return digest;
+}
+
+constexpr std::string_view composite = "COMPOSITE";
+
 std::vector<Digest> digests_of(const Pairs& headers) {
   std::vector<Digest> digests;
-  if (value_of(headers, "x-amz-checksum-type") == "COMPOSITE") {
+  if (value_of(headers, "x-amz-checksum-type") == composite) {
     return digests;
   }
   for (const DigestKind kind : {DigestKind::crc32c, DigestKind::crc64nvme, DigestKind::sha256}) {
-    const std::string* text =
-        find_value(headers, fmt::format("x-amz-checksum-{}", digest_name(kind)));
-    const Result<std::string> bytes =
-        text == nullptr ? Result<std::string>(std::string()) : base64_decode(*text);
-    if (bytes.has_value() && bytes->size() == digest_size(kind)) {  // a composite one has "-7"
-      Digest digest{.kind = kind};
-      std::ranges::copy(*bytes, digest.bytes.begin());
-      digests.push_back(digest);
+    const std::string text = value_of(headers, fmt::format("x-amz-checksum-{}", digest_name(kind)));
+    if (const auto digest = digest_in(kind, text)) {
+      digests.push_back(*digest);
     }
   }
   return digests;
@@ -436,6 +445,10 @@ Result<S3Written> parse_s3_written(std::string_view xml) {
   if (const auto modified = parse_instant(text_of(root, "LastModified")); modified.has_value()) {
     written.modified = *modified;
   }
+  const auto crc = digest_in(DigestKind::crc32c, text_of(root, "ChecksumCRC32C"));
+  if (crc && text_of(root, "ChecksumType") != composite) {
+    written.digests.push_back(*crc);
+  }
   return written;
 }
 
@@ -449,11 +462,7 @@ Result<S3Parts> parse_s3_parts(std::string_view xml) {
     if (part.number == 0 || part.etag.empty()) {
       return fail(broken_xml("a part of the upload has no number or ETag"));
     }
-    const auto crc = base64_decode(text_of(node, "ChecksumCRC32C"));
-    if (crc.has_value() && crc->size() == digest_size(DigestKind::crc32c)) {
-      part.crc32c = Digest{.kind = DigestKind::crc32c};
-      std::ranges::copy(*crc, part.crc32c->bytes.begin());
-    }
+    part.crc32c = digest_in(DigestKind::crc32c, text_of(node, "ChecksumCRC32C"));
     parts.parts.push_back(std::move(part));
   }
   if (text_of(root, "IsTruncated") == "true") {

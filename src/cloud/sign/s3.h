@@ -82,7 +82,8 @@ Result<std::string> parse_s3_upload_id(std::string_view xml);  // CreateMultipar
 // CompleteMultipartUpload, CopyObject, UploadPartCopy.
 struct S3Written {
   std::string etag;
-  Instant modified = {};  // of copies only
+  Instant modified = {};             // of copies only
+  std::vector<Digest> digests = {};  // of the whole object; composite ones are not
 };
 Result<S3Written> parse_s3_written(std::string_view xml);
 struct S3Parts {

@@ -105,11 +105,12 @@ class Story {
   void upload() {
     const std::string at = key();
     const std::string bytes = text();
-    auto upload = w_.run(w_.store->begin_upload(w_.ctx, w_.key_of(at), {.part_bytes = 700}));
+    const uint64_t size = w_.part(700);
+    auto upload = w_.run(w_.store->begin_upload(w_.ctx, w_.key_of(at), {.part_bytes = size}));
     REQUIRE_OK(upload);
-    for (size_t from = 0; from < bytes.size(); from += 700) {
-      REQUIRE_OK(w_.run((*upload)->part(w_.ctx, static_cast<uint32_t>(from / 700 + 1),
-                                        body_of(w_.buffers, bytes.substr(from, 700)))));
+    for (size_t from = 0; from < bytes.size(); from += size) {
+      REQUIRE_OK(w_.run((*upload)->part(w_.ctx, static_cast<uint32_t>(from / size + 1),
+                                        body_of(w_.buffers, bytes.substr(from, size)))));
     }
     if (random_() % 4 == 0) {
       REQUIRE_OK(w_.run((*upload)->abort(w_.ctx)));
@@ -153,6 +154,9 @@ class Story {
     options.prefix.text = random_() % 2 == 0 ? "" : key().substr(0, 1 + random_() % 3);
     options.start_after.text = random_() % 3 == 0 ? key() : "";
     options.delimiter = random_() % 2 == 0 ? "" : "/";
+    if (!options.delimiter.empty()) {
+      options.start_after = {};  // inside of a common prefix services disagree
+    }
     if (!is_utf8(options.prefix.text) ||
         (!w_.any_key && options.prefix.text.find("//") != std::string::npos)) {
       return;

@@ -29,12 +29,15 @@ TEST_CASE_TEMPLATE("what was put comes back", S, ALL_STORES) {
     REQUIRE_OK(put);
     CHECK(put->size == bytes);
     CHECK(put->key == w.key_of("a/b"));
-    CHECK(put->digest(DigestKind::crc32c) == digest_of(DigestKind::crc32c, text));
+    const auto& keeps = w.store->capabilities().keeps_digests;
+    if (std::ranges::find(keeps, DigestKind::crc32c) != keeps.end()) {
+      CHECK(put->digest(DigestKind::crc32c) == digest_of(DigestKind::crc32c, text));
+    }
     const auto head = w.run(w.store->head(w.ctx, w.key_of("a/b")));
     REQUIRE_OK(head);
     CHECK(head->size == bytes);
     CHECK(head->etag == put->etag);
-    CHECK(head->modified == put->modified);
+    CHECK((put->modified == Instant{} || head->modified == put->modified));
     CHECK(w.text("a/b") == text);
   }
   CHECK(w.buffers.in_use() == 0);
@@ -188,7 +191,7 @@ Task<Unit> race(rt::Scope& scope, StoreWorld& w, PutOptions options, int* won) {
 
 TEST_CASE_TEMPLATE("of many that race under a condition exactly one wins", S, ALL_STORES) {
   S w;
-  for (int round = 0; round < (w.durable ? 5 : 60); ++round) {
+  for (int round = 0; round < (w.durable || w.races ? 5 : 60); ++round) {
     const auto now = w.run(w.store->head(w.ctx, w.key_of("d/race")));
     PutOptions options;
     options.only_if_absent = !now.has_value();
@@ -196,7 +199,8 @@ TEST_CASE_TEMPLATE("of many that race under a condition exactly one wins", S, AL
     int won = 0;
     StoreWorld& world = w;
     REQUIRE_OK(w.run(rt::scoped(w.ctx, {}, race, std::ref(world), options, &won)));
-    CHECK(won == 1);
+    CHECK(won >= 1);
+    CHECK((won == 1 || w.races));
   }
   CHECK(w.junk() == 0);
 }
@@ -219,6 +223,9 @@ TEST_CASE_TEMPLATE("if_match replaces only what was looked at", S, ALL_STORES) {
 
 TEST_CASE_TEMPLATE("each write has an etag of its own", S, ALL_STORES) {
   S w;
+  if (w.store->capabilities().etag_of_content) {
+    return;
+  }
   std::set<std::string> etags;
   for (int i = 0; i < 50; ++i) {
     etags.insert(w.put("a", "same").value().etag);
@@ -403,37 +410,54 @@ TEST_CASE_TEMPLATE("a reader gets one version whole", S, ALL_STORES) {
 
 TEST_CASE_TEMPLATE("parts make an object in any order", S, ALL_STORES) {
   S w;
-  const std::string text = pattern(3500);
-  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), {.part_bytes = 1000}));
+  const size_t size = w.part(1000);
+  const std::string text = pattern(3 * size + 500);
+  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), {.part_bytes = size}));
   REQUIRE_OK(upload);
   const auto part = [&](uint32_t number, std::string bytes) {
     return w.run((*upload)->part(w.ctx, number, body_of(w.buffers, std::move(bytes))));
   };
-  REQUIRE_OK(part(4, text.substr(3000)));
-  REQUIRE_OK(part(2, std::string(1000, 'x')));
-  REQUIRE_OK(part(1, text.substr(0, 1000)));
-  REQUIRE_OK(part(3, text.substr(2000, 1000)));
-  REQUIRE_OK(part(2, text.substr(1000, 1000)));  // again
+  REQUIRE_OK(part(4, text.substr(3 * size)));
+  REQUIRE_OK(part(2, std::string(size, 'x')));
+  REQUIRE_OK(part(1, text.substr(0, size)));
+  REQUIRE_OK(part(3, text.substr(2 * size, size)));
+  REQUIRE_OK(part(2, text.substr(size, size)));  // again
   CHECK(part(0, "x").error().code == Code::bad_input);
-  CHECK(part(5, std::string(1001, 'x')).error().code == Code::bad_input);
+  CHECK(part(5, std::string(size + 1, 'x')).error().code == Code::bad_input);
   CHECK(w.text("d/big") == "not_found");
   const auto meta =
       w.run((*upload)->commit(w.ctx, {digest_of(DigestKind::crc32c, text), sha256(text)}));
   REQUIRE_OK(meta);
-  CHECK(meta->size == 3500);
-  CHECK(w.text("d/big") == text);
+  CHECK(meta->size == text.size());
+  const auto& keeps = w.store->capabilities().keeps_digests;
+  if (std::ranges::find(keeps, DigestKind::crc32c) != keeps.end()) {
+    CHECK(meta->digest(DigestKind::crc32c) == digest_of(DigestKind::crc32c, text));
+    CHECK(w.run(w.store->head(w.ctx, w.key_of("d/big")))->digest(DigestKind::crc32c) ==
+          digest_of(DigestKind::crc32c, text));
+  }
+  CHECK((w.text("d/big") == text));  // too long to be printed
   CHECK(w.run((*upload)->commit(w.ctx, {})).error().code == Code::bad_input);
   upload->reset();
   CHECK(w.junk() == 0);
+  CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE_TEMPLATE("an upload without parts is an empty object", S, ALL_STORES) {
+  S w;
+  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("e"), {.part_bytes = w.part(10)}));
+  REQUIRE_OK(upload);
+  REQUIRE_OK(w.run((*upload)->commit(w.ctx, {})));
+  CHECK(w.text("e").empty());
 }
 
 TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STORES) {
   S w;
+  const size_t size = w.part(10);
   enum class How { gap, short_middle, wrong_digest, abort, dropped };
   for (const How how : {How::gap, How::short_middle, How::wrong_digest, How::abort, How::dropped}) {
-    auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), {.part_bytes = 10}));
+    auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), {.part_bytes = size}));
     REQUIRE_OK(upload);
-    const std::string first = how == How::short_middle ? "012345678" : "0123456789";
+    const std::string first(how == How::short_middle ? size - 1 : size, '0');
     REQUIRE_OK(w.run((*upload)->part(w.ctx, 1, body_of(w.buffers, first))));
     REQUIRE_OK(w.run((*upload)->part(w.ctx, how == How::gap ? 3 : 2, body_of(w.buffers, "ab"))));
     if (how == How::abort) {
@@ -442,7 +466,7 @@ TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STOR
     } else if (how != How::dropped) {
       std::vector<Digest> digests;
       if (how == How::wrong_digest) {
-        digests.push_back(digest_of(DigestKind::crc32c, "0123456789ax"));
+        digests.push_back(digest_of(DigestKind::crc32c, first + "ax"));
       }
       const auto commit = w.run((*upload)->commit(w.ctx, digests));
       REQUIRE_FALSE(commit.has_value());
@@ -456,16 +480,14 @@ TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STOR
 
 TEST_CASE_TEMPLATE("an upload's conditions hold when it is committed", S, ALL_STORES) {
   S w;
-  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("a"),
-                                            {.put = {.only_if_absent = true}, .part_bytes = 10}));
+  const UploadOptions options{.put = {.only_if_absent = true}, .part_bytes = w.part(10)};
+  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("a"), options));
   REQUIRE_OK(upload);
   REQUIRE_OK(w.run((*upload)->part(w.ctx, 1, body_of(w.buffers, "late"))));
   REQUIRE_OK(w.put("a", "early"));
   CHECK(w.run((*upload)->commit(w.ctx, {})).error().code == Code::conflict);
   CHECK(w.text("a") == "early");
-  CHECK(w.run(w.store->begin_upload(w.ctx, w.key_of("a"), {.put = {.only_if_absent = true}}))
-            .error()
-            .code == Code::conflict);
+  CHECK(w.run(w.store->begin_upload(w.ctx, w.key_of("a"), options)).error().code == Code::conflict);
 }
 
 TEST_CASE_TEMPLATE("content type and metadata are kept, or refused beforehand", S, ALL_STORES) {
@@ -518,7 +540,9 @@ TEST_CASE_TEMPLATE("a copy within has the bytes and what was noted with them", S
 TEST_CASE_TEMPLATE("versions are refused where there are none", S, ALL_STORES) {
   S w;
   REQUIRE_OK(w.put("a", "x"));
-  REQUIRE_FALSE(w.store->capabilities().versions);
+  if (w.store->capabilities().versions) {
+    return;
+  }
   CHECK(w.run(w.store->get(w.ctx, w.key_of("a"), {.version = "1"})).error().code ==
         Code::unsupported);
   CHECK(w.run(w.store->remove(w.ctx, w.key_of("a"), {.version = "1"})).error().code ==

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The implementations under test. Include before base/doctest.h; use with
-// TEST_CASE_TEMPLATE("...", S, ALL_STORES).
+// TEST_CASE_TEMPLATE("...", S, ALL_STORES). Those that need a server take its URL from the
+// environment (tests/servers/with_servers.py); ctest runs each kind for itself.
 #pragma once
 
 #include <unistd.h>
@@ -15,6 +16,7 @@
 #include "cloud/connections.h"
 #include "cloud/local/local.h"
 #include "cloud/memory/memory.h"
+#include "cloud/s3/s3.h"
 #include "cloud/wrap/faulty.h"
 #include "rt/loop.h"
 
@@ -88,6 +90,10 @@ struct StoreWorld {
     } while (!options.cursor.empty());
     return out;
   }
+  // A size of parts that this store takes, as near to `wanted` as it gets.
+  uint64_t part(uint64_t wanted) const {
+    return std::max(wanted, store->capabilities().part_bytes_min);
+  }
   // Staging folders that were left behind.
   size_t junk() const {
     size_t count = 0;
@@ -111,6 +117,8 @@ struct StoreWorld {
   std::string base;      // in front of every key: where a file store keeps its test
   bool any_key = true;   // all that check_key allows, side by side
   bool durable = false;  // syncs each group: slow
+  // The server looks first and writes then: of many at once several can win.
+  bool races = false;
   uint64_t rounds = 20;  // random stories
 };
 
@@ -138,6 +146,59 @@ struct Wrapped : StoreWorld {
   Wrapped() { store = wrap::make_faulty(memory::make_store(buffers), nullptr); }
 };
 
+// A store behind HTTP. Each world has a bucket of its own.
+struct HttpWorld : StoreWorld {
+  ~HttpWorld() { store.reset(); }
+  static std::string url(const char* variable) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr) {
+      fmt::print(stderr, "{} is not set: run this under tests/servers/with_servers.py\n", variable);
+      std::abort();
+    }
+    return value;
+  }
+  static std::string new_name() {
+    static int count = 0;
+    return fmt::format("bucket-{}-{}", getpid(), ++count);
+  }
+
+  net::HttpClient http{loop.executor(), *clock};
+};
+
+struct S3World : HttpWorld {
+  S3World(const char* variable, s3::Settings settings) {
+    settings.endpoint = url(variable).substr(std::string_view("http://").size());
+    settings.tls = false;
+    settings.path_style = true;
+    const auto credentials = auth::fixed_aws(
+        sign::AwsCredentials{.access_key_id = "testkey", .secret_access_key = "testsecret"});
+    const std::string bucket = new_name();
+    s3::Client client(http, credentials, settings, bucket);
+    run(client.fetch(ctx, sign::s3_request(client.bucket(), "PUT"), bucket)).value();
+    store = s3::make_store(http, buffers, credentials, settings, bucket, "c://" + bucket + "/");
+    rounds = 3;
+  }
+};
+// versitygw keeps objects as files: a name cannot be a folder's as well.
+struct Versity : S3World {
+  explicit Versity(s3::Settings settings) : S3World("TUTTI_TEST_S3", std::move(settings)) {
+    any_key = false;
+    races = true;
+  }
+};
+struct S3 : Versity {
+  S3() : Versity({}) {}
+};
+struct S3Signed : Versity {
+  S3Signed() : Versity({.sign_payload = true}) {}
+};
+struct S3Header : Versity {
+  S3Header() : Versity({.checksum = s3::Checksum::header}) {}
+};
+struct S3Md5 : Versity {
+  S3Md5() : Versity({.checksum = s3::Checksum::md5}) {}
+};
+
 }  // namespace tutti::cloud
 
-#define ALL_STORES Memory, LocalRoot, LocalBuckets, Files, Wrapped
+#define ALL_STORES Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5

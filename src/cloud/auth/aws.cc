@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/auth/aws.h"
+
+#include <array>
+#include <cstdlib>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/digest.h"
+#include "base/value.h"
+#include "cloud/auth/token_cache.h"
+#include "cloud/http/send.h"
+#include "cloud/sign/aws_credentials.h"
+#include "rt/file.h"
+
+namespace tutti::cloud::auth {
+namespace {
+
+using sign::AwsCredentials;
+using sign::AwsTemporary;
+// A step that has nothing to say gives nullopt, and the next one is asked.
+using Found = std::optional<AwsTemporary>;
+
+constexpr Duration lasting = days(3650);
+constexpr int roles_max = 8;  // a profile whose source is a profile ...
+
+class Fixed final : public AwsSource {
+ public:
+  explicit Fixed(std::optional<AwsCredentials> credentials)
+      : credentials_(std::move(credentials)) {}
+  Task<std::optional<AwsCredentials>> get(rt::Context&) override { co_return credentials_; }
+  void expired(const AwsCredentials&) override {}
+
+ private:
+  std::optional<AwsCredentials> credentials_;
+};
+
+std::string value_in(const std::map<std::string, std::string>& section, const std::string& name) {
+  const auto at = section.find(name);
+  return at == section.end() ? std::string() : at->second;
+}
+
+Found keys_in(const std::map<std::string, std::string>& section) {
+  AwsCredentials keys{.access_key_id = value_in(section, "aws_access_key_id"),
+                      .secret_access_key = value_in(section, "aws_secret_access_key"),
+                      .session_token = value_in(section, "aws_session_token")};
+  return keys.access_key_id.empty() ? Found() : Found(AwsTemporary{.credentials = std::move(keys)});
+}
+
+class Chain final : public AwsSource {
+ public:
+  Chain(net::HttpClient& http, AwsChoice choice, AwsMachine machine)
+      : http_(http),
+        choice_(std::move(choice)),
+        machine_(std::move(machine)),
+        cache_([this](rt::Context& ctx) { return fetch(ctx); }) {}
+
+  Task<std::optional<AwsCredentials>> get(rt::Context& ctx) override {
+    CO_TRY(AwsCredentials credentials, co_await cache_.get(ctx));
+    co_return std::optional(std::move(credentials));
+  }
+  void expired(const AwsCredentials& credentials) override { cache_.drop(credentials); }
+
+ private:
+  Task<Fresh<AwsCredentials>> fetch(rt::Context& ctx);
+  Task<AwsTemporary> first_of(rt::Context& ctx);
+  Found environment() const;
+  Task<Found> web_identity(rt::Context& ctx);
+  Task<Found> profile(rt::Context& ctx, sign::AwsSections sections, std::string name, int depth);
+  Task<Found> sso(rt::Context& ctx, sign::AwsSections sections, std::string name);
+  Task<Found> container(rt::Context& ctx);
+  Task<Found> machine(rt::Context& ctx);
+
+  Task<AwsTemporary> assume(rt::Context& ctx, sign::AwsRole role, std::optional<AwsCredentials> by);
+  Task<http::Reply> ask(rt::Context& ctx, sign::Request request, bool tls, Duration within,
+                        std::optional<std::string> body = std::nullopt);
+  sign::AwsSections sections() const;
+  std::string profile_name() const;
+
+  net::HttpClient& http_;
+  AwsChoice choice_;
+  AwsMachine machine_;
+  TokenCache<AwsCredentials> cache_;
+};
+
+Task<http::Reply> Chain::ask(rt::Context& ctx, sign::Request request, bool tls, Duration within,
+                             std::optional<std::string> body) {
+  rt::Context limited = ctx.with_timeout(within);
+  CO_TRY(http::Incoming incoming,
+         co_await http::start(limited, http_,
+                              {.tls = tls,
+                               .request = std::move(request),
+                               .body = std::move(body),
+                               .timeouts = {.connect = within, .reply = within, .idle = within}}));
+  co_return co_await http::read_reply(limited, std::move(incoming), 1U << 20U);
+}
+
+// ---- environment
+
+Found Chain::environment() const {
+  AwsCredentials keys{.access_key_id = machine_.variable("AWS_ACCESS_KEY_ID"),
+                      .secret_access_key = machine_.variable("AWS_SECRET_ACCESS_KEY"),
+                      .session_token = machine_.variable("AWS_SESSION_TOKEN")};
+  const bool whole = !keys.access_key_id.empty() && !keys.secret_access_key.empty();
+  return whole ? Found(AwsTemporary{.credentials = std::move(keys)}) : Found();
+}
+
+// ---- roles
+
+Task<AwsTemporary> Chain::assume(rt::Context& ctx, sign::AwsRole role,
+                                 std::optional<AwsCredentials> by) {
+  sign::StsCall call = sign::sts_assume_role(choice_.region, role);
+  bool tls = true;
+  if (std::string_view url = machine_.sts_url; !url.empty()) {
+    tls = url.starts_with("https://");
+    call.request.host = url.substr(url.find("://") + 3);
+  }
+  if (by) {
+    sign::AwsSigner signer(*by, choice_.region, "sts");
+    signer.sign(call.request, ctx.clock().wall(), hex(sha256(call.body)));
+  }
+  CO_TRY(const http::Reply reply,
+         co_await ask(ctx, std::move(call.request), tls, seconds(30), std::move(call.body)));
+  if (reply.status != 200) {
+    co_return fail(Error{
+        .code = reply.status >= 500 ? Code::unavailable : Code::denied,
+        .what = fmt::format("STS does not give the role: {}", sign::parse_sts_failure(reply.body)),
+        .where = role.arn,
+        .remedy = "check the role's trust policy, and who asks for it"});
+  }
+  co_return sign::parse_sts_credentials(reply.body);
+}
+
+Task<Found> Chain::web_identity(rt::Context& ctx) {
+  const std::string path = machine_.variable("AWS_WEB_IDENTITY_TOKEN_FILE");
+  sign::AwsRole role{.arn = machine_.variable("AWS_ROLE_ARN")};
+  if (path.empty() || role.arn.empty()) {
+    co_return Found();
+  }
+  if (std::string session = machine_.variable("AWS_ROLE_SESSION_NAME"); !session.empty()) {
+    role.session = std::move(session);
+  }
+  CO_TRY(role.web_token, machine_.file(path));
+  CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), std::nullopt));
+  co_return Found(std::move(found));
+}
+
+// ---- profiles
+
+sign::AwsSections Chain::sections() const {
+  const auto text = [this](const char* variable, const char* usual) {
+    std::string path = machine_.variable(variable);
+    if (path.empty()) {
+      path = machine_.variable("HOME") + usual;
+    }
+    return machine_.file(path).value_or(std::string());
+  };
+  return sign::parse_aws_files(text("AWS_CONFIG_FILE", "/.aws/config"),
+                               text("AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials"));
+}
+
+std::string Chain::profile_name() const {
+  std::string name = choice_.profile;
+  for (const char* variable : {"AWS_PROFILE", "AWS_DEFAULT_PROFILE"}) {
+    name = name.empty() ? machine_.variable(variable) : name;
+  }
+  return name.empty() ? "default" : name;
+}
+
+Task<Found> Chain::profile(rt::Context& ctx, sign::AwsSections sections, std::string name,
+                           int depth) {
+  const auto at = sections.find(name);
+  if (at == sections.end() || depth == roles_max) {
+    co_return Found();
+  }
+  const std::map<std::string, std::string> section = at->second;
+  const std::string arn = value_in(section, "role_arn");
+  if (arn.empty() || (depth > 0 && keys_in(section))) {
+    Found keys = keys_in(section);
+    if (keys) {
+      co_return keys;
+    }
+    co_return co_await sso(ctx, std::move(sections), std::move(name));
+  }
+  sign::AwsRole role{.arn = arn, .external_id = value_in(section, "external_id")};
+  if (std::string session = value_in(section, "role_session_name"); !session.empty()) {
+    role.session = std::move(session);
+  }
+  if (const std::string path = value_in(section, "web_identity_token_file"); !path.empty()) {
+    CO_TRY(role.web_token, machine_.file(path));
+    CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), std::nullopt));
+    co_return Found(std::move(found));
+  }
+  const std::string source = value_in(section, "source_profile");
+  const std::string kind = value_in(section, "credential_source");
+  Found by;
+  if (source == name) {  // its own keys, for another role
+    by = keys_in(section);
+  } else if (!source.empty()) {
+    CO_TRY(by, co_await profile(ctx, sections, source, depth + 1));
+  } else if (kind == "Environment") {
+    by = environment();
+  } else if (kind == "EcsContainer") {
+    CO_TRY(by, co_await container(ctx));
+  } else if (kind == "Ec2InstanceMetadata") {
+    CO_TRY(by, co_await machine(ctx));
+  }
+  if (!by) {
+    co_return fail(Error{.code = Code::denied,
+                         .what = fmt::format("profile '{}' takes on a role, and nothing says by "
+                                             "whose credentials",
+                                             name),
+                         .where = arn,
+                         .remedy = "give it a source_profile or a credential_source that exists"});
+  }
+  CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), by->credentials));
+  co_return Found(std::move(found));
+}
+
+// `aws sso login` left a token for the start page in ~/.aws/sso/cache; it is exchanged for the
+// role.
+Task<Found> Chain::sso(rt::Context& ctx, sign::AwsSections sections, std::string name) {
+  const std::map<std::string, std::string> section = sections[name];
+  const std::string account = value_in(section, "sso_account_id");
+  const std::string role = value_in(section, "sso_role_name");
+  const std::string session = value_in(section, "sso_session");
+  if (account.empty() || role.empty()) {
+    co_return Found();
+  }
+  std::string start = value_in(section, "sso_start_url");
+  std::string region = value_in(section, "sso_region");
+  if (!session.empty()) {
+    region = value_in(sections["sso-session " + session], "sso_region");
+    start = value_in(sections["sso-session " + session], "sso_start_url");
+  }
+  const std::string path = fmt::format("{}/.aws/sso/cache/{}", machine_.variable("HOME"),
+                                       sign::sso_cache_file(session.empty() ? start : session));
+  const Error login{.code = Code::denied,
+                    .what = fmt::format("profile '{}' is not logged in", name),
+                    .where = start,
+                    .remedy = fmt::format("aws sso login --profile {}", name)};
+  const auto text = machine_.file(path);
+  const auto token = text.has_value() ? parse_json(*text) : Result<Value>(fail(login));
+  if (!token.has_value() || token->get_string("accessToken").empty()) {
+    co_return fail(login);
+  }
+  const auto expires = parse_instant(token->get_string("expiresAt"));
+  if (expires.has_value() && *expires <= ctx.clock().wall()) {
+    co_return fail(login);
+  }
+  sign::Request request{
+      .host = fmt::format("portal.sso.{}.amazonaws.com", region),
+      .path = "/federation/credentials",
+      .query = {{"role_name", role}, {"account_id", account}},
+      .headers = {{"x-amz-sso_bearer_token", std::string(token->get_string("accessToken"))}}};
+  CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(request), true, seconds(30)));
+  if (reply.status != 200) {
+    co_return fail(reply.status >= 500
+                       ? Error{.code = Code::unavailable, .what = "SSO has a fault", .where = start}
+                       : login);
+  }
+  CO_TRY(AwsTemporary found, sign::parse_sso_credentials(reply.body));
+  co_return Found(std::move(found));
+}
+
+// ---- where the program runs
+
+Task<Found> Chain::container(rt::Context& ctx) {
+  const std::string relative = machine_.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
+  std::string_view full = {};
+  const std::string url = machine_.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+  sign::Request request{.host = machine_.container_host, .path = relative};
+  bool tls = false;
+  if (relative.empty()) {
+    full = url;
+    if (full.empty()) {
+      co_return Found();
+    }
+    tls = full.starts_with("https://");
+    full.remove_prefix(std::min(full.size(), full.find("://") + 3));
+    const size_t slash = std::min(full.find('/'), full.size());
+    request.host = full.substr(0, slash);
+    request.path = slash == full.size() ? "/" : full.substr(slash);
+  }
+  std::string token = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+  const std::string path = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
+  if (!path.empty()) {  // read each time: it is replaced while we run
+    CO_TRY(token, machine_.file(path));
+    while (token.ends_with('\n')) {
+      token.pop_back();
+    }
+  }
+  if (!token.empty()) {
+    request.headers.emplace_back("authorization", token);
+  }
+  CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(request), tls, seconds(5)));
+  if (reply.status != 200) {
+    co_return fail(Code::denied,
+                   fmt::format("the container's credentials: status {}", reply.status),
+                   "check the role of the task or pod");
+  }
+  CO_TRY(AwsTemporary found, sign::parse_aws_credentials(reply.body));
+  co_return Found(std::move(found));
+}
+
+// IMDSv2. Not to be reached means: this is no machine of Amazon's.
+Task<Found> Chain::machine(rt::Context& ctx) {
+  const std::string disabled = machine_.variable("AWS_EC2_METADATA_DISABLED");
+  if (disabled == "true" || disabled == "TRUE" || disabled == "1") {
+    co_return Found();
+  }
+  const std::string folder = "/latest/meta-data/iam/security-credentials/";
+  sign::Request first{.method = "PUT",
+                      .host = machine_.metadata_host,
+                      .path = "/latest/api/token",
+                      .headers = {{"x-aws-ec2-metadata-token-ttl-seconds", "21600"}}};
+  const auto token = co_await ask(ctx, std::move(first), false, seconds(1));
+  CO_OK(ctx.check());
+  if (!token.has_value() || token->status != 200) {
+    co_return Found();
+  }
+  const sign::Pairs headers{{"x-aws-ec2-metadata-token", token->body}};
+  CO_TRY(const http::Reply roles,
+         co_await ask(ctx, {.host = machine_.metadata_host, .path = folder, .headers = headers},
+                      false, seconds(5)));
+  if (roles.status != 200) {
+    co_return Found();  // a machine without a role
+  }
+  const std::string role = roles.body.substr(0, roles.body.find('\n'));
+  CO_TRY(
+      const http::Reply reply,
+      co_await ask(ctx, {.host = machine_.metadata_host, .path = folder + role, .headers = headers},
+                   false, seconds(5)));
+  CO_TRY(AwsTemporary found, sign::parse_aws_credentials(reply.body));
+  co_return Found(std::move(found));
+}
+
+// ---- the chain
+
+Task<AwsTemporary> Chain::first_of(rt::Context& ctx) {
+  if (choice_.profile.empty()) {
+    if (Found found = environment()) {
+      co_return std::move(*found);
+    }
+    CO_TRY(Found found, co_await web_identity(ctx));
+    if (found) {
+      co_return std::move(*found);
+    }
+  }
+  CO_TRY(Found found, co_await profile(ctx, sections(), profile_name(), 0));
+  if (!found && !choice_.profile.empty()) {
+    co_return fail(Code::denied,
+                   fmt::format("the AWS profile '{}' has no credentials", choice_.profile),
+                   "look into ~/.aws/config and ~/.aws/credentials, or run: aws configure");
+  }
+  if (!found) {
+    CO_TRY(found, co_await container(ctx));
+  }
+  if (!found) {
+    CO_TRY(found, co_await machine(ctx));
+  }
+  if (!found) {
+    co_return fail(
+        Code::denied,
+        fmt::format("no AWS credentials: not in the environment, not in profile '{}', no web "
+                    "identity, no container's, no machine's",
+                    profile_name()),
+        "run `aws configure` or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the "
+        "connection `auth`");
+  }
+  co_return std::move(*found);
+}
+
+Task<Fresh<AwsCredentials>> Chain::fetch(rt::Context& ctx) {
+  CO_TRY(AwsTemporary found, co_await first_of(ctx));
+  if (!choice_.role.empty()) {
+    const sign::AwsRole role{.arn = choice_.role, .external_id = choice_.external_id};
+    CO_TRY(found, co_await assume(ctx, role, found.credentials));
+  }
+  const Duration valid = found.expires ? *found.expires - ctx.clock().wall() : lasting;
+  co_return Fresh<AwsCredentials>{.value = std::move(found.credentials), .valid = valid};
+}
+
+}  // namespace
+
+std::shared_ptr<AwsSource> fixed_aws(std::optional<AwsCredentials> credentials) {
+  return std::make_shared<Fixed>(std::move(credentials));
+}
+
+AwsMachine this_machine() {
+  return {.variable =
+              [](const char* name) {
+                const char* value = std::getenv(name);
+                return value == nullptr ? std::string() : std::string(value);
+              },
+          .file = [](const std::string& path) { return rt::read_file(path); }};
+}
+
+std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice, AwsMachine machine) {
+  return std::make_shared<Chain>(http, std::move(choice), std::move(machine));
+}
+
+}  // namespace tutti::cloud::auth

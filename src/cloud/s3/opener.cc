@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "base/digest.h"
+#include "cloud/s3/s3.h"
+#include "cloud/wrap/prefixed.h"
+
+namespace tutti::cloud::s3 {
+namespace {
+
+constexpr std::array<std::string_view, 11> setting_names{
+    "root", "region",         "endpoint",       "path_style", "checksum", "sign_payload",
+    "auth", "requester_pays", "expected_owner", "encryption", "attempts"};
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::unexpected<Error> bad(std::string_view connection, std::string what, std::string remedy) {
+  return fail(Code::bad_input, fmt::format("connection '{}': {}", connection, what),
+              std::move(remedy));
+}
+
+struct Url {
+  bool tls = true;
+  std::string host;
+};
+Result<Url> parse_endpoint(std::string_view connection, std::string_view text) {
+  Url url;
+  if (text.starts_with("http://")) {
+    url.tls = false;
+    text.remove_prefix(7);
+  } else if (text.starts_with("https://")) {
+    text.remove_prefix(8);
+  } else {
+    return bad(connection, fmt::format("endpoint '{}' is no URL", text),
+               "write https://HOST or http://HOST:PORT");
+  }
+  while (text.ends_with('/')) {
+    text.remove_suffix(1);
+  }
+  if (text.empty() || text.find_first_of("/?#@ ") != std::string_view::npos) {
+    return bad(connection, fmt::format("endpoint '{}' is more than a host and a port", text),
+               "write https://HOST or http://HOST:PORT; the bucket stands in the address");
+  }
+  url.host = text;
+  return url;
+}
+
+// On this machine nobody is between.
+bool is_here(std::string_view host) {
+  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+}
+
+Result<Unit> add_encryption(std::string_view connection, const Value& wanted,
+                            const Environment& environment, Settings& settings) {
+  if (wanted.is_string() && wanted.as_string() == "sse-s3") {
+    settings.writes.emplace_back("x-amz-server-side-encryption", "AES256");
+    return Unit{};
+  }
+  const std::string_view kms = wanted.is_map() ? wanted.get_string("kms") : "";
+  const std::string_view secret = wanted.is_map() ? wanted.get_string("customer_key") : "";
+  if (!kms.empty() && secret.empty()) {
+    settings.writes.emplace_back("x-amz-server-side-encryption", "aws:kms");
+    settings.writes.emplace_back("x-amz-server-side-encryption-aws-kms-key-id", std::string(kms));
+    return Unit{};
+  }
+  if (secret.empty() || !kms.empty() || !environment.secret) {
+    return bad(connection, "encryption is none that is known",
+               "write sse-s3, {kms: KEY} or {customer_key: NAME OF A SECRET}");
+  }
+  TRY(const std::string text, environment.secret(secret));
+  const auto key = base64_decode(text);
+  if (!key.has_value() || key->size() != 32) {
+    return bad(connection, fmt::format("secret '{}' is no key of 32 bytes in base64", secret),
+               "make one with: openssl rand -base64 32");
+  }
+  const Digest md5 = digest_of(DigestKind::md5, *key);
+  settings.keyed = {
+      {"x-amz-server-side-encryption-customer-algorithm", "AES256"},
+      {"x-amz-server-side-encryption-customer-key", text},
+      {"x-amz-server-side-encryption-customer-key-md5", sign::s3_checksum(md5).second}};
+  return Unit{};
+}
+
+Result<Settings> settings_of(std::string_view connection, const Value& given,
+                             const Environment& env) {
+  for (const auto& [name, value] : given.as_map()) {
+    if (std::ranges::find(setting_names, name) == setting_names.end()) {
+      return bad(connection, fmt::format("it has a setting '{}', which s3 does not know", name),
+                 fmt::format("known are: {}", fmt::join(setting_names, ", ")));
+    }
+  }
+  Settings settings;
+  std::string endpoint(given.get_string("endpoint"));
+  for (const char* name : {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"}) {
+    endpoint = endpoint.empty() ? environment(name) : endpoint;
+  }
+  if (!endpoint.empty()) {
+    TRY(Url url, parse_endpoint(connection, endpoint));
+    settings.tls = url.tls;
+    settings.endpoint = std::move(url.host);
+  }
+  settings.path_style = given.get_bool("path_style", !endpoint.empty());
+  settings.sign_payload =
+      given.get_bool("sign_payload", !settings.tls && !is_here(settings.endpoint));
+  for (std::string region : {std::string(given.get_string("region")), environment("AWS_REGION"),
+                             environment("AWS_DEFAULT_REGION"), std::string("us-east-1")}) {
+    if (!region.empty()) {
+      settings.region = std::move(region);
+      break;
+    }
+  }
+  TRY(settings.checksum, parse_checksum(given.get_string("checksum", "trailer")));
+  if (given.get_bool("requester_pays", false)) {
+    settings.every_request.emplace_back("x-amz-request-payer", "requester");
+  }
+  if (const std::string_view owner = given.get_string("expected_owner"); !owner.empty()) {
+    settings.every_request.emplace_back("x-amz-expected-bucket-owner", std::string(owner));
+  }
+  if (const Value* encryption = given.as_map().find("encryption")) {
+    TRY_OK(add_encryption(connection, *encryption, env, settings));
+  }
+  const int64_t attempts = given.get_int("attempts", settings.retry.attempts_max);
+  if (attempts < 1 || attempts > 100) {
+    return bad(connection, fmt::format("{} attempts", attempts), "attempts is 1 to 100");
+  }
+  settings.retry.attempts_max = static_cast<int>(attempts);
+  return settings;
+}
+
+Result<sign::AwsCredentials> parse_secret(std::string_view connection, std::string_view name,
+                                          std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) {
+    text.remove_suffix(1);
+  }
+  const size_t first = text.find(':');
+  const size_t second = first == std::string_view::npos ? first : text.find(':', first + 1);
+  if (first == 0 || first == std::string_view::npos || first + 1 == text.size()) {
+    return bad(connection, fmt::format("secret '{}' holds no access key", name),
+               "its value is KEY_ID:SECRET_KEY or KEY_ID:SECRET_KEY:SESSION_TOKEN");
+  }
+  sign::AwsCredentials credentials{
+      .access_key_id = std::string(text.substr(0, first)),
+      .secret_access_key = std::string(text.substr(first + 1, second - first - 1))};
+  if (second != std::string_view::npos) {
+    credentials.session_token = text.substr(second + 1);
+  }
+  return credentials;
+}
+
+// `auth`: {secret: NAME}, whose value is KEY_ID:SECRET[:TOKEN]; none; or, without it, what the
+// machine has (auth::aws_chain).
+Result<std::shared_ptr<auth::AwsSource>> credentials_of(std::string_view connection,
+                                                        const Value& wanted,
+                                                        const Environment& env) {
+  if (wanted.is_string() && wanted.as_string() == "none") {
+    return auth::fixed_aws(std::nullopt);
+  }
+  const std::string_view secret = wanted.get_string("secret");
+  if (!secret.empty() && env.secret) {
+    TRY(const std::string text, env.secret(secret));
+    TRY(sign::AwsCredentials credentials, parse_secret(connection, secret, text));
+    return auth::fixed_aws(std::move(credentials));
+  }
+  auth::AwsChoice choice{.profile = std::string(wanted.get_string("profile")),
+                         .role = std::string(wanted.get_string("role")),
+                         .external_id = std::string(wanted.get_string("external_id"))};
+  if (!wanted.is_null() && choice.profile.empty() && choice.role.empty()) {
+    return bad(connection, "auth is none that is known",
+               "write {secret: NAME}, {profile: NAME}, {role: ARN} or none; without `auth` the "
+               "credentials of this machine are used");
+  }
+  return auth::aws_chain(env.http, std::move(choice));
+}
+
+// One store for each bucket of a connection, so that what it has learned (region, clock) stays.
+class Stores {
+ public:
+  explicit Stores(Environment environment) : env_(std::move(environment)) {}
+
+  Result<Located> open(std::string_view connection, const ConnectionConfig& config,
+                       std::string_view rest);
+
+ private:
+  Result<std::shared_ptr<ObjectStore>> store_of(std::string_view connection,
+                                                const ConnectionConfig& config,
+                                                const std::string& bucket,
+                                                const std::string& prefix, const std::string& base);
+
+  Environment env_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<ObjectStore>> stores_;
+  std::map<std::string, std::shared_ptr<auth::AwsSource>> sources_;
+};
+
+Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connection,
+                                                      const ConnectionConfig& config,
+                                                      const std::string& bucket,
+                                                      const std::string& prefix,
+                                                      const std::string& base) {
+  const std::string shared = fmt::format("{}\n{}", connection, to_json(config.settings));
+  const std::string id = fmt::format("{}\n{}\n{}", bucket, base, shared);
+  const std::lock_guard lock(mutex_);
+  if (const auto known = stores_.find(id); known != stores_.end()) {
+    return known->second;
+  }
+  TRY(Settings settings, settings_of(connection, config.settings, env_));
+  std::shared_ptr<auth::AwsSource>& source = sources_[shared];
+  if (source == nullptr) {
+    TRY(source, credentials_of(connection, config.settings["auth"], env_));
+  }
+  auto store = make_store(env_.http, env_.buffers, source, std::move(settings), bucket, base);
+  if (!prefix.empty()) {
+    store = wrap::make_prefixed(std::move(store), prefix, base);
+  }
+  stores_[id] = store;
+  return store;
+}
+
+// `root: s3://bucket/folder`: keys are below it, whatever the connection is called.
+Result<BucketKey> parse_root(std::string_view connection, std::string_view root) {
+  const size_t scheme = root.find("://");
+  BucketKey at = split_bucket(scheme == std::string_view::npos ? root : root.substr(scheme + 3));
+  if (at.bucket.empty()) {
+    return bad(connection, fmt::format("root '{}' names no bucket", root),
+               "write root: \"s3://BUCKET\" or \"s3://BUCKET/FOLDER/\"");
+  }
+  if (!at.key.empty() && !at.key.ends_with('/')) {
+    at.key += '/';
+  }
+  return at;
+}
+
+Result<Unit> check_bucket(std::string_view connection, std::string_view bucket) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  };
+  if (bucket.empty()) {
+    return fail(Code::bad_input, fmt::format("'{}://' names no bucket", connection),
+                fmt::format("write {}://BUCKET/KEY", connection));
+  }
+  if (bucket.size() < 3 || bucket.size() > 255 || !std::ranges::all_of(bucket, plain)) {
+    return fail(Code::bad_input, fmt::format("'{}' is no name of a bucket", bucket),
+                "a bucket's name has 3 to 63 lower-case letters, digits, '-' and '.'");
+  }
+  return Unit{};
+}
+
+Result<Located> Stores::open(std::string_view connection, const ConnectionConfig& config,
+                             std::string_view rest) {
+  Located located{.store = nullptr, .key = {std::string(rest)}, .ref = {.provider = "s3"}};
+  located.base = fmt::format("{}://", connection);
+  std::string prefix;
+  if (const std::string_view root = config.settings.get_string("root"); !root.empty()) {
+    TRY(BucketKey at, parse_root(connection, root));
+    located.ref.bucket = std::move(at.bucket);
+    prefix = std::move(at.key);
+  } else {
+    BucketKey split = split_bucket(rest);
+    TRY_OK(check_bucket(connection, split.bucket));
+    located.base += split.bucket + "/";
+    located.ref.bucket = std::move(split.bucket);
+    located.key.text = std::move(split.key);
+  }
+  TRY(located.store, store_of(connection, config, located.ref.bucket, prefix, located.base));
+  located.ref.endpoint = config.settings.get_string("endpoint");
+  located.ref.key = prefix + located.key.text;
+  return located;
+}
+
+}  // namespace
+
+Openers openers(Environment environment) {
+  auto stores = std::make_shared<Stores>(std::move(environment));
+  Openers out;
+  out["s3"] = [stores](std::string_view name, const ConnectionConfig& config,
+                       std::string_view rest) { return stores->open(name, config, rest); };
+  return out;
+}
+
+}  // namespace tutti::cloud::s3

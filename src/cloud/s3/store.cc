@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cloud/body.h"
+#include "cloud/body_check.h"
+#include "cloud/http/request_body.h"
+#include "cloud/s3/s3.h"
+#include "cloud/s3/upload.h"
+#include "cloud/s3/writing.h"
+
+namespace tutti::cloud::s3 {
+namespace {
+
+constexpr uint64_t unknown_part_bytes = 8U << 20U;  // of bodies whose size is not known
+
+Capabilities capabilities_of(const Settings& settings) {
+  Capabilities can{
+      .provider = "s3",
+      .versions = true,
+      .object_bytes_max = 5ULL << 40U,
+      .part_bytes_min = part_bytes_min,
+      .parts_max = 10'000,
+      .key_bytes_max = 1024,
+      .metadata_bytes_max = 2048,
+      .storage_classes = {"standard", "standard_ia", "onezone_ia", "intelligent_tiering",
+                          "glacier_ir", "glacier", "deep_archive"},
+      .note = {}};
+  can.etag_of_content = true;
+  if (settings.checksum == Checksum::trailer || settings.checksum == Checksum::header) {
+    can.keeps_digests = {DigestKind::crc32c};
+    can.checks_digests = {DigestKind::crc32c};
+  }
+  return can;
+}
+
+class S3Store final : public ObjectStore {
+ public:
+  S3Store(net::HttpClient& http, BufferPool& buffers, std::shared_ptr<auth::AwsSource> credentials,
+          Settings settings, std::string bucket, std::string base)
+      : buffers_(buffers),
+        base_(std::move(base)),
+        can_(capabilities_of(settings)),
+        client_(std::make_shared<Client>(http, std::move(credentials), std::move(settings),
+                                         std::move(bucket))) {}
+
+  Task<ObjectMeta> head(rt::Context& ctx, Key key) override;
+  Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override;
+  Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override;
+  Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
+                                             UploadOptions options) override;
+  Task<Page> list(rt::Context& ctx, ListOptions options) override;
+  Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
+  Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
+  const Capabilities& capabilities() const override { return can_; }
+
+ private:
+  std::string where(const Key& key) const { return base_ + key.text; }
+
+  Result<Unit> check(const Key& key, const PutOptions& options = {}) const {
+    auto good = check_key(key, can_.key_bytes_max);
+    if (good.has_value()) {
+      good = check_put_options(options, can_);
+    }
+    if (good.has_value()) {
+      return good;
+    }
+    Error error = std::move(good).error();
+    error.where = where(key).substr(0, 200);
+    return fail(std::move(error));
+  }
+
+  // A request for the bytes or the head of an object, as the store's settings want it.
+  sign::Request request_of(std::string method, const Key& key, std::string_view version) const {
+    sign::Pairs query;
+    if (!version.empty()) {
+      query.emplace_back("versionId", version);
+    }
+    sign::Request request =
+        sign::s3_object_request(client_->bucket(), std::move(method), key.text, std::move(query));
+    for (const auto& [name, value] : client_->settings().keyed) {
+      sign::set_value(request.headers, name, value);
+    }
+    return request;
+  }
+
+  Task<ObjectMeta> look(rt::Context& ctx, Key key, GetOptions options);
+  Task<http::Incoming> open(rt::Context& ctx, Key key, GetOptions options, Range range);
+  Task<std::unique_ptr<net::HttpExchange>> open_again(rt::Context& ctx, Key key, GetOptions options,
+                                                      Range range);
+  Task<ObjectMeta> send(rt::Context& ctx, Key key, Body body, PutOptions options);
+
+  BufferPool& buffers_;
+  std::string base_;
+  Capabilities can_;
+  std::shared_ptr<Client> client_;
+};
+
+Task<ObjectMeta> S3Store::look(rt::Context& ctx, Key key, GetOptions options) {
+  sign::Request request = request_of("HEAD", key, options.version);
+  sign::set_value(request.headers, "x-amz-checksum-mode", "ENABLED");
+  if (!options.if_match.empty()) {
+    sign::set_value(request.headers, "if-match", fmt::format("\"{}\"", options.if_match));
+  }
+  CO_TRY(const http::Reply reply, co_await client_->fetch(ctx, std::move(request), where(key)));
+  CO_TRY(const sign::S3Object object, sign::parse_s3_object(reply.headers));
+  co_return meta_of(std::move(key), object);
+}
+
+Task<ObjectMeta> S3Store::head(rt::Context& ctx, Key key) {
+  CO_OK(check(key));
+  co_return co_await look(ctx, std::move(key), {});
+}
+
+// ---- get
+
+Task<Call> get_call(sign::Request request) { co_return Call{.request = std::move(request)}; }
+
+Task<http::Incoming> S3Store::open(rt::Context& ctx, Key key, GetOptions options, Range range) {
+  const auto make = [this, &key, &options, range](rt::Context&) {
+    sign::Request request = request_of("GET", key, options.version);
+    sign::set_value(request.headers, "x-amz-checksum-mode", "ENABLED");
+    if (!options.if_match.empty()) {
+      sign::set_value(request.headers, "if-match", fmt::format("\"{}\"", options.if_match));
+    }
+    if (range.length && *range.length <= INT64_MAX - range.offset) {
+      sign::set_value(request.headers, "range",
+                      fmt::format("bytes={}-{}", range.offset, range.offset + *range.length - 1));
+    } else if (range.offset > 0) {
+      sign::set_value(request.headers, "range", fmt::format("bytes={}-", range.offset));
+    }
+    return get_call(std::move(request));
+  };
+  co_return co_await client_->start(ctx, make, where(key));
+}
+
+Task<std::unique_ptr<net::HttpExchange>> S3Store::open_again(rt::Context& ctx, Key key,
+                                                             GetOptions options, Range range) {
+  CO_TRY(http::Incoming incoming, co_await open(ctx, key, std::move(options), range));
+  if (incoming.status != 206 && range.offset > 0) {
+    co_return fail(Error{.code = Code::unsupported,
+                         .what = "the connection broke, and the store gives no part of an object",
+                         .where = where(key)});
+  }
+  co_return std::move(incoming.exchange);
+}
+
+Task<Opened> S3Store::get(rt::Context& ctx, Key key, GetOptions options) {
+  CO_OK(check(key));
+  const Range range = options.range.value_or(Range{});
+  if (range.length == 0U) {
+    CO_TRY(ObjectMeta meta, co_await look(ctx, std::move(key), std::move(options)));
+    co_return Opened{.meta = std::move(meta), .source = http::empty_source()};
+  }
+  auto incoming = co_await open(ctx, key, options, range);
+  if (!incoming.has_value()) {
+    if (incoming.error().provider_code != "InvalidRange") {
+      co_return fail(std::move(incoming).error());
+    }
+    // Beyond the end, which every range of an empty object is.
+    CO_TRY(ObjectMeta meta, co_await look(ctx, std::move(key), std::move(options)));
+    co_return Opened{.meta = std::move(meta), .source = http::empty_source()};
+  }
+  CO_TRY(const sign::S3Object object, sign::parse_s3_object(incoming->headers));
+  Opened opened{.meta = meta_of(key, object), .source = nullptr};
+  if ((range.offset > 0 || range.length) && incoming->status != 206) {
+    co_return fail(Error{.code = Code::unsupported,
+                         .what = "the store gives no part of an object",
+                         .where = where(key)});
+  }
+  const uint64_t offset = std::min(range.offset, object.size);
+  const uint64_t bytes = std::min(range.length.value_or(object.size), object.size - offset);
+  options.if_match = object.etag;
+  if (!object.version.empty()) {
+    options.version = object.version;
+  }
+  const auto again = [this, key, options, offset, bytes](rt::Context& inner, uint64_t at) {
+    return open_again(inner, key, options, {.offset = offset + at, .length = bytes - at});
+  };
+  opened.source = http::reply_source(buffers_, std::move(incoming->exchange), bytes, again);
+  co_return opened;
+}
+
+// ---- put
+
+Task<ObjectMeta> S3Store::send(rt::Context& ctx, Key key, Body body, PutOptions options) {
+  const uint64_t size = *body.size;
+  const auto request = [this, &key, &options] {
+    sign::Request made = sign::s3_object_request(client_->bucket(), "PUT", key.text);
+    add_put_headers(made, options, client_->settings());
+    add_conditions(made, options);
+    return made;
+  };
+  Sending sending(*client_, request, std::move(body));
+  auto said = co_await sending.send(ctx, where(key));
+  if (!said.has_value()) {
+    const bool conditional = options.only_if_absent || !options.if_match.empty();
+    if (said.error().provider_code == "NoSuchKey" && !options.if_match.empty()) {
+      said.error().code = Code::conflict;
+      said.error().what = "the object to replace is gone";
+    }
+    if (said.error().code != Code::conflict || !conditional || sending.tries() == 1) {
+      co_return fail(std::move(said).error());
+    }
+    // The first try may have done it, and its reply been lost.
+    CO_TRY(ObjectMeta there, co_await look(ctx, key, {}));
+    if (there.size == size && there.digest(DigestKind::crc32c) == sending.digests().front()) {
+      co_return there;
+    }
+    co_return fail(std::move(said).error());
+  }
+  ObjectMeta meta = meta_of(std::move(key), *said);
+  meta.size = size;
+  meta.content_type = options.content_type;
+  meta.metadata = options.metadata;
+  co_return meta;
+}
+
+Task<ObjectMeta> S3Store::put(rt::Context& ctx, Key key, Body body, PutOptions options) {
+  CO_OK(check(key, options));
+  if (!body.size || *body.size > put_bytes_max) {
+    co_return co_await http::put_in_parts(ctx, *this, std::move(key), std::move(body),
+                                          std::move(options), unknown_part_bytes);
+  }
+  co_return co_await send(ctx, std::move(key), std::move(body), std::move(options));
+}
+
+Task<std::unique_ptr<Upload>> S3Store::begin_upload(rt::Context& ctx, Key key,
+                                                    UploadOptions options) {
+  CO_OK(check(key, options.put));
+  if (options.put.only_if_absent) {  // the commit decides; this saves sending what it will refuse
+    const auto there = co_await look(ctx, key, {});
+    if (there.has_value()) {
+      Error error = check_conditions(options.put, &*there).error();
+      error.where = where(key);
+      co_return fail(std::move(error));
+    }
+    if (there.error().code != Code::not_found) {
+      co_return fail(there.error());
+    }
+  }
+  std::string at = where(key);
+  co_return co_await begin(ctx, client_, std::move(key), std::move(options), std::move(at));
+}
+
+// ---- the rest
+
+Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
+  const sign::S3Listing listing{.prefix = options.prefix.text,
+                                .start_after = options.start_after.text,
+                                .delimiter = options.delimiter,
+                                .limit = std::clamp<uint32_t>(options.limit, 1, 1000),
+                                .token = options.cursor};
+  CO_TRY(const sign::S3Page found, co_await client_->list(ctx, listing, where(options.prefix)));
+  Page page{.objects = {}, .prefixes = {}, .next = found.next};
+  for (const sign::S3Object& each : found.objects) {
+    page.objects.push_back(meta_of({each.key}, each));
+  }
+  for (const std::string& each : found.prefixes) {
+    page.prefixes.push_back({each});
+  }
+  co_return page;
+}
+
+Task<Unit> S3Store::remove(rt::Context& ctx, Key key, RemoveOptions options) {
+  CO_OK(check(key));
+  sign::Pairs query;
+  if (!options.version.empty()) {
+    query.emplace_back("versionId", options.version);
+  }
+  sign::Request request =
+      sign::s3_object_request(client_->bucket(), "DELETE", key.text, std::move(query));
+  if (!options.if_match.empty()) {
+    sign::set_value(request.headers, "if-match", fmt::format("\"{}\"", options.if_match));
+  }
+  auto reply = co_await client_->fetch(ctx, std::move(request), where(key));
+  if (reply.has_value() || (reply.error().code == Code::not_found && options.if_match.empty() &&
+                            reply.error().provider_code != "NoSuchBucket")) {
+    co_return Unit{};
+  }
+  Error error = std::move(reply).error();
+  if (error.code == Code::not_found && !options.if_match.empty()) {
+    error.code = Code::conflict;
+  }
+  co_return fail(std::move(error));
+}
+
+Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
+  CO_OK(check(from));
+  CO_OK(check(to, options.put));
+  CO_TRY(const ObjectMeta source, co_await look(ctx, from, {.if_match = options.if_match}));
+  PutOptions put = options.put;
+  // An object onto itself is refused unless something about it is said anew.
+  const bool as_source = put.content_type.empty() && put.metadata.empty() && from != to;
+  if (put.content_type.empty()) {
+    put.content_type = source.content_type;
+  }
+  if (put.metadata.empty()) {
+    put.metadata = source.metadata;
+  }
+  const bool conditional = put.only_if_absent || !put.if_match.empty();
+  if (source.size > copy_bytes_max || (conditional && source.size > 0)) {
+    co_return co_await copy_in_parts(ctx, client_, source, to, std::move(put), where(to));
+  }
+  if (conditional) {  // an empty object, which has no part to copy
+    co_return co_await send(ctx, to, held_body(std::make_shared<const std::string>()), put);
+  }
+  sign::Request request = sign::s3_object_request(client_->bucket(), "PUT", to.text);
+  add_put_headers(request, put, client_->settings());
+  sign::set_value(request.headers, "x-amz-metadata-directive", as_source ? "COPY" : "REPLACE");
+  sign::set_value(request.headers, "x-amz-copy-source",
+                  sign::s3_copy_source(client_->name(), from.text, source.version));
+  sign::set_value(request.headers, "x-amz-copy-source-if-match",
+                  fmt::format("\"{}\"", source.etag));
+  CO_TRY(const auto written, co_await client_->write(ctx, std::move(request), where(to)));
+  co_return ObjectMeta{.key = to,
+                       .size = source.size,
+                       .etag = written.object.etag,
+                       .modified = written.object.modified,
+                       .digests = written.object.digests,
+                       .content_type = put.content_type,
+                       .metadata = put.metadata,
+                       .version = written.version};
+}
+
+}  // namespace
+
+std::shared_ptr<ObjectStore> make_store(net::HttpClient& http, BufferPool& buffers,
+                                        std::shared_ptr<auth::AwsSource> credentials,
+                                        Settings settings, std::string bucket, std::string base) {
+  return std::make_shared<S3Store>(http, buffers, std::move(credentials), std::move(settings),
+                                   std::move(bucket), std::move(base));
+}
+
+}  // namespace tutti::cloud::s3

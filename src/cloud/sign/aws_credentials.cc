@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/sign/aws_credentials.h"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <pugixml.hpp>
+
+#include "base/check.h"
+#include "base/digest.h"
+#include "base/encode.h"
+#include "base/value.h"
+
+namespace tutti::cloud::sign {
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r";
+  const size_t from = text.find_first_not_of(blanks);
+  return from == std::string_view::npos
+             ? std::string_view()
+             : text.substr(from, text.find_last_not_of(blanks) - from + 1);
+}
+
+void parse_ini(std::string_view text, std::string_view profile_prefix, AwsSections& into) {
+  std::map<std::string, std::string>* section = nullptr;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view raw = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view line = trimmed(raw);
+    if (line.empty() || line.front() == '#' || line.front() == ';') {
+      continue;
+    }
+    if (line.front() == '[' && line.back() == ']') {
+      std::string_view name = trimmed(line.substr(1, line.size() - 2));
+      if (!profile_prefix.empty() && name.starts_with(profile_prefix)) {
+        name = trimmed(name.substr(profile_prefix.size()));
+      }
+      section = &into[std::string(name)];
+      continue;
+    }
+    const size_t equals = line.find('=');
+    const bool nested = raw.front() == ' ' || raw.front() == '\t';  // "s3 =" has lines of its own
+    if (section != nullptr && equals != std::string_view::npos && !nested) {
+      std::string_view value = trimmed(line.substr(equals + 1));
+      if (const size_t comment = value.find(" #"); comment != std::string_view::npos) {
+        value = trimmed(value.substr(0, comment));
+      }
+      (*section)[std::string(trimmed(line.substr(0, equals)))] = value;
+    }
+  }
+}
+
+Result<AwsTemporary> complete(AwsTemporary found) {
+  if (found.credentials.access_key_id.empty() || found.credentials.secret_access_key.empty()) {
+    return fail(Code::denied, "the reply holds no access key");
+  }
+  return found;
+}
+
+std::optional<Instant> instant_in(std::string_view text) {
+  const auto instant = parse_instant(text);
+  return instant.has_value() ? std::optional(*instant) : std::nullopt;
+}
+
+}  // namespace
+
+AwsSections parse_aws_files(std::string_view config, std::string_view credentials) {
+  AwsSections sections;
+  parse_ini(config, "profile ", sections);
+  parse_ini(credentials, "", sections);
+  return sections;
+}
+
+Result<AwsTemporary> parse_aws_credentials(std::string_view json) {
+  const auto value = parse_json(json);
+  if (!value.has_value()) {
+    return fail(Code::denied, "the reply with the credentials is no JSON");
+  }
+  AwsTemporary found;
+  found.credentials.access_key_id = value->get_string("AccessKeyId");
+  found.credentials.secret_access_key = value->get_string("SecretAccessKey");
+  found.credentials.session_token = value->get_string("SessionToken", value->get_string("Token"));
+  found.expires = instant_in(value->get_string("Expiration"));
+  return complete(std::move(found));
+}
+
+Result<AwsTemporary> parse_sso_credentials(std::string_view json) {
+  const auto value = parse_json(json);
+  if (!value.has_value()) {
+    return fail(Code::denied, "the reply with the credentials is no JSON");
+  }
+  const Value& role = (*value)["roleCredentials"];
+  AwsTemporary found;
+  found.credentials.access_key_id = role.get_string("accessKeyId");
+  found.credentials.secret_access_key = role.get_string("secretAccessKey");
+  found.credentials.session_token = role.get_string("sessionToken");
+  if (const int64_t ms = role.get_int("expiration"); ms > 0) {
+    found.expires = Instant{} + milliseconds(ms);
+  }
+  return complete(std::move(found));
+}
+
+std::string sso_cache_file(std::string_view session_or_start_url) {
+  std::array<char, EVP_MAX_MD_SIZE> sha1{};
+  unsigned int size = 0;
+  CHECK(EVP_Digest(session_or_start_url.data(), session_or_start_url.size(),
+                   reinterpret_cast<unsigned char*>(sha1.data()), &size, EVP_sha1(), nullptr) == 1);
+  return hex_encode({sha1.data(), size}) + ".json";
+}
+
+Result<AwsTemporary> parse_sts_credentials(std::string_view xml) {
+  pugi::xml_document document;
+  if (!document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8)) {
+    return fail(Code::unavailable, "the reply of STS is no XML");
+  }
+  const pugi::xml_node root = document.document_element();
+  const pugi::xml_node node = root.first_child().child("Credentials");
+  AwsTemporary found;
+  found.credentials = {.access_key_id = node.child_value("AccessKeyId"),
+                       .secret_access_key = node.child_value("SecretAccessKey"),
+                       .session_token = node.child_value("SessionToken")};
+  found.expires = instant_in(node.child_value("Expiration"));
+  return complete(std::move(found));
+}
+
+std::string parse_sts_failure(std::string_view xml) {
+  pugi::xml_document document;
+  if (document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8)) {
+    const pugi::xml_node error = document.document_element().child("Error");
+    if (const std::string_view code = error.child_value("Code"); !code.empty()) {
+      return fmt::format("{}: {}", code, error.child_value("Message"));
+    }
+  }
+  return "it gave no reason";
+}
+
+StsCall sts_assume_role(std::string_view region, const AwsRole& role) {
+  Pairs form = {
+      {"Version", "2011-06-15"}, {"RoleArn", role.arn}, {"RoleSessionName", role.session}};
+  if (role.web_token.empty()) {
+    form.emplace_back("Action", "AssumeRole");
+    if (!role.external_id.empty()) {
+      form.emplace_back("ExternalId", role.external_id);
+    }
+  } else {
+    form.emplace_back("Action", "AssumeRoleWithWebIdentity");
+    form.emplace_back("WebIdentityToken", role.web_token);
+  }
+  const std::string_view partition = region.starts_with("cn-") ? ".cn" : "";
+  return {.request = {.method = "POST",
+                      .host = fmt::format("sts.{}.amazonaws.com{}", region, partition),
+                      .headers = {{"content-type", "application/x-www-form-urlencoded"}}},
+          .body = encode_query(form)};
+}
+
+}  // namespace tutti::cloud::sign

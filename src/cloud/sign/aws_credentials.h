@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The files, replies and requests by which AWS hands out credentials. Source: "AWS SDKs and Tools
+// Reference Guide", standardized credential providers; STS API Reference, 2011-06-15.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "base/time.h"
+#include "cloud/sign/aws_v4.h"
+
+namespace tutti::cloud::sign {
+
+struct AwsTemporary {
+  AwsCredentials credentials;
+  std::optional<Instant> expires = std::nullopt;  // none: they last
+};
+
+// section -> name -> value: profiles by their own name, others ("sso-session x") whole. What is no
+// line of either kind is passed over, as AWS's own tools do.
+using AwsSections = std::map<std::string, std::map<std::string, std::string>>;
+// ~/.aws/config names its profiles "profile x", ~/.aws/credentials "x"; the second wins.
+AwsSections parse_aws_files(std::string_view config, std::string_view credentials);
+
+// What credential_process prints and the metadata services of containers and machines answer.
+Result<AwsTemporary> parse_aws_credentials(std::string_view json);
+// GetRoleCredentials of IAM Identity Center.
+Result<AwsTemporary> parse_sso_credentials(std::string_view json);
+// The file in ~/.aws/sso/cache that `aws sso login` writes for a session, or for a start page where
+// the profile names no session.
+std::string sso_cache_file(std::string_view session_or_start_url);
+// The reply of AssumeRole and AssumeRoleWithWebIdentity.
+Result<AwsTemporary> parse_sts_credentials(std::string_view xml);
+// Why STS refused, in one sentence.
+std::string parse_sts_failure(std::string_view xml);
+
+struct AwsRole {
+  std::string arn;
+  std::string session = "tutti";
+  std::string external_id = {};
+  std::string web_token = {};  // then AssumeRoleWithWebIdentity, which is not signed
+};
+struct StsCall {
+  Request request;
+  std::string body;
+};
+StsCall sts_assume_role(std::string_view region, const AwsRole& role);
+
+}  // namespace tutti::cloud::sign

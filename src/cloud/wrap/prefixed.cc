@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/wrap/prefixed.h"
+
+#include "cloud/body.h"
+
+namespace tutti::cloud::wrap {
+namespace {
+
+class PrefixedStore;
+
+class PrefixedUpload final : public Upload {
+ public:
+  PrefixedUpload(const PrefixedStore& store, std::unique_ptr<Upload> inner)
+      : store_(store), inner_(std::move(inner)) {}
+  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override {
+    return inner_->part(ctx, number, std::move(body));
+  }
+  Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
+  Task<Unit> abort(rt::Context& ctx) override { return inner_->abort(ctx); }
+
+ private:
+  const PrefixedStore& store_;
+  std::unique_ptr<Upload> inner_;
+};
+
+class PrefixedStore final : public ObjectStore {
+ public:
+  PrefixedStore(std::shared_ptr<ObjectStore> inner, std::string prefix, std::string base)
+      : inner_(std::move(inner)), prefix_(std::move(prefix)), base_(std::move(base)) {
+    can_ = inner_->capabilities();
+    can_.key_bytes_max -= std::min(can_.key_bytes_max, prefix_.size());
+  }
+
+  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+    CO_OK(check(key));
+    co_return outer(co_await inner_->head(ctx, inside(key)));
+  }
+  Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override {
+    CO_OK(check(key));
+    auto opened = co_await inner_->get(ctx, inside(key), std::move(options));
+    if (!opened.has_value()) {
+      co_return fail(renamed(std::move(opened).error()));
+    }
+    opened->meta.key = outside(opened->meta.key);
+    co_return std::move(*opened);
+  }
+  Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override {
+    CO_OK(check(key));
+    co_return outer(co_await inner_->put(ctx, inside(key), std::move(body), std::move(options)));
+  }
+  Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
+                                             UploadOptions options) override {
+    CO_OK(check(key));
+    auto upload = co_await inner_->begin_upload(ctx, inside(key), std::move(options));
+    if (!upload.has_value()) {
+      co_return fail(renamed(std::move(upload).error()));
+    }
+    co_return std::make_unique<PrefixedUpload>(*this, std::move(*upload));
+  }
+  Task<Page> list(rt::Context& ctx, ListOptions options) override {
+    options.prefix = inside(options.prefix);
+    if (!options.start_after.text.empty()) {
+      options.start_after = inside(options.start_after);
+    }
+    auto page = co_await inner_->list(ctx, std::move(options));
+    if (!page.has_value()) {
+      co_return fail(renamed(std::move(page).error()));
+    }
+    for (ObjectMeta& each : page->objects) {
+      each.key = outside(each.key);
+    }
+    for (Key& each : page->prefixes) {
+      each = outside(each);
+    }
+    co_return std::move(*page);
+  }
+  Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override {
+    CO_OK(check(key));
+    auto removed = co_await inner_->remove(ctx, inside(key), std::move(options));
+    co_return removed.has_value() ? removed : fail(renamed(std::move(removed).error()));
+  }
+  Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override {
+    CO_OK(check(from));
+    CO_OK(check(to));
+    co_return outer(
+        co_await inner_->copy_within(ctx, inside(from), inside(to), std::move(options)));
+  }
+  const Capabilities& capabilities() const override { return can_; }
+
+  Result<ObjectMeta> outer(Result<ObjectMeta> meta) const {
+    if (!meta.has_value()) {
+      return fail(renamed(std::move(meta).error()));
+    }
+    meta->key = outside(meta->key);
+    return meta;
+  }
+
+ private:
+  Result<Unit> check(const Key& key) const {
+    auto good = check_key(key, can_.key_bytes_max);
+    if (!good.has_value()) {
+      good.error().where = base_ + good.error().where;
+    }
+    return good;
+  }
+  Key inside(const Key& key) const { return {prefix_ + key.text}; }
+  Key outside(const Key& key) const {
+    return {key.text.starts_with(prefix_) ? key.text.substr(prefix_.size()) : key.text};
+  }
+  // Addresses in errors as the user wrote them.
+  Error renamed(Error error) const {
+    const std::string hidden = base_ + prefix_;
+    if (error.where.starts_with(hidden)) {
+      error.where = base_ + error.where.substr(hidden.size());
+    }
+    return error;
+  }
+
+  std::shared_ptr<ObjectStore> inner_;
+  std::string prefix_;
+  std::string base_;
+  Capabilities can_;
+};
+
+Task<ObjectMeta> PrefixedUpload::commit(rt::Context& ctx, std::vector<Digest> digests) {
+  co_return store_.outer(co_await inner_->commit(ctx, std::move(digests)));
+}
+
+}  // namespace
+
+std::shared_ptr<ObjectStore> make_prefixed(std::shared_ptr<ObjectStore> inner, std::string prefix,
+                                           std::string base) {
+  return std::make_shared<PrefixedStore>(std::move(inner), std::move(prefix), std::move(base));
+}
+
+}  // namespace tutti::cloud::wrap
