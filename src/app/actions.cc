@@ -45,8 +45,8 @@ Task<action::Outcome> query(rt::Context& ctx, action::SqlService& sql, action::S
 }  // namespace
 
 ActionSet::ActionSet(ActionServices services)
-    : http_(services.loop, services.clock),
-      sql_(services.processes, {.program = sql_program(), .connections = services.table}),
+    : sql_(services.processes,
+           {.program = sql_program(), .connections = services.table, .secret = services.secret}),
       staging_(services.connections, services.local, services.cpu),
       pythons_(services.processes, python_cache()) {
   const action::objects::Services objects{.connections = services.connections, .cpu = services.cpu};
@@ -67,7 +67,7 @@ ActionSet::ActionSet(ActionServices services)
   add(std::make_unique<action::SqlAction>(sql_));
   add(std::make_unique<action::LoadAction>(sql_, services.connections));
   add(std::make_unique<action::HttpAction>(
-      http_, services.connections, services.local.buffers,
+      services.http, services.connections, services.local.buffers,
       action::HttpActionOptions{.connections = services.table,
                                 .secret = std::move(services.secret)}));
   add(std::make_unique<action::ProcessAction>(services.processes, staging_));

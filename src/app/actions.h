@@ -17,8 +17,7 @@ namespace tutti::app {
 
 // What the actions are made with; all of it outlives them.
 struct ActionServices {
-  rt::Executor loop;
-  rt::Clock& clock;
+  net::HttpClient& http;
   const cloud::Connections& connections;
   cloud::ConnectionTable table = {};
   cloud::local::Environment local;
@@ -40,7 +39,6 @@ class ActionSet {
  private:
   void add(std::unique_ptr<action::Action> action);
 
-  net::HttpClient http_;
   action::SqlService sql_;
   action::FileStaging staging_;
   action::PythonEnvironments pythons_;

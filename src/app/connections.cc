@@ -12,8 +12,9 @@ namespace tutti::app {
 cloud::ConnectionTable connection_table(const spec::Project& project) {
   cloud::ConnectionTable table;
   for (const spec::Profile& profile : project.profiles) {
+    auto& connections = table[profile.name];  // one without any is a profile, too
     for (const spec::Connection& each : profile.connections) {
-      table[profile.name][each.name] = {
+      connections[each.name] = {
           .type = each.type, .settings = each.settings, .sandbox = profile.sandbox};
     }
   }

@@ -9,7 +9,7 @@
 #include "app/owner.h"
 #include "app/preview.h"
 #include "cli/version.h"
-#include "cloud/local/local.h"
+#include "cloud/all/all.h"
 
 namespace tutti::app {
 namespace {
@@ -32,6 +32,7 @@ CommandEnvironment::CommandEnvironment()
         }
       }),
       context_(*clock_, *random_, first_.token()),
+      http_(loop_.executor(), *clock_),
       no_connections_({}, {}),
       no_processes_(loop_.executor(), {}),
       no_buffers_() {
@@ -45,8 +46,7 @@ ActionServices CommandEnvironment::action_services(const cloud::Connections& con
                                                    cloud::ConnectionTable table,
                                                    cloud::local::Environment local,
                                                    rt::Executor cpu) {
-  return {.loop = loop_.executor(),
-          .clock = *clock_,
+  return {.http = http_,
           .connections = connections,
           .table = std::move(table),
           .local = std::move(local),
@@ -81,7 +81,12 @@ Result<std::unique_ptr<cloud::Connections>> CommandEnvironment::connections(
   }
   return std::make_unique<cloud::Connections>(
       connection_table(project),
-      cloud::local::openers({.project = project_folder, .buffers = *buffers_, .files = cpu()}));
+      cloud::all_openers(
+          {.local = {.project = project_folder, .buffers = *buffers_, .files = cpu()},
+           .http = http_,
+           .secret = [source = secret_source(project, project_folder)](std::string_view name) {
+             return source.read(name);
+           }}));
 }
 
 Task<std::vector<cli::TaskPreview>> CommandEnvironment::preview(rt::Context& ctx,

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cloud/buffer.h"
 #include "cloud/connections.h"
+#include "net/http.h"
 #include "rt/loop.h"
 #include "rt/process.h"
 #include "rt/signals.h"
@@ -46,6 +47,7 @@ class CommandEnvironment final : public cli::Environment {
   rt::Signals signals_;
   rt::Context context_;
   rt::Loop loop_;
+  net::HttpClient http_;
   std::unique_ptr<rt::Pool> pool_;              // when first asked for
   std::unique_ptr<cloud::BufferPool> buffers_;  // likewise
   // The actions of commands only describe themselves and plan; they run in the owner.

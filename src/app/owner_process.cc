@@ -15,7 +15,7 @@
 #include "app/scratch.h"
 #include "app/settings.h"
 #include "cli/version.h"
-#include "cloud/local/local.h"
+#include "cloud/all/all.h"
 #include "engine/engine.h"
 #include "rt/loop.h"
 #include "rt/signals.h"
@@ -43,8 +43,13 @@ class OwnerProcess {
         project_folder_(std::move(project_folder)),
         buffers_({.bytes_max = buffer_bytes}),
         local_{.project = project_folder_, .buffers = buffers_, .files = pool_.executor()},
-        connections_(connection_table(project_), cloud::local::openers(local_)),
         secrets_(secret_source(project_, project_folder_)),
+        connections_(
+            connection_table(project_),
+            cloud::all_openers(
+                {.local = local_,
+                 .http = http_,
+                 .secret = [this](std::string_view name) { return secrets_.read(name); }})),
         masks_(secrets_),
         processes_(loop_.executor(), {.lock = paths_.processes}) {}
 
@@ -55,8 +60,7 @@ class OwnerProcess {
     clear_scratch(paths_.scratch);
     sink_ = std::make_unique<StoreLogSink>(*logs_);
     actions_ = std::make_unique<ActionSet>(
-        ActionServices{.loop = loop_.executor(),
-                       .clock = *clock_,
+        ActionServices{.http = http_,
                        .connections = connections_,
                        .table = connection_table(project_),
                        .local = local_,
@@ -173,8 +177,9 @@ class OwnerProcess {
   rt::Pool pool_{pool_threads};
   cloud::BufferPool buffers_;
   cloud::local::Environment local_;
-  cloud::Connections connections_;
+  net::HttpClient http_{loop_.executor(), *clock_};
   worker::SecretSource secrets_;
+  cloud::Connections connections_;
   worker::Masks masks_;
   rt::Processes processes_;
   std::unique_ptr<store::Store> store_;

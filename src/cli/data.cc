@@ -38,9 +38,11 @@ Result<DataSide> open_data(Invocation& call) {
     return fail(std::move(project).error());
   }
   std::error_code ec;
-  side.profile = "local";
-  TRY(side.connections,
-      call.environment.connections(spec::default_project("none"), fs::current_path(ec).string()));
+  // No profile redirects the clouds here: s3://, gs:// and az:// mean the real ones.
+  spec::Project none;
+  side.profile = "none";
+  none.profiles.push_back({.name = side.profile});
+  TRY(side.connections, call.environment.connections(none, fs::current_path(ec).string()));
   return side;
 }
 

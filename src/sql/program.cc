@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include "action/protocol/peer.h"
-#include "cloud/local/local.h"
+#include "cloud/all/all.h"
 #include "rt/loop.h"
 #include "rt/scope.h"
 #include "sql/load.h"
@@ -101,6 +101,13 @@ Outcome work(Connection& connection, const Value& with, const std::string& memor
                 .retryable = false};
 }
 
+Result<std::string> secret_in(const Value& secrets, std::string_view name) {
+  const Value& value = secrets[name];
+  return value.is_string() ? Result<std::string>(value.as_string())
+                           : fail(Code::not_found, fmt::format("no secret '{}'", name),
+                                  "declare it under `secrets` of tutti.yaml");
+}
+
 class SqlProgram final : public action::Program {
  public:
   explicit SqlProgram(std::function<void()> before_reply) : before_reply_(std::move(before_reply)) {
@@ -117,9 +124,13 @@ class SqlProgram final : public action::Program {
     std::set<std::string> names = names_of(table);
     connections_ = std::make_unique<cloud::Connections>(
         std::move(table),
-        cloud::local::openers({.project = std::string(setup.get_string("project")),
-                               .buffers = buffers_,
-                               .files = files_.executor()}));
+        cloud::all_openers({.local = {.project = std::string(setup.get_string("project")),
+                                      .buffers = buffers_,
+                                      .files = files_.executor()},
+                            .http = http_,
+                            .secret = [secrets = setup["secrets"]](std::string_view name) {
+                              return secret_in(secrets, name);
+                            }}));
     objects_ = std::make_unique<Objects>(*connections_, loop_.executor(), buffers_);
     DatabaseOptions options{
         .path = std::string(setup.get_string("database")),
@@ -240,6 +251,8 @@ class SqlProgram final : public action::Program {
   cloud::BufferPool buffers_;
   rt::Pool files_{2};
   rt::Loop loop_;
+  std::unique_ptr<rt::Clock> clock_ = rt::make_system_clock();
+  net::HttpClient http_{loop_.executor(), *clock_};
   rt::Semaphore loading_{1};
   std::unique_ptr<cloud::Connections> connections_;
   std::unique_ptr<Objects> objects_;

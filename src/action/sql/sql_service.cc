@@ -70,6 +70,34 @@ Value table_value(const cloud::ConnectionTable& table) {
   return profiles;
 }
 
+// The secrets that connections name, wherever they do: {secret: NAME}, {customer_key: NAME}. One
+// that cannot be read is left out, and missed where it is used.
+void collect_secrets(const Value& settings, const SqlServiceOptions& options, ValueMap& into) {
+  if (!settings.is_map()) {
+    return;
+  }
+  for (const auto& [name, value] : settings.as_map()) {
+    collect_secrets(value, options, into);
+    if (value.is_string() && (name == "secret" || name == "customer_key")) {
+      if (auto secret = options.secret(value.as_string()); secret.has_value()) {
+        into.set(value.as_string(), std::move(*secret));
+      }
+    }
+  }
+}
+
+Value secrets_of(const SqlServiceOptions& options) {
+  ValueMap secrets;
+  if (options.secret) {
+    for (const auto& [profile, connections] : options.connections) {
+      for (const auto& [name, config] : connections) {
+        collect_secrets(config.settings, options, secrets);
+      }
+    }
+  }
+  return secrets;
+}
+
 Value list_of(const std::vector<std::string>& texts) {
   return ValueList(texts.begin(), texts.end());
 }
@@ -185,6 +213,7 @@ class SqlService::State {
         {"memory_bytes", connection.memory_bytes},
         {"threads", connection.threads},
         {"profiles", table_value(options_.connections)},
+        {"secrets", secrets_of(options_)},
     };
     return host;
   }

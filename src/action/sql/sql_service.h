@@ -25,6 +25,8 @@ struct SqlServiceOptions {
   std::filesystem::path program;       // tutti-sql
   cloud::ConnectionTable connections;  // of every profile
   Duration idle = seconds(60);         // then an unused program ends
+  // The value of a secret of the project, for connections that name one.
+  std::function<Result<std::string>(std::string_view name)> secret = {};
 };
 
 // Where a request goes.

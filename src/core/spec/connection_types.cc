@@ -12,7 +12,7 @@ const std::vector<ConnectionType> types = {
     {"file", "a folder of ordinary files", true, ConnectionUse::objects},
     {"duckdb", "a DuckDB database in a file", true, ConnectionUse::tables},
     {"http", "a web service", true, ConnectionUse::requests},
-    {"s3", "Amazon S3 and compatible stores", false, ConnectionUse::objects},
+    {"s3", "Amazon S3 and compatible stores", true, ConnectionUse::objects},
     {"gcs", "Google Cloud Storage", false, ConnectionUse::objects},
     {"azure", "Azure Blob Storage", false, ConnectionUse::objects},
     {"sftp", "a folder on an SSH server", false, ConnectionUse::objects},

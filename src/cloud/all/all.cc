@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/all/all.h"
+
+#include "cloud/s3/s3.h"
+
+namespace tutti::cloud {
+
+Openers all_openers(StoreServices services) {
+  Openers all = local::openers(services.local);
+  all.merge(s3::openers(
+      {.http = services.http, .buffers = services.local.buffers, .secret = services.secret}));
+  return all;
+}
+
+}  // namespace tutti::cloud
