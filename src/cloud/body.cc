@@ -56,6 +56,10 @@ Task<std::unique_ptr<ByteSource>> open_held(Chunk chunk) {
   co_return std::make_unique<HeldSource>(std::move(chunk));
 }
 
+Task<std::unique_ptr<ByteSource>> open_taken(std::unique_ptr<ByteSource> source) {
+  co_return std::move(source);
+}
+
 Task<std::unique_ptr<ByteSource>> open_object(rt::Context& ctx, ObjectStore& store, Key key,
                                               GetOptions options) {
   CO_TRY(Opened opened, co_await store.get(ctx, std::move(key), std::move(options)));
@@ -100,6 +104,26 @@ Body body_of(ObjectStore& store, ObjectMeta meta, GetOptions options) {
     GetOptions here = options;
     here.range = offset == 0 ? std::nullopt : std::optional(Range{.offset = offset});
     return open_object(ctx, store, key, std::move(here));
+  };
+  return body;
+}
+
+Body body_of(ObjectStore& store, ObjectMeta meta, Range range) {
+  Body body;
+  body.size = range.length;
+  body.open = [&store, meta = std::move(meta), range](rt::Context& ctx, uint64_t offset) {
+    GetOptions options{.if_match = meta.etag, .version = meta.version};
+    options.range = Range{.offset = range.offset + offset, .length = *range.length - offset};
+    return open_object(ctx, store, meta.key, std::move(options));
+  };
+  return body;
+}
+
+Body body_of(ObjectStore& store, Opened opened) {
+  Body body = body_of(store, opened.meta, GetOptions{});
+  auto first = std::make_shared<std::unique_ptr<ByteSource>>(std::move(opened.source));
+  body.open = [first, again = body.open](rt::Context& ctx, uint64_t offset) {
+    return offset == 0 && *first != nullptr ? open_taken(std::move(*first)) : again(ctx, offset);
   };
   return body;
 }

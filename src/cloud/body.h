@@ -43,6 +43,13 @@ class Listing {
   bool last_ = false;
 };
 
+// A piece of an object, which lies inside of it.
+Body body_of(ObjectStore& store, ObjectMeta meta, Range range);
+
+// An object that was opened already: the first reading takes that source, another opens the same
+// version again. Digests and size are those of the meta that came with it.
+Body body_of(ObjectStore& store, Opened opened);
+
 // A key every store can have: not empty, UTF-8, no NUL, at most `bytes_max`.
 Result<Unit> check_key(const Key& key, size_t bytes_max);
 

@@ -134,6 +134,7 @@ struct Opened {
 // What a store can do, constant for its life.
 struct Capabilities {
   std::string provider;  // "local", "memory"
+  bool far = false;      // behind a network: each call costs a round trip
   bool only_if_absent = true;
   bool put_if_match = true;
   bool versions = false;

@@ -14,22 +14,39 @@ constexpr size_t offload_bytes_min = 64U << 10U;  // below, a hop costs more tha
 
 class Hashes {
  public:
-  void update(std::span<const std::byte> bytes) {
-    sha_.update(bytes);
-    crc_.update(bytes);
+  explicit Hashes(const std::vector<DigestKind>& kinds) {
+    for (const DigestKind kind : kinds) {
+      hashers_.emplace_back(kind);
+    }
+    // A CRC32C alone costs less than a hop to another thread and back.
+    heavy_ = kinds != std::vector{DigestKind::crc32c};
   }
-  std::vector<Digest> finish() { return {sha_.finish(), crc_.finish()}; }
+  bool heavy() const { return heavy_; }
+  void update(std::span<const std::byte> bytes) {
+    for (Hasher& each : hashers_) {
+      each.update(bytes);
+    }
+  }
+  std::vector<Digest> finish() {
+    std::vector<Digest> digests;
+    for (Hasher& each : hashers_) {
+      digests.push_back(each.finish());
+    }
+    return digests;
+  }
 
  private:
-  Hasher sha_{DigestKind::sha256};
-  Hasher crc_{DigestKind::crc32c};
+  std::vector<Hasher> hashers_;
+  bool heavy_ = true;
 };
 
 class HashingSource final : public cloud::ByteSource {
  public:
-  HashingSource(std::unique_ptr<cloud::ByteSource> inner, std::vector<Digest> expected,
-                rt::Executor cpu, std::shared_ptr<Seen> seen, OnBytes on_bytes)
+  HashingSource(std::unique_ptr<cloud::ByteSource> inner, const std::vector<DigestKind>& kinds,
+                std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
+                OnBytes on_bytes)
       : inner_(std::move(inner)),
+        hashes_(std::make_shared<Hashes>(kinds)),
         expected_(std::move(expected)),
         cpu_(std::move(cpu)),
         seen_(std::move(seen)),
@@ -43,7 +60,7 @@ class HashingSource final : public cloud::ByteSource {
       CO_OK(finish());
       co_return chunk;
     }
-    if (chunk.size() < offload_bytes_min) {
+    if (chunk.size() < offload_bytes_min || !hashes_->heavy()) {
       hashes_->update(chunk.bytes());
     } else {
       auto update = [hashes = hashes_, chunk] {
@@ -65,29 +82,21 @@ class HashingSource final : public cloud::ByteSource {
       return Unit{};
     }
     seen_->digests = hashes_->finish();
-    for (const Digest& each : expected_) {
-      const auto mine = std::ranges::find(seen_->digests, each.kind, &Digest::kind);
-      if (mine != seen_->digests.end() && *mine != each) {
-        return fail(Code::corrupt,
-                    fmt::format("the source gave bytes with {}, but says {}", to_text(*mine),
-                                to_text(each)),
-                    "the source is damaged, or was changed without Tutti: write it again");
-      }
-    }
-    return Unit{};
+    return check_source(seen_->digests, expected_);
   }
 
   std::unique_ptr<cloud::ByteSource> inner_;
+  std::shared_ptr<Hashes> hashes_;
   std::vector<Digest> expected_;
   rt::Executor cpu_;
   std::shared_ptr<Seen> seen_;
   OnBytes on_bytes_;
-  std::shared_ptr<Hashes> hashes_ = std::make_shared<Hashes>();
 };
 
 // What is shared by the openings of one body.
 struct Opening {
   cloud::Body inner;
+  std::vector<DigestKind> kinds;
   std::vector<Digest> expected;
   rt::Executor cpu;
   std::shared_ptr<Seen> seen;
@@ -97,8 +106,8 @@ struct Opening {
 Task<std::unique_ptr<cloud::ByteSource>> open_hashing(rt::Context& ctx,
                                                       std::shared_ptr<const Opening> opening) {
   CO_TRY(auto source, co_await opening->inner.open(ctx, 0));
-  co_return std::make_unique<HashingSource>(std::move(source), opening->expected, opening->cpu,
-                                            opening->seen, opening->on_bytes);
+  co_return std::make_unique<HashingSource>(std::move(source), opening->kinds, opening->expected,
+                                            opening->cpu, opening->seen, opening->on_bytes);
 }
 
 Task<std::unique_ptr<cloud::ByteSource>> cannot_start_inside() {
@@ -107,15 +116,30 @@ Task<std::unique_ptr<cloud::ByteSource>> cannot_start_inside() {
 
 }  // namespace
 
-cloud::Body hashing_body(cloud::Body inner, std::vector<Digest> expected, rt::Executor cpu,
-                         std::shared_ptr<Seen> seen, OnBytes on_bytes) {
+Result<Unit> check_source(const std::vector<Digest>& seen, const std::vector<Digest>& expected) {
+  for (const Digest& each : expected) {
+    const auto mine = std::ranges::find(seen, each.kind, &Digest::kind);
+    if (mine != seen.end() && *mine != each) {
+      return fail(
+          Code::corrupt,
+          fmt::format("the source gave bytes with {}, but says {}", to_text(*mine), to_text(each)),
+          "the source is damaged, or was changed without Tutti: write it again");
+    }
+  }
+  return Unit{};
+}
+
+cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
+                         std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
+                         OnBytes on_bytes) {
   cloud::Body body;
   body.size = inner.size;
   body.one_shot = inner.one_shot;
   body.digests_after = [seen] { return seen->digests; };
   inner.digests.clear();
-  auto opening = std::make_shared<const Opening>(
-      Opening{std::move(inner), std::move(expected), std::move(cpu), seen, std::move(on_bytes)});
+  auto opening = std::make_shared<const Opening>(Opening{std::move(inner), std::move(kinds),
+                                                         std::move(expected), std::move(cpu), seen,
+                                                         std::move(on_bytes)});
   body.open = [opening](rt::Context& ctx, uint64_t offset) {
     return offset == 0 ? open_hashing(ctx, opening) : cannot_start_inside();
   };
@@ -127,7 +151,8 @@ Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key
   CO_TRY(cloud::Opened opened,
          co_await store.get(ctx, std::move(key), {.if_match = std::move(if_match)}));
   auto seen = std::make_shared<Seen>();
-  HashingSource source(std::move(opened.source), opened.meta.digests, std::move(cpu), seen, {});
+  HashingSource source(std::move(opened.source), whole_kinds, opened.meta.digests, std::move(cpu),
+                       seen, {});
   while (true) {
     CO_TRY(const cloud::Chunk chunk, co_await source.next(ctx));
     if (chunk.empty()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Digests of the bytes that go by: SHA-256 and CRC32C in one pass.
+// Digests of the bytes that go by, several in one pass.
 #pragma once
 
 #include <functional>
@@ -18,13 +18,20 @@ struct Seen {
   std::vector<Digest> digests = {};  // once the end was reached
 };
 
-// A body that hashes `inner` on the way, on `cpu`. The end is `corrupt` when a digest in `expected`
-// differs from what went by: nothing that was read wrong becomes visible.
-cloud::Body hashing_body(cloud::Body inner, std::vector<Digest> expected, rt::Executor cpu,
-                         std::shared_ptr<Seen> seen, OnBytes on_bytes);
+// `corrupt` where one of `expected` differs from what was seen of the same kind.
+Result<Unit> check_source(const std::vector<Digest>& seen, const std::vector<Digest>& expected);
 
-// Reads an object to its end for its digests.
+// A body that hashes `inner` on the way, by `kinds`, on `cpu`. The end is `corrupt` when a digest
+// in `expected` differs from what went by: nothing that was read wrong becomes visible.
+cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
+                         std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
+                         OnBytes on_bytes);
+
+// Reads an object to its end for its SHA-256 and CRC32C.
 Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
                          std::string if_match, rt::Executor cpu);
+
+// What an object is digested by where it is read whole.
+inline const std::vector<DigestKind> whole_kinds{DigestKind::sha256, DigestKind::crc32c};
 
 }  // namespace tutti::xfer

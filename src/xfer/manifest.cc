@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include "xfer/parts.h"
+
 namespace tutti::xfer {
 namespace {
 
@@ -21,6 +23,19 @@ Value side_value(const Side& side) {
     value.edit_map().set("etag", side.etag);
   }
   return value;
+}
+
+// The digest that equal bytes of this size always have in common, however they came here.
+std::optional<Digest> deciding_digest(const Entry& entry) {
+  const bool in_parts = entry.bytes > whole_bytes_max;
+  for (const DigestKind kind : {in_parts ? DigestKind::crc32c : DigestKind::sha256,
+                                in_parts ? DigestKind::sha256 : DigestKind::crc32c}) {
+    const auto at = std::ranges::find(entry.digests, kind, &Digest::kind);
+    if (at != entry.digests.end()) {
+      return *at;
+    }
+  }
+  return std::nullopt;
 }
 
 void sort(std::vector<Entry>& entries) {
@@ -71,8 +86,9 @@ Digest content_digest(std::vector<Entry> entries) {
   Hasher hasher(DigestKind::sha256);
   for (const Entry& each : entries) {
     Value line = Value::of({{"to", each.to.address}, {"bytes", each.bytes}});
-    const auto sha = std::ranges::find(each.digests, DigestKind::sha256, &Digest::kind);
-    line.edit_map().set("sha256", sha == each.digests.end() ? Value() : Value(hex(*sha)));
+    const auto digest = deciding_digest(each);
+    line.edit_map().set(std::string(digest_name(digest ? digest->kind : DigestKind::sha256)),
+                        digest ? Value(hex(*digest)) : Value());
     hasher.update(to_json(line) + "\n");
   }
   return hasher.finish();

@@ -49,8 +49,9 @@ std::string to_line(const Entry& entry);  // with its line end
 // Sorted by destination, then written as lines.
 std::string to_text(std::vector<Entry> entries);
 
-// SHA-256 over destination address, size and digests in the order of the destinations: equal
-// content has an equal digest, however often and whenever it was copied.
+// SHA-256 over destination address, size and digest (SHA-256; CRC32C for what travels in parts) in
+// the order of the destinations: equal content has an equal digest, however often and whenever it
+// was copied.
 Digest content_digest(std::vector<Entry> entries);
 
 }  // namespace tutti::xfer

@@ -9,6 +9,7 @@
 #include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
+#include "xfer/parts.h"
 #include "xfer/select.h"
 
 namespace tutti::xfer {
@@ -24,12 +25,16 @@ using transfer::Known;
 constexpr std::array<std::string_view, 3> verify_names{"full", "store", "none"};
 const std::string origin_name = "tutti-origin";
 
+constexpr size_t parts_parallel = 8;
+constexpr uint64_t unasked_bytes_max = 1U << 20U;
+
 // What all objects of one run share. Lives as long as the run.
 struct Run {
   Request request;
   rt::Executor cpu;
   Report report = {};
   Progress progress = {};
+  rt::Semaphore parts{parts_parallel};  // of all objects together
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
 
@@ -86,6 +91,14 @@ void note(Run& run, Entry entry) {
   run.tell();
 }
 
+// What a listing leaves out: digests, metadata.
+Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job) {
+  if (job.source.digests.empty()) {
+    CO_TRY(job.source, co_await run.request.from.store->head(ctx, job.source.key));
+  }
+  co_return Unit{};
+}
+
 Task<std::optional<ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store, Key key) {
   auto meta = co_await store.head(ctx, std::move(key));
   if (!meta.has_value() && meta.error().code == Code::not_found) {
@@ -137,11 +150,15 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
   }
   CO_TRY(const Seen back,
          co_await digest_object(ctx, *job.to->store, job.key, written.etag, run.cpu));
-  if (back.digests != seen.digests) {
-    co_return fail(Code::corrupt,
-                   fmt::format("{} was sent, {} was read back", to_text(seen.digests.front()),
-                               to_text(back.digests.front())),
-                   "the destination is damaged: remove it and copy again");
+  for (const Digest& each : seen.digests) {
+    const auto there = std::ranges::find(back.digests, each.kind, &Digest::kind);
+    if (there == back.digests.end() || *there != each) {
+      co_return fail(
+          Code::corrupt,
+          fmt::format("{} was sent, {} was read back", to_text(each),
+                      there == back.digests.end() ? "nothing of that kind" : to_text(*there)),
+          "the destination is damaged: remove it and copy again");
+    }
   }
   co_return Proof::end_to_end;
 }
@@ -164,19 +181,45 @@ cloud::PutOptions put_options(const Run& run, const Job& job, const ObjectMeta* 
   return options;
 }
 
+// The bytes, whole, in one put. Its source is opened first: that says what the object is.
+Task<ObjectMeta> put_whole(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
+                           std::shared_ptr<Seen> seen, OnBytes on_bytes) {
+  cloud::ObjectStore& from = *run.request.from.store;
+  CO_TRY(cloud::Opened opened,
+         co_await from.get(ctx, job.source.key, {.if_match = job.source.etag}));
+  job.source = opened.meta;
+  cloud::Body body = hashing_body(cloud::body_of(from, std::move(opened)), whole_kinds,
+                                  job.source.digests, run.cpu, seen, std::move(on_bytes));
+  co_return co_await job.to->store->put(ctx, job.key, std::move(body),
+                                        put_options(run, job, existing ? &*existing : nullptr));
+}
+
+Task<ObjectMeta> put_large(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
+                           std::shared_ptr<Seen> seen, OnBytes on_bytes) {
+  CO_OK(co_await know_source(ctx, run, job));
+  PartsJob parts{.from = *run.request.from.store,
+                 .source = job.source,
+                 .to = *job.to->store,
+                 .key = job.key,
+                 .options = put_options(run, job, existing ? &*existing : nullptr)};
+  co_return co_await put_parts(ctx, std::move(parts), run.parts, run.cpu, std::move(seen),
+                               std::move(on_bytes));
+}
+
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   auto seen = std::make_shared<Seen>();
   const uint64_t bytes_before = run.progress.bytes_done;
-  auto on_bytes = [&run](uint64_t bytes) {
+  auto sent = std::make_shared<uint64_t>(0);
+  auto on_bytes = [&run, sent](uint64_t bytes) {
+    *sent += bytes;
     run.progress.bytes_done += bytes;
     run.tell();
   };
-  cloud::Body body = hashing_body(cloud::body_of(*run.request.from.store, job.source),
-                                  job.source.digests, run.cpu, seen, std::move(on_bytes));
-  auto written = co_await job.to->store->put(
-      ctx, job.key, std::move(body), put_options(run, job, existing ? &*existing : nullptr));
+  const bool large = job.source.size > whole_bytes_max;
+  auto written = large ? co_await put_large(ctx, run, job, existing, seen, std::move(on_bytes))
+                       : co_await put_whole(ctx, run, job, existing, seen, std::move(on_bytes));
   if (!written.has_value()) {
-    run.progress.bytes_done = std::max(bytes_before, run.progress.bytes_done - seen->bytes);
+    run.progress.bytes_done = std::max(bytes_before, run.progress.bytes_done - *sent);
     co_return fail(std::move(written).error());
   }
   Entry entry = entry_of(ctx, run, job);
@@ -199,11 +242,11 @@ IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
   return ours ? IfExists::verify : rule;
 }
 
-Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
-  CO_TRY(std::optional<ObjectMeta> existing, co_await look(ctx, *job.to->store, job.key));
+Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   std::optional<Known> there;
   if (existing) {
     there = known(*existing);
+    CO_OK(co_await know_source(ctx, run, job));
   }
   const transfer::Step step = transfer::decide(known(job.source), job.key.text,
                                                there ? &*there : nullptr, rule_for(run, existing));
@@ -233,6 +276,30 @@ Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
   }
 }
 
+// A small object that must not be there yet is just sent: the destination's own condition decides.
+// That saves a question for each.
+bool sends_unasked(const Run& run, const Job& job) {
+  const cloud::Capabilities& can = job.to->store->capabilities();
+  return run.request.if_exists != IfExists::replace && can.only_if_absent && can.far &&
+         job.source.size <= unasked_bytes_max;
+}
+
+Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
+  std::optional<Error> refused;
+  if (sends_unasked(run, job)) {
+    auto entry = co_await send(ctx, run, job, std::nullopt);
+    if (entry.has_value() || entry.error().code != Code::conflict) {
+      co_return entry;
+    }
+    refused = std::move(entry).error();
+  }
+  CO_TRY(std::optional<ObjectMeta> existing, co_await look(ctx, *job.to->store, job.key));
+  if (refused && !existing) {
+    co_return fail(std::move(*refused));  // it was the source that changed
+  }
+  co_return co_await settle(ctx, run, std::move(job), std::move(existing));
+}
+
 Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   // A listing has no digests, and a retry must see what is there now.
   auto attempt = [&run, &job](rt::Context& inner) { return copy_to(inner, run, job); };
@@ -246,11 +313,6 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
 
 Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
                        transfer::Selection selection) {
-  if (source.digests.empty()) {
-    auto full = co_await run.request.from.store->head(ctx, source.key);
-    CO_OK(full);
-    source = std::move(*full);
-  }
   for (const Located& to : run.request.to) {
     CO_TRY(std::string key, transfer::destination_of(selection, source.key.text, to.key.text));
     CO_OK(co_await copy_one(ctx, run, {.source = source, .to = &to, .key = {std::move(key)}}));

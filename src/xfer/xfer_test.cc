@@ -4,6 +4,7 @@
 #include "cloud/memory/memory.h"
 #include "cloud/wrap/faulty.h"
 #include "rt/loop.h"
+#include "xfer/parts.h"
 #include "xfer/select.h"
 #include "xfer/transfer.h"
 
@@ -222,6 +223,43 @@ TEST_CASE("two writers of one object: one wins and the other says so") {
   REQUIRE_FALSE(report.has_value());
   CHECK(report.error().code == Code::conflict);
   CHECK(w.text("b", "1") == "theirs");
+}
+
+TEST_CASE("a large object goes in parts, proven as a whole, or not at all") {
+  World w;
+  std::string text(whole_bytes_max * 2 + 12'345, 'x');
+  for (size_t i = 0; i < text.size(); i += 997) {
+    text[i] = static_cast<char>('a' + i % 23);
+  }
+  w.put("a", "big", text);
+  const Error trouble{.code = Code::unavailable, .what = "503"};
+  const auto report = w.copy("big", "big");
+  REQUIRE_OK(report);
+  CHECK(report->bytes == text.size());
+  CHECK(report->entries.at(0).proof == Proof::store);
+  CHECK(report->entries.at(0).digests == std::vector{digest_of(DigestKind::crc32c, text)});
+  CHECK(w.calls[{"b", Operation::part}] == 3);
+  CHECK((w.text("b", "big") == text));
+  CHECK(content_digest(report->entries) == content_digest(w.copy("big", "big")->entries));
+
+  const std::vector<std::tuple<std::string, Operation, Fault>> passing{
+      {"b", Operation::part, {.kind = refuse, .error = trouble}},
+      {"b", Operation::commit, {.kind = refuse, .error = trouble}},
+      {"a", Operation::get, {.kind = Fault::Kind::cut, .error = trouble, .at = 99}}};
+  for (const auto& [bucket, operation, fault] : passing) {
+    w.fault(bucket, operation, fault);
+    REQUIRE_OK(w.copy("big", "again"));
+    CHECK((w.text("b", "again") == text));
+    REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"again"}, {})));
+    CHECK(w.buffers.in_use() == 0);
+  }
+  w.fault("a", Operation::get, {.kind = Fault::Kind::flip, .at = 77}, 1000);
+  CHECK(w.copy("big", "again").error().code == Code::corrupt);
+  CHECK(w.text("b", "again") == "not_found");
+  w.faults.clear();
+  const auto full = w.copy("big", "full", transfer::IfExists::fail, Verify::full);
+  REQUIRE_OK(full);
+  CHECK(full->entries.at(0).proof == Proof::end_to_end);
 }
 
 TEST_CASE("a manifest is sorted lines, and equal content has an equal digest") {

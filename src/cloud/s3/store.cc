@@ -18,6 +18,7 @@ constexpr uint64_t unknown_part_bytes = 8U << 20U;  // of bodies whose size is n
 Capabilities capabilities_of(const Settings& settings) {
   Capabilities can{
       .provider = "s3",
+      .far = true,
       .versions = true,
       .object_bytes_max = 5ULL << 40U,
       .part_bytes_min = part_bytes_min,

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// One large object, in parts that travel side by side: each is read by its range and digested on
+// its way; the CRC32C of the whole is put together from theirs.
+#pragma once
+
+#include "cloud/object_store.h"
+#include "rt/wait.h"
+#include "xfer/hashing.h"
+
+namespace tutti::xfer {
+
+// Larger objects go in parts. Their digest is a CRC32C: a SHA-256 cannot be put together.
+constexpr uint64_t whole_bytes_max = 16U << 20U;
+
+struct PartsJob {
+  cloud::ObjectStore& from;
+  cloud::ObjectMeta source;  // with its digests, as far as its store knows them
+  cloud::ObjectStore& to;
+  cloud::Key key;
+  cloud::PutOptions options;
+};
+
+// `slots`: parts of all objects that may be on their way at once. `seen` is of the whole. What was
+// begun is aborted where it fails. Errors: those of the stores; `corrupt` where the bytes are not
+// what the source says they are.
+Task<cloud::ObjectMeta> put_parts(rt::Context& ctx, PartsJob job, rt::Semaphore& slots,
+                                  rt::Executor cpu, std::shared_ptr<Seen> seen, OnBytes on_bytes);
+
+}  // namespace tutti::xfer
