@@ -15,7 +15,9 @@ namespace tutti::app {
 namespace {
 
 constexpr size_t pool_threads = 2;
-constexpr size_t buffer_bytes = 64u << 20;
+// Enough to keep a fast network and disks busy, little enough for a small machine.
+constexpr cloud::BufferPoolOptions buffer_options{.bytes_max = 24U << 20U,
+                                                  .chunk_bytes = 256U << 10U};
 
 }  // namespace
 
@@ -76,8 +78,7 @@ Result<std::unique_ptr<control::ControlPlane>> CommandEnvironment::connect(
 Result<std::unique_ptr<cloud::Connections>> CommandEnvironment::connections(
     const spec::Project& project, const std::string& project_folder) {
   if (buffers_ == nullptr) {
-    buffers_ =
-        std::make_unique<cloud::BufferPool>(cloud::BufferPoolOptions{.bytes_max = buffer_bytes});
+    buffers_ = std::make_unique<cloud::BufferPool>(buffer_options);
   }
   return std::make_unique<cloud::Connections>(
       connection_table(project),

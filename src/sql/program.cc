@@ -250,8 +250,8 @@ class SqlProgram final : public action::Program {
   // In the order in which they must be left: the database before what it reads through.
   cloud::BufferPool buffers_;
   rt::Pool files_{2};
-  rt::Loop loop_;
   std::unique_ptr<rt::Clock> clock_ = rt::make_system_clock();
+  rt::Loop loop_;
   net::HttpClient http_{loop_.executor(), *clock_};
   rt::Semaphore loading_{1};
   std::unique_ptr<cloud::Connections> connections_;

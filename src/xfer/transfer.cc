@@ -278,15 +278,14 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
 
 // A small object that must not be there yet is just sent: the destination's own condition decides.
 // That saves a question for each.
-bool sends_unasked(const Run& run, const Job& job) {
+bool sends_unasked(const Job& job) {
   const cloud::Capabilities& can = job.to->store->capabilities();
-  return run.request.if_exists != IfExists::replace && can.only_if_absent && can.far &&
-         job.source.size <= unasked_bytes_max;
+  return can.only_if_absent && can.far && job.source.size <= unasked_bytes_max;
 }
 
 Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
   std::optional<Error> refused;
-  if (sends_unasked(run, job)) {
+  if (sends_unasked(job)) {
     auto entry = co_await send(ctx, run, job, std::nullopt);
     if (entry.has_value() || entry.error().code != Code::conflict) {
       co_return entry;

@@ -44,7 +44,7 @@ struct Request {
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
   // first from other people's under if_exists: fail. Empty: nobody in particular.
   std::string origin = {};
-  size_t objects_parallel = 8;
+  size_t objects_parallel = 64;                           // buffers bound what of them moves
   std::function<void(const Progress&)> on_progress = {};  // quick; on the loop
 };
 

@@ -45,7 +45,7 @@ def versitygw(folder, port):
     (folder / "versions").mkdir()
     return {
         "argv": [installed("versitygw") / "bin/versitygw", "--port", f"127.0.0.1:{port}", "--health", "/health",
-                 "--quiet", "posix", "--versioning-dir", folder / "versions", folder / "objects"],
+                 "--keep-alive", "--quiet", "posix", "--versioning-dir", folder / "versions", folder / "objects"],
         "env": {"ROOT_ACCESS_KEY": "testkey", "ROOT_SECRET_KEY": "testsecret"},
         "ready": "/health", "variable": "TUTTI_TEST_S3", "url": f"http://127.0.0.1:{port}",
     }

@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/value.h"
 #include "rt/file.h"
@@ -71,6 +72,11 @@ Error file_error(int error_number, std::string_view doing, std::string where) {
 
 MadeFolders make_folders(int root, const std::vector<std::string>& folders) {
   MadeFolders out;
+  // Nearly always they are there already, and one call says so.
+  if (!folders.empty() &&
+      open_beneath(root, fmt::format("{}", fmt::join(folders, "/")), O_PATH | O_DIRECTORY)) {
+    return out;
+  }
   std::string path;
   Fd parent;
   for (const std::string& each : folders) {
