@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/hmac.h"
+#include "base/http_date.h"
 #include "base/ids.h"
 #include "base/time.h"
 #include "base/value.h"
@@ -188,6 +189,16 @@ TEST_CASE("HMAC-SHA-256, test case 2 of RFC 4231") {
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
   CHECK(hex_encode(hmac_sha256({}, {})) ==
         "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
+TEST_CASE("a date of HTTP is read as it was printed") {
+  const Instant at = start_of(date_of(CivilDate{2026, 2, 28})) + hours(10) + milliseconds(1500);
+  CHECK(http_date(at) == "Sat, 28 Feb 2026 10:00:01 GMT");
+  CHECK(http_date(Instant{-1}) == "Wed, 31 Dec 1969 23:59:59 GMT");
+  for (int32_t day = -4000; day < 60'000; day += 97) {
+    const Instant start = start_of(Date{day});
+    CHECK(parse_http_date(http_date(start)) == start);
+  }
 }
 
 }  // namespace

@@ -4,12 +4,15 @@
 #include <algorithm>
 #include <charconv>
 
+#include <fmt/format.h>
+
 namespace tutti {
 namespace {
 
+constexpr std::string_view months = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 int month_of(std::string_view name) {
-  constexpr std::string_view names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-  const size_t at = name.size() == 3 ? names.find(name) : std::string_view::npos;
+  const size_t at = name.size() == 3 ? months.find(name) : std::string_view::npos;
   return at == std::string_view::npos || at % 3 != 0 ? 0 : static_cast<int>(at / 3) + 1;
 }
 
@@ -42,6 +45,17 @@ std::optional<Instant> parse_http_date(std::string_view text) {
     return std::nullopt;
   }
   return start_of(date_of(date)) + hours(*hour) + minutes(*minute) + seconds(*second);
+}
+
+std::string http_date(Instant instant) {
+  constexpr std::string_view weekdays = "ThuFriSatSunMonTueWed";  // 1970-01-01 was a Thursday
+  const Date date = date_of(instant);
+  const CivilDate day = civil(date);
+  const int64_t second = (instant - start_of(date)).us / 1'000'000;
+  const auto weekday = static_cast<size_t>((date.days % 7 + 7) % 7);
+  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", weekdays.substr(weekday * 3, 3),
+                     day.day, months.substr((day.month - 1) * 3, 3), day.year, second / 3600,
+                     second / 60 % 60, second % 60);
 }
 
 std::optional<Duration> parse_retry_after(std::string_view value, Instant now) {
