@@ -57,12 +57,6 @@ std::string canonical_query(Pairs query) {
   return out;
 }
 
-// 2026-02-28T10:00:00Z
-std::string sas_time(Instant instant) {
-  constexpr size_t seconds_end = 19;
-  return to_text(instant).substr(0, seconds_end) + "Z";
-}
-
 std::string_view kind_of(const AzureResource& resource) {
   if (resource.blob.empty()) {
     return "c";
@@ -93,8 +87,8 @@ class SasWriter {
     first_ = false;
   }
   void add_times(const AzureSas& sas) {
-    add("st", sas.start ? sas_time(*sas.start) : "");
-    add("se", sas_time(sas.expiry));
+    add("st", sas.start ? azure_time(*sas.start) : "");
+    add("se", azure_time(sas.expiry));
   }
   // The fields a service SAS and a user delegation SAS end with.
   void add_rest(const AzureResource& resource, const AzureSas& sas) {
@@ -123,6 +117,11 @@ class SasWriter {
 };
 
 }  // namespace
+
+std::string azure_time(Instant instant) {
+  constexpr size_t seconds_end = 19;
+  return to_text(instant).substr(0, seconds_end) + "Z";
+}
 
 Result<AzureKey> azure_key(std::string account, std::string_view base64) {
   auto key = base64_decode(base64);

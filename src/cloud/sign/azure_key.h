@@ -17,6 +17,9 @@ namespace tutti::cloud::sign {
 // The version of the API that requests ask for (x-ms-version) and signatures are made by (sv).
 inline constexpr std::string_view azure_version = "2023-11-03";
 
+// 2026-02-28T10:00:00Z
+std::string azure_time(Instant instant);
+
 struct AzureKey {
   std::string account;
   std::string key;  // the bytes, not base64
