@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/auth/azure.h"
 
+#include <atomic>
 #include <map>
+#include <mutex>
 
 #include "net/testing.h"
 #include "rt/loop.h"
@@ -31,10 +33,12 @@ struct World {
   std::map<std::string, std::string> variables;
   std::map<std::string, std::string> files;
   // Answers tokens: t1, t2 ... unless `answer` says something else.
-  int given = 0;
+  std::atomic<int> given = 0;
+  std::mutex mutex;
   std::string answer;
   net::TestServer* self = nullptr;
   net::TestServer server{net::TestServer::answering(self, [this](const std::string&) {
+    const std::lock_guard lock(mutex);
     return answer.empty() ? net::http_reply("200 OK", R"({"expires_in":"3600","access_token":"t)" +
                                                           std::to_string(++given) + "\"}")
                           : answer;
@@ -42,6 +46,10 @@ struct World {
   std::vector<std::string> ran;
 
   World() { self = &server; }
+  void set_answer(std::string text) {
+    const std::lock_guard lock(mutex);
+    answer = std::move(text);
+  }
 
   AzureMachine machine() {
     return {.variable = [this](const std::string& name) { return variables[name]; },
@@ -131,9 +139,9 @@ TEST_CASE("an application's secret") {
   const std::string request = w.server.requests().at(0);
   CHECK(request.starts_with("POST /login/tenant/oauth2/v2.0/token HTTP/1.1\r\n"));
   CHECK(request.contains("client_secret=hidden"));
-  w.answer = net::http_reply(
+  w.set_answer(net::http_reply(
       "401 Unauthorized",
-      R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret.\r\n"})");
+      R"({"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret.\r\n"})"));
   const std::string error = w.sign(entra, w.machine());
   CHECK(error.contains("AADSTS7000215"));
   CHECK_FALSE(error.contains("hidden"));
@@ -178,7 +186,7 @@ TEST_CASE("managed identities of a machine and of App Service") {
   CHECK(w.sign({.account = "a", .client_id = "mine"}, w.machine()) == "Bearer t2");
   CHECK(w.server.requests().at(1).contains("client_id=mine"));
   w.variables["IDENTITY_HEADER"] = "";
-  w.answer = net::http_reply("429 Too Many Requests", "", "Retry-After: 3\r\n");
+  w.set_answer(net::http_reply("429 Too Many Requests", "", "Retry-After: 3\r\n"));
   auto found = azure_access(entra, machine);
   AzureCredentials credentials(w.client, *found, entra, machine);
   const auto busy = w.loop.run(credentials.sign(w.ctx, {}, 0));

@@ -152,7 +152,7 @@ Request azure_commit_request(const AzureContainer& container, std::string_view k
 std::string azure_commit_body(const std::vector<std::string>& blocks) {
   std::string body = "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>";
   for (const std::string& block : blocks) {
-    body += "<Uncommitted>" + block + "</Uncommitted>";
+    body += "<Latest>" + block + "</Latest>";
   }
   return body + "</BlockList>";
 }

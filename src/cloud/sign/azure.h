@@ -50,7 +50,8 @@ std::string azure_url(const AzureContainer& container, bool tls, std::string_vie
 // Get Blob; no length: to the end. A range of an empty blob, or one behind the end, is 416.
 Request azure_get_request(const AzureContainer& container, std::string_view key, uint64_t offset,
                           std::optional<uint64_t> length, std::string_view if_match);
-// Put Blob, of at most 5000 MiB. `check`: md5 or crc64nvme of the body, compared by the service.
+// Put Blob, of at most 5000 MiB. `check`: md5 or crc64nvme of the body, compared by the service; it
+// keeps an MD5 given so, and refuses one in the notes beside it.
 Request azure_put_request(const AzureContainer& container, std::string_view key,
                           const AzureNotes& notes, const AzureConditions& conditions,
                           const std::optional<Digest>& check);
@@ -59,7 +60,8 @@ Request azure_block_request(const AzureContainer& container, std::string_view ke
                             std::string_view block, const std::optional<Digest>& check);
 // Ids of one blob have equal lengths; `upload`, of at most 40 bytes, keeps uploads apart.
 std::string azure_block_id(std::string_view upload, uint32_t number);
-// Put Block List: the blob becomes these blocks, in this order; others that wait are dropped.
+// Put Block List: the blob becomes these blocks, in this order; others that wait are dropped. Sent
+// again after it was carried out it writes the same blob again.
 Request azure_commit_request(const AzureContainer& container, std::string_view key,
                              const AzureNotes& notes, const AzureConditions& conditions);
 std::string azure_commit_body(const std::vector<std::string>& blocks);

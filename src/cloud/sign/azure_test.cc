@@ -75,8 +75,8 @@ TEST_CASE("a blob in blocks") {
   CHECK(target_of(block) ==
         "/devstoreaccount1/c-1/k?blockid=MDEyMzQ1Njc4OWFiY2RlZi0wMDAwMDAwNw%3D%3D&comp=block");
   CHECK(azure_commit_body({"QQ==", "Qg=="}) ==
-        "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList><Uncommitted>QQ==</Uncommitted>"
-        "<Uncommitted>Qg==</Uncommitted></BlockList>");
+        "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList><Latest>QQ==</Latest>"
+        "<Latest>Qg==</Latest></BlockList>");
   const Request commit = azure_commit_request(cloud, "k", {.tier = "Hot"}, {.if_match = "e"});
   CHECK(target_of(commit) == "/c-1/k?comp=blocklist");
   CHECK(header(commit, "x-ms-access-tier") == "Hot");
