@@ -67,7 +67,12 @@ class Story {
     static const std::vector<std::string> natural = {"a",   "b/b", "b/c/d", "b-b",     "b0",
                                                      "c/d", "d",   "%@",    "\u00fc/x"};
     const auto& keys = w_.any_key ? any : natural;
-    return keys[random_() % keys.size()];
+    while (true) {
+      const std::string& key = keys[random_() % keys.size()];
+      if (w_.can_have(key)) {
+        return key;
+      }
+    }
   }
   std::string text() {
     return std::string(random_() % 3 == 0 ? random_() % 4000 : random_() % 20,
@@ -112,7 +117,7 @@ class Story {
       REQUIRE_OK(w_.run((*upload)->part(w_.ctx, static_cast<uint32_t>(from / size + 1),
                                         body_of(w_.buffers, bytes.substr(from, size)))));
     }
-    if (random_() % 4 == 0) {
+    if (random_() % 4 == 0 && w_.forgets_uploads) {
       REQUIRE_OK(w_.run((*upload)->abort(w_.ctx)));
       return;
     }

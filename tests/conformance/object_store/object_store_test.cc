@@ -116,6 +116,7 @@ TEST_CASE_TEMPLATE("every key has its own object, side by side", S, ALL_STORES) 
   }
   for (const bool forwards : {true, false}) {
     std::vector<std::string> keys = awkward_keys;
+    std::erase_if(keys, [&](const std::string& key) { return !w.can_have(key); });
     if (!forwards) {
       std::ranges::reverse(keys);
     }

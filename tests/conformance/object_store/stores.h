@@ -7,16 +7,22 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
 #include <fmt/format.h>
 
+#include "base/check.h"
+#include "cloud/azure/azure.h"
 #include "cloud/body.h"
 #include "cloud/connections.h"
+#include "cloud/http/send.h"
 #include "cloud/local/local.h"
 #include "cloud/memory/memory.h"
 #include "cloud/s3/s3.h"
+#include "cloud/sign/azure.h"
 #include "cloud/wrap/faulty.h"
 #include "rt/loop.h"
 
@@ -114,8 +120,12 @@ struct StoreWorld {
   rt::Pool pool{4};
   BufferPool buffers{{.bytes_max = 16 * test_chunk_bytes, .chunk_bytes = test_chunk_bytes}};
   std::shared_ptr<ObjectStore> store;
-  std::string base;      // in front of every key: where a file store keeps its test
-  bool any_key = true;   // all that check_key allows, side by side
+  std::string base;     // in front of every key: where a file store keeps its test
+  bool any_key = true;  // all that check_key allows, side by side
+  // Where it cannot have all of them: those it can.
+  std::function<bool(const std::string&)> can_have = [](const std::string&) { return true; };
+  // False: an emulator that takes parts of an upload that was given up for an object.
+  bool forgets_uploads = true;
   bool durable = false;  // syncs each group: slow
   // The server looks first and writes then: of many at once several can win.
   bool races = false;
@@ -199,6 +209,63 @@ struct S3Md5 : Versity {
   S3Md5() : Versity({.checksum = s3::Checksum::md5}) {}
 };
 
+// The emulator of Azure. Tests may ask as somebody else.
+struct Azure : HttpWorld {
+  // Of the emulators' account, published with them.
+  static constexpr std::string_view key =
+      "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
+
+  Azure() {
+    at.container = new_name();
+    CHECK(send(sign::azure_container_request(at, "PUT")).status == 201);
+    store = open({{"access_key", key}}).value().store;
+    forgets_uploads = false, rounds = 3;
+    // Those it would take for others are refused.
+    can_have = [](const std::string& name) {
+      return !name.ends_with('.') && !name.contains("./") &&
+             name.find_first_of("\\\n") == std::string::npos;
+    };
+  }
+
+  // The container as somebody else, or another one (root). Settings that are secrets become ones.
+  Result<Located> open(std::initializer_list<std::pair<std::string, Value>> as) {
+    ValueMap settings{{"endpoint", url("TUTTI_TEST_AZURE")}, {"root", "az://" + at.container}};
+    for (const auto& [name, value] : as) {
+      const bool secret = name != "root" && value.is_string();
+      settings.set(name, secret ? Value::of({{"secret", name}}) : value);
+      secrets[name] = secret ? value.as_string() : "";
+    }
+    ConnectionTable table;
+    table["p"]["c"] = {.type = "azure", .settings = Value(std::move(settings))};
+    return Connections(std::move(table), azure::openers(environment())).open("p", "c://");
+  }
+  // One request with the account's key.
+  http::Reply send(sign::Request request, std::string body = {}) {
+    sign::azure_sign(request, account, clock->wall(), body.size());
+    http::Outgoing out{.tls = false, .request = std::move(request)};
+    if (out.request.method != "GET" && out.request.method != "HEAD") {
+      out.body = std::move(body);
+    }
+    auto incoming = run(http::start(ctx, http, std::move(out)));
+    return run(http::read_reply(ctx, std::move(incoming).value())).value();
+  }
+  azure::Environment environment() {
+    return {.http = http,
+            .buffers = buffers,
+            .cpu = pool.executor(),
+            .secret = [this](std::string_view name) -> Result<std::string> {
+              return secrets[std::string(name)];
+            },
+            .machine = {.variable = [](const std::string&) { return std::string(); }}};
+  }
+
+  std::map<std::string, std::string> secrets;
+  sign::AzureEndpoint endpoint = sign::parse_azure_endpoint(url("TUTTI_TEST_AZURE")).value();
+  sign::AzureContainer at{.host = endpoint.host, .folder = endpoint.folder, .container = {}};
+  sign::AzureKey account = sign::azure_key(endpoint.folder.substr(1), key).value();
+};
+
 }  // namespace tutti::cloud
 
-#define ALL_STORES Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5
+#define ALL_STORES \
+  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Azure
