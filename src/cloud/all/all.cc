@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/all/all.h"
 
+#include "cloud/azure/azure.h"
 #include "cloud/s3/s3.h"
 
 namespace tutti::cloud {
@@ -9,6 +10,10 @@ Openers all_openers(StoreServices services) {
   Openers all = local::openers(services.local);
   all.merge(s3::openers(
       {.http = services.http, .buffers = services.local.buffers, .secret = services.secret}));
+  all.merge(azure::openers({.http = services.http,
+                            .buffers = services.local.buffers,
+                            .cpu = services.local.files,
+                            .secret = services.secret}));
   return all;
 }
 

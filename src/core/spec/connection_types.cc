@@ -14,7 +14,7 @@ const std::vector<ConnectionType> types = {
     {"http", "a web service", true, ConnectionUse::requests},
     {"s3", "Amazon S3 and compatible stores", true, ConnectionUse::objects},
     {"gcs", "Google Cloud Storage", false, ConnectionUse::objects},
-    {"azure", "Azure Blob Storage", false, ConnectionUse::objects},
+    {"azure", "Azure Blob Storage", true, ConnectionUse::objects},
     {"sftp", "a folder on an SSH server", false, ConnectionUse::objects},
     {"snowflake", "Snowflake", false, ConnectionUse::tables},
     {"bigquery", "Google BigQuery", false, ConnectionUse::tables},
