@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/auth/google.h"
+
+#include <cstdlib>
+
+#include <fmt/format.h>
+
+#include "rt/file.h"
+#include "rt/retry.h"
+#include "rt/scope.h"
+
+namespace tutti::cloud::auth {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t file_bytes_max = 1U << 20U;
+constexpr size_t reply_bytes_max = 1U << 20U;
+// The metadata server is a step away, or not there at all.
+constexpr net::HttpTimeouts metadata_timeouts{
+    .connect = seconds(1), .reply = seconds(5), .idle = seconds(5)};
+constexpr rt::RetryPolicy metadata_policy{.attempts_max = 3, .delay = milliseconds(100)};
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+net::HttpRequest request_of(sign::GoogleCall call) {
+  net::HttpRequest request{.method = call.method,
+                           .url = std::move(call.url),
+                           .redirects_max = 0,  // a key goes nowhere else
+                           .repeatable = true};
+  if (!call.body.empty()) {
+    request.body = std::move(call.body);
+  }
+  for (auto& [name, value] : call.headers) {
+    request.headers.push_back({std::move(name), std::move(value)});
+  }
+  return request;
+}
+
+Error from(Error error, const std::string& place) {
+  if (error.where.empty()) {
+    error.where = place;
+  }
+  return error;
+}
+
+}  // namespace
+
+GoogleEnvironment google_environment() {
+  GoogleEnvironment environment{.application_credentials =
+                                    variable("GOOGLE_APPLICATION_CREDENTIALS")};
+  fs::path config = variable("CLOUDSDK_CONFIG");
+  if (const std::string home = variable("HOME"); config.empty() && !home.empty()) {
+    config = fs::path(home) / ".config" / "gcloud";
+  }
+  if (!config.empty()) {
+    environment.gcloud_file = config / "application_default_credentials.json";
+  }
+  if (std::string host = variable("GCE_METADATA_HOST"); !host.empty()) {
+    environment.metadata_host = std::move(host);
+  } else if (variable("NO_GCE_CHECK") == "true") {
+    environment.metadata_host.clear();
+  }
+  return environment;
+}
+
+struct GoogleAuth::Found {
+  std::optional<sign::GoogleCredentials> credentials = std::nullopt;  // none: the metadata server
+  std::string from = {};
+};
+
+GoogleAuth::GoogleAuth(net::HttpClient& client, rt::Executor files, GoogleAuthOptions options)
+    : client_(client),
+      files_(std::move(files)),
+      options_(std::move(options)),
+      cache_([this](rt::Context& ctx) { return fetch(ctx); }) {}
+
+Task<Fresh<std::string>> GoogleAuth::fetch(rt::Context& ctx) {
+  CO_TRY(Found found, co_await find(ctx));
+  if (!found.credentials) {
+    auto token = co_await from_metadata(ctx);
+    if (!token.has_value()) {
+      co_return fail(std::move(token).error());
+    }
+    co_return Fresh<std::string>{.value = std::move(token->text), .valid = token->valid};
+  }
+  auto token = co_await token_of(ctx, *std::move(found.credentials));
+  if (!token.has_value()) {
+    co_return fail(from(std::move(token).error(), found.from));
+  }
+  co_return Fresh<std::string>{.value = std::move(token->text), .valid = token->valid};
+}
+
+Task<GoogleAuth::Found> GoogleAuth::find(rt::Context& ctx) {
+  CO_OK(ctx.check());
+  const GoogleEnvironment& environment = options_.environment;
+  if (!options_.credentials.empty()) {
+    co_return co_await read(options_.credentials, options_.credentials.string());
+  }
+  if (!environment.application_credentials.empty()) {
+    co_return co_await read(environment.application_credentials,
+                            fmt::format("{} (GOOGLE_APPLICATION_CREDENTIALS)",
+                                        environment.application_credentials.string()));
+  }
+  if (!environment.gcloud_file.empty()) {
+    auto file = co_await read(environment.gcloud_file, environment.gcloud_file.string());
+    if (file.has_value() || file.error().code != Code::not_found) {
+      co_return file;
+    }
+  }
+  if (environment.metadata_host.empty()) {
+    co_return fail(nothing_found());
+  }
+  co_return Found{};
+}
+
+Task<GoogleAuth::Found> GoogleAuth::read(fs::path path, std::string place) {
+  const auto load = [path] { return rt::read_file(path, {.bytes_max = file_bytes_max}); };
+  auto text = co_await rt::offload(files_, load);
+  if (!text.has_value()) {
+    co_return fail(from(std::move(text).error(), place));
+  }
+  auto credentials = sign::parse_google_credentials(*text);
+  if (!credentials.has_value()) {
+    co_return fail(from(std::move(credentials).error(), place));
+  }
+  co_return Found{.credentials = std::move(*credentials), .from = std::move(place)};
+}
+
+Error GoogleAuth::nothing_found() const {
+  const GoogleEnvironment& environment = options_.environment;
+  std::string looked = "GOOGLE_APPLICATION_CREDENTIALS is not set";
+  if (!environment.gcloud_file.empty()) {
+    looked += fmt::format("; there is no {}", environment.gcloud_file.string());
+  }
+  looked += environment.metadata_host.empty()
+                ? std::string("; the metadata server is not asked")
+                : fmt::format("; {} does not answer", environment.metadata_host);
+  return {.code = Code::denied,
+          .what = fmt::format("no credentials for Google were found: {}", looked),
+          .remedy =
+              "run `gcloud auth application-default login`, or name a key file in the "
+              "connection's credentials, or set anonymous: true for public data"};
+}
+
+Task<sign::GoogleToken> GoogleAuth::from_metadata(rt::Context& ctx) {
+  const auto ask = [this](rt::Context& inner) -> Task<net::HttpResponse> {
+    net::HttpRequest request =
+        request_of(sign::google_metadata_call(options_.environment.metadata_host, options_.scope));
+    request.timeouts = metadata_timeouts;
+    return client_.fetch(inner, std::move(request), reply_bytes_max);
+  };
+  auto reply = co_await rt::retry(ctx, metadata_policy, ask);
+  CO_OK(ctx.check());
+  // Anything may answer under that name; Google's says who it is.
+  if (!reply.has_value() || net::find_header(reply->head.headers, "metadata-flavor") == nullptr) {
+    co_return fail(nothing_found());
+  }
+  if (reply->head.status != 200) {
+    Error error = sign::google_token_error(reply->head.status, reply->body);
+    error.where = options_.environment.metadata_host;
+    if (reply->head.status == 404) {
+      error.remedy = "give the machine a service account, or the connection credentials";
+    }
+    co_return fail(std::move(error));
+  }
+  co_return sign::parse_google_token(reply->body);
+}
+
+Task<sign::GoogleToken> GoogleAuth::token_of(rt::Context& ctx,
+                                             sign::GoogleCredentials credentials) {
+  if (const auto* account = std::get_if<sign::GoogleServiceAccount>(&credentials)) {
+    CO_TRY(sign::GoogleCall question,
+           sign::google_service_call(*account, options_.scope, ctx.clock().wall()));
+    CO_TRY(const std::string reply, co_await call(ctx, std::move(question)));
+    co_return sign::parse_google_token(reply);
+  }
+  if (const auto* user = std::get_if<sign::GoogleUser>(&credentials)) {
+    CO_TRY(const std::string reply, co_await call(ctx, sign::google_user_call(*user)));
+    co_return sign::parse_google_token(reply);
+  }
+  if (const auto* external = std::get_if<sign::GoogleExternal>(&credentials)) {
+    co_return co_await from_external(ctx, *external);
+  }
+  co_return co_await from_impersonated(ctx,
+                                       std::get<sign::GoogleImpersonated>(std::move(credentials)));
+}
+
+Task<sign::GoogleToken> GoogleAuth::from_external(rt::Context& ctx, sign::GoogleExternal external) {
+  CO_TRY(const std::string identity, co_await subject(ctx, external));
+  CO_TRY(const std::string reply,
+         co_await call(ctx, sign::google_external_call(external, identity, options_.scope)));
+  CO_TRY(sign::GoogleToken token, sign::parse_google_token(reply));
+  if (external.impersonation_url.empty()) {
+    co_return token;
+  }
+  co_return co_await impersonate(ctx, std::move(external.impersonation_url), std::move(token.text),
+                                 {});
+}
+
+Task<sign::GoogleToken> GoogleAuth::from_impersonated(rt::Context& ctx,
+                                                      sign::GoogleImpersonated credentials) {
+  sign::GoogleToken token;
+  if (auto* external = std::get_if<sign::GoogleExternal>(&credentials.source)) {
+    CO_TRY(token, co_await from_external(ctx, *external));
+  } else {
+    sign::GoogleCall question;
+    if (const auto* user = std::get_if<sign::GoogleUser>(&credentials.source)) {
+      question = sign::google_user_call(*user);
+    } else {
+      CO_TRY(question,
+             sign::google_service_call(std::get<sign::GoogleServiceAccount>(credentials.source),
+                                       sign::google_cloud_scope, ctx.clock().wall()));
+    }
+    CO_TRY(const std::string reply, co_await call(ctx, std::move(question)));
+    CO_TRY(token, sign::parse_google_token(reply));
+  }
+  co_return co_await impersonate(ctx, std::move(credentials.impersonation_url),
+                                 std::move(token.text), std::move(credentials.delegates));
+}
+
+Task<std::string> GoogleAuth::subject(rt::Context& ctx, sign::GoogleExternal external) {
+  std::string text;
+  if (!external.subject_file.empty()) {
+    const auto load = [path = fs::path(external.subject_file)] {
+      return rt::read_file(path, {.bytes_max = file_bytes_max});
+    };
+    CO_TRY(text, co_await rt::offload(files_, load));
+  } else {
+    CO_TRY(text, co_await call(ctx, {.method = "GET",
+                                     .url = external.subject_url,
+                                     .headers = external.subject_headers}));
+  }
+  co_return sign::parse_google_subject(text, external.subject_member);
+}
+
+Task<sign::GoogleToken> GoogleAuth::impersonate(rt::Context& ctx, std::string url,
+                                                std::string token,
+                                                std::vector<std::string> delegates) {
+  CO_TRY(const std::string reply, co_await call(ctx, sign::google_impersonation_call(
+                                                         url, token, delegates, options_.scope)));
+  co_return sign::parse_google_impersonated(reply, ctx.clock().wall());
+}
+
+Task<std::string> GoogleAuth::call(rt::Context& ctx, sign::GoogleCall question) {
+  const auto ask = [this, question](rt::Context& inner) { return call_once(inner, question); };
+  co_return co_await rt::retry(ctx, {}, ask);
+}
+
+Task<std::string> GoogleAuth::call_once(rt::Context& ctx, sign::GoogleCall question) {
+  CO_TRY(net::HttpResponse reply,
+         co_await client_.fetch(ctx, request_of(std::move(question)), reply_bytes_max));
+  if (reply.head.status != 200) {
+    co_return fail(sign::google_token_error(reply.head.status, reply.body));
+  }
+  co_return std::move(reply.body);
+}
+
+}  // namespace tutti::cloud::auth
