@@ -97,6 +97,9 @@ Task<Fresh<std::string>> GoogleAuth::fetch(rt::Context& ctx) {
 Task<GoogleAuth::Found> GoogleAuth::find(rt::Context& ctx) {
   CO_OK(ctx.check());
   const GoogleEnvironment& environment = options_.environment;
+  if (!options_.credentials_text.empty()) {
+    co_return parse(options_.credentials_text, "the connection's secret");
+  }
   if (!options_.credentials.empty()) {
     co_return co_await read(options_.credentials, options_.credentials.string());
   }
@@ -123,11 +126,15 @@ Task<GoogleAuth::Found> GoogleAuth::read(fs::path path, std::string place) {
   if (!text.has_value()) {
     co_return fail(from(std::move(text).error(), place));
   }
-  auto credentials = sign::parse_google_credentials(*text);
+  co_return parse(*text, std::move(place));
+}
+
+Result<GoogleAuth::Found> GoogleAuth::parse(std::string_view text, std::string place) const {
+  auto credentials = sign::parse_google_credentials(text);
   if (!credentials.has_value()) {
-    co_return fail(from(std::move(credentials).error(), place));
+    return fail(from(std::move(credentials).error(), place));
   }
-  co_return Found{.credentials = std::move(*credentials), .from = std::move(place)};
+  return Found{.credentials = std::move(*credentials), .from = std::move(place)};
 }
 
 Error GoogleAuth::nothing_found() const {
@@ -163,7 +170,7 @@ Task<sign::GoogleToken> GoogleAuth::from_metadata(rt::Context& ctx) {
     Error error = sign::google_token_error(reply->head.status, reply->body);
     error.where = options_.environment.metadata_host;
     if (reply->head.status == 404) {
-      error.remedy = "give the machine a service account, or the connection credentials";
+      error.remedy = "give the machine a service account, or the connection `auth`";
     }
     co_return fail(std::move(error));
   }

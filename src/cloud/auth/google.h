@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GoogleAuth: access tokens of Google, by the chain of "Application Default Credentials":
-//   1. the file the connection names
+//   1. the file the connection names, or the secret that holds such a file
 //   2. the file GOOGLE_APPLICATION_CREDENTIALS names
 //   3. the file `gcloud auth application-default login` wrote
 //   4. the metadata server of the machine
@@ -26,7 +26,9 @@ struct GoogleEnvironment {
 GoogleEnvironment google_environment();  // of this process; NO_GCE_CHECK=true: no metadata_host
 
 struct GoogleAuthOptions {
-  std::filesystem::path credentials = {};  // the connection's; wins over the environment
+  // The connection's, which win over the environment: a file, or what stands in one.
+  std::filesystem::path credentials = {};
+  std::string credentials_text = {};
   std::string scope = std::string(sign::google_storage_scope);
   GoogleEnvironment environment = {};
 };
@@ -47,6 +49,7 @@ class GoogleAuth {
 
   Task<Fresh<std::string>> fetch(rt::Context& ctx);
   Task<Found> find(rt::Context& ctx);
+  Result<Found> parse(std::string_view text, std::string from) const;
   Task<Found> read(std::filesystem::path path, std::string from);
   Task<sign::GoogleToken> from_metadata(rt::Context& ctx);
   Task<sign::GoogleToken> from_external(rt::Context& ctx, sign::GoogleExternal external);

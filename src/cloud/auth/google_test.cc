@@ -85,6 +85,14 @@ TEST_CASE("the connection's file wins over the environment's, that over gcloud's
   CHECK(w.server.requests().back().find("client_secret=from-own") != std::string::npos);
 }
 
+TEST_CASE("what stands in the file can come from a secret") {
+  World w;
+  w.replies = {{"/token", token_reply("t1")}};
+  GoogleAuth auth(w.client, w.pool.executor(), {.credentials_text = w.user_file("from-secret")});
+  CHECK(w.loop.run(auth.token(w.ctx)) == "t1");
+  CHECK(w.server.requests().back().find("client_secret=from-secret") != std::string::npos);
+}
+
 TEST_CASE("one token serves many, a refused one is fetched anew") {
   World w;
   w.replies = {{"/token", token_reply("t1")}};

@@ -175,6 +175,7 @@ constexpr std::string_view payer_remedy =
 
 // Those whose status says too little. Reasons of the JSON API, codes of the XML API.
 constexpr Meaning meanings[] = {
+    {"NoSuchBucket", Code::not_found, "check the bucket's name"},
     {"rateLimitExceeded", Code::throttled, ""},
     {"userRateLimitExceeded", Code::throttled, ""},
     {"dailyLimitExceeded", Code::throttled, "the project's daily quota is used up"},
@@ -248,7 +249,7 @@ bool is_digest_mismatch(const GcsFailure& failure) {
 }
 
 std::string sentence_of(const GcsFailure& failure) {
-  if (failure.status == 404 && has_word(failure.message, "bucket does not exist")) {
+  if (failure.reason == "NoSuchBucket") {
     return "there is no such bucket";
   }
   if (failure.status == 404) {
@@ -362,6 +363,9 @@ Value gcs_resource(const GcsWrite& write) {
   if (!write.content_type.empty()) {
     resource.set("contentType", write.content_type);
   }
+  if (!write.content_encoding.empty()) {
+    resource.set("contentEncoding", write.content_encoding);
+  }
   if (!write.metadata.empty()) {
     ValueMap metadata;
     for (const auto& [name, value] : write.metadata) {
@@ -412,8 +416,7 @@ std::string gcs_hash_header(const std::vector<Digest>& digests) {
 
 Request gcs_rewrite_request(const GcsService& service, const GcsRewrite& rewrite) {
   Pairs query;
-  add_if(query, "sourceGeneration", rewrite.from_generation);
-  add_if(query, "ifSourceGenerationMatch", rewrite.from_generation);
+  add_if(query, "ifSourceGenerationMatch", rewrite.if_from_generation);
   add_if(query, "ifGenerationMatch", rewrite.if_generation);
   add_if(query, "rewriteToken", rewrite.token);
   std::string path =
@@ -568,6 +571,12 @@ GcsFailure parse_gcs_failure(int status, const Pairs& headers, std::string_view 
   } else if (body.find('<') == std::string_view::npos) {
     failure.message = body;  // a sentence, not some page
   }
+  if (status == 404 && has_word(failure.message, "bucket does not exist")) {
+    failure.reason = "NoSuchBucket";  // as the XML API says it; the JSON API has one word for both
+  }
+  if (status == 416) {
+    failure.reason = gcs_no_such_range;
+  }
   if (failure.reason.empty()) {
     failure.reason = word_of_status(status);
   }
@@ -587,9 +596,6 @@ Error gcs_error(const GcsFailure& failure, std::string where) {
       .provider_code = failure.reason.empty() ? std::to_string(failure.status) : failure.reason};
   if (error.code == Code::denied) {
     error.remedy = credentials_remedy;
-  }
-  if (error.what == "there is no such bucket") {
-    error.remedy = "check the bucket's name";
   }
   const auto meaning = std::ranges::find(meanings, failure.reason, &Meaning::reason);
   if (meaning != std::end(meanings)) {

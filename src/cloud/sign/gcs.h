@@ -53,9 +53,11 @@ Request gcs_list_request(const GcsService& service, std::string_view bucket,
 // What an object is to have besides its bytes.
 struct GcsWrite {
   std::string content_type = {};
+  std::string content_encoding = {};
   std::map<std::string, std::string> metadata = {};
   std::string storage_class = {};    // empty: the bucket's
   std::vector<Digest> digests = {};  // checked by the service: crc32c and md5; others are left away
+  bool operator==(const GcsWrite&) const = default;
 };
 
 // "multipart" (bytes and what they have in one request) or "resumable" (begins a session).
@@ -85,7 +87,7 @@ std::string gcs_hash_header(const std::vector<Digest>& digests);
 struct GcsRewrite {
   std::string from_bucket;
   std::string from_key;
-  std::string from_generation = {};  // empty: the live one
+  std::string if_from_generation = {};
   std::string to_bucket;
   std::string to_key;
   std::string if_generation = {};  // of the target
@@ -151,6 +153,9 @@ struct GcsBuckets {
   std::string next;
 };
 Result<GcsBuckets> parse_gcs_buckets(std::string_view json);
+
+// GcsFailure.reason of a range that begins behind the object's end.
+inline constexpr std::string_view gcs_no_such_range = "requestedRangeNotSatisfiable";
 
 // How many bytes a session has, by the headers of its reply with status 308.
 Result<uint64_t> parse_gcs_persisted(const Pairs& headers);

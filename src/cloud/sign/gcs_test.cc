@@ -88,13 +88,13 @@ TEST_CASE("how far a session is") {
 TEST_CASE("copies and compositions inside of the service") {
   CHECK(target_of(gcs_rewrite_request(google, {.from_bucket = "b",
                                                .from_key = "a/x",
-                                               .from_generation = "5",
+                                               .if_from_generation = "5",
                                                .to_bucket = "c",
                                                .to_key = "y/z",
                                                .if_generation = "0",
                                                .token = "t="})) ==
         "/storage/v1/b/b/o/a%2Fx/rewriteTo/b/c/o/y%2Fz?ifGenerationMatch=0&"
-        "ifSourceGenerationMatch=5&rewriteToken=t%3D&sourceGeneration=5");
+        "ifSourceGenerationMatch=5&rewriteToken=t%3D");
   CHECK(target_of(gcs_compose_request(google, "b", "a/x", "3")) ==
         "/storage/v1/b/b/o/a%2Fx/compose?ifGenerationMatch=3");
   CHECK(gcs_compose_body({{.key = "p/1", .generation = "11"}, {.key = "p/2", .generation = "12"}},
@@ -244,6 +244,8 @@ TEST_CASE("what failures mean") {
        "invalid"},
       {408, "", Code::unavailable, "408"},
       {410, "", Code::not_found, "notFound"},
+      {416, "<Error><Code>InvalidRange</Code></Error>", Code::bad_input,
+       "requestedRangeNotSatisfiable"},
       {429, R"({"error":{"message":"slow down"}})", Code::throttled, "429"},
       {500, "<html>oops</html>", Code::unavailable, "500"},
       {503, R"({"error":{"errors":[{"reason":"backendError"}]}})", Code::unavailable,
@@ -262,6 +264,8 @@ TEST_CASE("what failures mean") {
   CHECK(error_of(429, "", {{"retry-after", "7"}}).retry_after == seconds(7));
   CHECK(error_of(404, R"({"error":{"message":"The specified bucket does not exist."}})").what ==
         "there is no such bucket");
+  CHECK(error_of(404, R"({"error":{"message":"The specified bucket does not exist."}})")
+            .provider_code == "NoSuchBucket");
   CHECK(error_of(404, rows[0].body).what == "there is no such object");
   CHECK(error_of(400, "too odd.").what == "the store says: too odd");
   CHECK(error_of(500, "<html>oops</html>").what == "the store answered with status 500");

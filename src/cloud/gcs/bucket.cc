@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cloud/gcs/bucket.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+namespace tutti::cloud::gcs {
+namespace {
+
+constexpr int restarts_max = 3;          // of an upload the service has lost
+constexpr int copy_steps_max = 100'000;  // of 1 GiB and more each
+
+// Given back when its owner ends.
+class Permit {
+ public:
+  explicit Permit(rt::Semaphore& semaphore) : semaphore_(semaphore) {}
+  ~Permit() { semaphore_.release(); }
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
+
+ private:
+  rt::Semaphore& semaphore_;
+};
+
+std::optional<Digest> crc_of(const std::vector<Digest>& digests) {
+  const auto at = std::ranges::find(digests, DigestKind::crc32c, &Digest::kind);
+  return at == digests.end() ? std::nullopt : std::optional(*at);
+}
+
+// Has an object the bytes and what was to stand with them?
+bool is_as_meant(const sign::GcsObject& object, const Bucket::Target& target,
+                 const Bucket::Whole& whole) {
+  const sign::GcsWrite& meant = target.write;
+  return object.size == whole.size && crc_of(object.digests) == whole.crc &&
+         object.metadata == meant.metadata &&
+         (meant.content_type.empty() || object.content_type == meant.content_type);
+}
+
+// Whether a failure asks for a look at what is there: a service that was asked twice may have done
+// it the first time, whatever it said.
+bool looks(const Tried& tried) { return tried.maybe_done || tried.times > 1; }
+
+std::string boundary_of(rt::Context& ctx) {
+  return fmt::format("{:016x}{:016x}", ctx.random().next(), ctx.random().next());
+}
+
+}  // namespace
+
+class Bucket::Cutter {
+ public:
+  Cutter(std::unique_ptr<http::BodyReader> reader, size_t bytes)
+      : reader_(std::move(reader)), bytes_(bytes) {}
+
+  Task<Piece> next(rt::Context& ctx) {
+    auto bytes = std::make_shared<std::string>();
+    while (bytes->size() < bytes_) {
+      if (left_.empty()) {
+        CO_TRY(left_, co_await reader_->next(ctx));
+        if (left_.empty()) {
+          co_return Piece{.bytes = std::move(bytes), .last = true};
+        }
+      }
+      const size_t n = std::min(bytes_ - bytes->size(), left_.size());
+      bytes->append(left_.text().substr(0, n));
+      left_ = n == left_.size() ? Chunk() : left_.slice(n, left_.size() - n);
+    }
+    co_return Piece{.bytes = std::move(bytes)};
+  }
+  // After the last piece.
+  const std::vector<Digest>& digests() const { return reader_->digests(); }
+  uint64_t size() const { return reader_->bytes(); }
+
+ private:
+  std::unique_ptr<http::BodyReader> reader_;
+  size_t bytes_;
+  Chunk left_;
+};
+
+Bucket::Bucket(net::HttpClient& http, StoreOptions options)
+    : options_(std::move(options)),
+      client_(http, options_.auth, options_.tls, options_.patience),
+      chunks_(options_.chunks_max) {}
+
+Call Bucket::call(sign::Request request, std::string_view name) const {
+  return {.request = std::move(request), .where = options_.base + std::string(name)};
+}
+
+Task<sign::GcsObject> Bucket::stat(rt::Context& ctx, std::string name) {
+  CO_TRY(const http::Reply reply,
+         co_await client_.ask(
+             ctx,
+             call(sign::gcs_object_request(options_.service, "GET", options_.bucket, name), name)));
+  co_return sign::parse_gcs_object(reply.body);
+}
+
+Task<sign::GcsPage> Bucket::list(rt::Context& ctx, sign::GcsListing listing) {
+  CO_TRY(const http::Reply reply,
+         co_await client_.ask(
+             ctx, call(sign::gcs_list_request(options_.service, options_.bucket, listing),
+                       listing.prefix)));
+  co_return sign::parse_gcs_page(reply.body);
+}
+
+Task<http::Incoming> Bucket::read(rt::Context& ctx, std::string name, sign::GcsRead read) {
+  co_return co_await client_.open(
+      ctx, call(sign::gcs_read_request(options_.service, options_.bucket, name, read), name));
+}
+
+// ---- writing
+
+Call Bucket::upload_call(const Target& target, std::string_view type) const {
+  return call(sign::gcs_upload_request(options_.service, options_.bucket, target.name, type,
+                                       target.if_generation),
+              target.name);
+}
+
+Task<Written> Bucket::write(rt::Context& ctx, Target target, Body body) {
+  CO_OK(co_await chunks_.acquire(ctx));
+  const Permit permit(chunks_);
+  for (int restart = 1;; ++restart) {
+    bool lost = false;
+    auto written = co_await write_once(ctx, target, body, &lost);
+    if (written.has_value() || !lost || body.one_shot || restart == restarts_max) {
+      co_return written;
+    }
+  }
+}
+
+Task<Written> Bucket::write_once(rt::Context& ctx, Target target, Body body, bool* lost) {
+  CO_TRY(auto reader, co_await http::BodyReader::open(ctx, std::move(body)));
+  Cutter cutter(std::move(reader), options_.chunk_bytes);
+  CO_TRY(Piece first, co_await cutter.next(ctx));
+  if (first.last) {
+    std::string bytes = *first.bytes;
+    first.bytes.reset();
+    co_return co_await write_in_one(ctx, std::move(target), std::move(bytes), cutter.digests());
+  }
+  co_return co_await write_in_session(ctx, std::move(target), std::move(first), cutter, lost);
+}
+
+Task<Written> Bucket::write_in_one(rt::Context& ctx, Target target, std::string bytes,
+                                   std::vector<Digest> digests) {
+  const Whole whole{.size = bytes.size(), .crc = digests.front()};
+  sign::GcsWrite write = target.write;
+  write.digests = digests;
+  const sign::GcsMultipart parts = sign::gcs_multipart(write, boundary_of(ctx));
+  Call call = upload_call(target, "multipart");
+  call.request.headers.emplace_back("content-type", parts.content_type);
+  call.body = std::make_shared<const std::string>(parts.head + std::move(bytes) + parts.tail);
+  Tried tried;
+  auto reply = co_await client_.change(ctx, std::move(call), &tried);
+  Result<sign::GcsObject> outcome =
+      reply.has_value() ? sign::parse_gcs_object(reply->body) : fail(std::move(reply).error());
+  CO_TRY(sign::GcsObject object,
+         co_await settle(ctx, std::move(outcome), std::move(target), whole, looks(tried)));
+  co_return Written{.object = std::move(object), .digests = std::move(digests)};
+}
+
+Task<sign::GcsObject> Bucket::send_all(rt::Context& ctx, Session& session, Piece first,
+                                       Cutter& cutter) {
+  Piece piece = std::move(first);
+  uint64_t offset = 0;
+  while (!piece.last) {
+    const uint64_t size = piece.bytes->size();
+    CO_OK(co_await session.send(ctx, std::move(piece.bytes), offset));
+    offset += size;
+    CO_TRY(piece, co_await cutter.next(ctx));
+  }
+  co_return co_await session.finish(ctx, std::move(piece.bytes), offset, cutter.digests());
+}
+
+Task<Written> Bucket::write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
+                                       bool* lost) {
+  Call start = upload_call(target, "resumable");
+  start.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
+  start.body = std::make_shared<const std::string>(to_json(sign::gcs_resource(target.write)));
+  CO_TRY(const auto session, co_await Session::begin(ctx, client_, std::move(start)));
+  auto outcome = co_await send_all(ctx, *session, std::move(first), cutter);
+  if (!outcome.has_value() && !session->maybe_done()) {
+    *lost = session->lost();
+    if (!*lost) {
+      rt::Context patient = ctx.uncancellable().with_timeout(seconds(5));
+      std::ignore = co_await session->abandon(patient);
+    }
+    co_return fail(std::move(outcome).error());
+  }
+  const Whole whole{.size = cutter.size(), .crc = cutter.digests().front()};
+  CO_TRY(sign::GcsObject object,
+         co_await settle(ctx, std::move(outcome), std::move(target), whole, session->maybe_done()));
+  co_return Written{.object = std::move(object), .digests = cutter.digests()};
+}
+
+// The end of a write. After a lost reply a conflict may be with our own object: then it is there
+// as it was meant, and that is what was asked for.
+Task<sign::GcsObject> Bucket::settle(rt::Context& ctx, Result<sign::GcsObject> outcome,
+                                     Target target, Whole whole, bool look) {
+  if (outcome.has_value()) {
+    co_return co_await proven(ctx, std::move(*outcome), whole);
+  }
+  if (look && ctx.check().has_value()) {
+    auto there = co_await stat(ctx, target.name);
+    if (there.has_value() && is_as_meant(*there, target, whole)) {
+      co_return *there;
+    }
+  }
+  co_return fail(std::move(outcome).error());
+}
+
+// The service has compared the digests before; that it answers with other ones should not happen.
+Task<sign::GcsObject> Bucket::proven(rt::Context& ctx, sign::GcsObject object, Whole whole) {
+  const auto crc = crc_of(object.digests);
+  if (object.size == whole.size && (!crc || *crc == whole.crc)) {
+    co_return object;
+  }
+  std::ignore = co_await remove(ctx, object.key, object.generation);
+  co_return fail(Error{.code = Code::corrupt,
+                       .what = fmt::format("{} bytes with {} were sent, the store has {}{}",
+                                           whole.size, to_text(whole.crc), object.size,
+                                           crc ? " with " + to_text(*crc) : std::string()),
+                       .where = options_.base + object.key,
+                       .remedy = "what was written has been removed; try again"});
+}
+
+Task<sign::GcsObject> Bucket::compose(rt::Context& ctx, Target target,
+                                      std::vector<sign::GcsComponent> components, Whole expected) {
+  Call composing = call(sign::gcs_compose_request(options_.service, options_.bucket, target.name,
+                                                  target.if_generation),
+                        target.name);
+  composing.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
+  composing.body =
+      std::make_shared<const std::string>(sign::gcs_compose_body(components, target.write));
+  Tried tried;
+  auto reply = co_await client_.change(ctx, std::move(composing), &tried);
+  Result<sign::GcsObject> outcome =
+      reply.has_value() ? sign::parse_gcs_object(reply->body) : fail(std::move(reply).error());
+  co_return co_await settle(ctx, std::move(outcome), std::move(target), expected, looks(tried));
+}
+
+Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, sign::GcsObject source, Target target,
+                                   bool anew) {
+  sign::GcsRewrite rewrite{.from_bucket = options_.bucket,
+                           .from_key = source.key,
+                           .if_from_generation = source.generation,
+                           .to_bucket = options_.bucket,
+                           .to_key = target.name,
+                           .if_generation = target.if_generation};
+  const auto body = std::make_shared<const std::string>(
+      anew ? to_json(sign::gcs_resource(target.write)) : std::string());
+  const Whole whole{.size = source.size, .crc = crc_of(source.digests).value_or(Digest{})};
+  Tried tried;
+  for (int step = 0; step < copy_steps_max; ++step) {
+    Call copying = call(sign::gcs_rewrite_request(options_.service, rewrite), target.name);
+    if (anew) {
+      copying.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
+    }
+    copying.body = body;
+    auto reply = co_await client_.change(ctx, std::move(copying), &tried);
+    if (!reply.has_value()) {
+      co_return co_await settle(ctx, fail(std::move(reply).error()), std::move(target), whole,
+                                looks(tried));
+    }
+    CO_TRY(sign::GcsRewritten done, sign::parse_gcs_rewritten(reply->body));
+    if (done.done) {
+      co_return *std::move(done.written);
+    }
+    rewrite.token = std::move(done.token);
+  }
+  co_return fail(Error{.code = Code::unavailable,
+                       .what = "the copy inside of the store does not come to an end",
+                       .where = options_.base + target.name});
+}
+
+Task<Unit> Bucket::remove(rt::Context& ctx, std::string name, std::string if_generation) {
+  sign::Pairs query;
+  if (!if_generation.empty()) {
+    query.emplace_back("ifGenerationMatch", if_generation);
+  }
+  Tried tried;
+  auto reply = co_await client_.change(
+      ctx,
+      call(sign::gcs_object_request(options_.service, "DELETE", options_.bucket, name, query),
+           name),
+      &tried);
+  if (reply.has_value() || reply.error().provider_code != "notFound") {
+    co_return reply.has_value() ? Result<Unit>(Unit{}) : fail(std::move(reply).error());
+  }
+  if (if_generation.empty() || tried.maybe_done) {
+    co_return Unit{};  // ours, or somebody's: it is gone
+  }
+  Error error = std::move(reply).error();
+  error.code = Code::conflict;
+  error.what = "the object to remove is gone";
+  co_return fail(std::move(error));
+}
+
+}  // namespace tutti::cloud::gcs

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bucket: what can be done with the objects of one bucket, by their names. Knows how an object is
+// written; nothing of etags and parts, which are the store's. A service; one loop.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cloud/gcs/client.h"
+#include "cloud/gcs/gcs.h"
+#include "cloud/gcs/session.h"
+#include "cloud/http/request_body.h"
+#include "rt/wait.h"
+
+namespace tutti::cloud::gcs {
+
+struct Written {
+  sign::GcsObject object;
+  std::vector<Digest> digests;  // all that is known of the bytes; CRC32C first
+};
+
+class Bucket {
+ public:
+  Bucket(net::HttpClient& http, StoreOptions options);
+
+  const StoreOptions& options() const { return options_; }
+
+  Task<sign::GcsObject> stat(rt::Context& ctx, std::string name);
+  Task<sign::GcsPage> list(rt::Context& ctx, sign::GcsListing listing);
+  // The reply's bytes are those of `read`; outlived by the bucket.
+  Task<http::Incoming> read(rt::Context& ctx, std::string name, sign::GcsRead read);
+
+  // Conditions are generations as GcsService has them: "0" for none there, "" for anything.
+  struct Target {
+    std::string name;
+    std::string if_generation = {};
+    sign::GcsWrite write = {};
+  };
+  // `corrupt` where the bytes are not as announced; nothing is there then.
+  Task<Written> write(rt::Context& ctx, Target target, Body body);
+  // Of at most gcs_components_max. `expected`: size and CRC32C of the whole.
+  struct Whole {
+    uint64_t size = 0;
+    Digest crc;
+  };
+  Task<sign::GcsObject> compose(rt::Context& ctx, Target target,
+                                std::vector<sign::GcsComponent> components, Whole expected);
+  // `source`: as it was looked at; that version is copied. `anew`: with what the target says, else
+  // with all the source has.
+  Task<sign::GcsObject> copy(rt::Context& ctx, sign::GcsObject source, Target target, bool anew);
+  // What is not there is no error, but under a condition: conflict.
+  Task<Unit> remove(rt::Context& ctx, std::string name, std::string if_generation);
+
+ private:
+  Task<Written> write_in_one(rt::Context& ctx, Target target, std::string bytes,
+                             std::vector<Digest> digests);
+  struct Piece {
+    std::shared_ptr<const std::string> bytes;
+    bool last = false;
+  };
+  // Takes a body apart; what it gives is chunk_bytes long, but the last.
+  class Cutter;
+  Task<Written> write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
+                                 bool* lost);
+  Task<sign::GcsObject> send_all(rt::Context& ctx, Session& session, Piece first, Cutter& cutter);
+  Task<Written> write_once(rt::Context& ctx, Target target, Body body, bool* lost);
+  Task<sign::GcsObject> settle(rt::Context& ctx, Result<sign::GcsObject> outcome, Target target,
+                               Whole whole, bool look);
+  Task<sign::GcsObject> proven(rt::Context& ctx, sign::GcsObject object, Whole whole);
+  Call call(sign::Request request, std::string_view name) const;
+  Call upload_call(const Target& target, std::string_view type) const;
+
+  StoreOptions options_;
+  Client client_;
+  rt::Semaphore chunks_;
+};
+
+}  // namespace tutti::cloud::gcs

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects in Google Cloud Storage (JSON API).
+//   gcs                          NAME://BUCKET/KEY
+//   gcs, root: gs://BUCKET       NAME://KEY           all of the bucket
+//   gcs, root: gs://BUCKET/DIR/  NAME://KEY           what is below DIR/
+//
+// - The etag of an object is its generation.
+// - An object of a known or unknown size is sent in one request when it has at most chunk_bytes,
+//   else in a resumable session, chunk by chunk; a chunk lies in memory until the service has it.
+//   The service checks CRC32C before the object becomes visible.
+// - An upload in parts writes components (objects with names like is_component_name says, hidden
+//   from our listings), composes them and removes them. One that is left without commit or abort
+//   leaves them in the bucket until this process uploads there again.
+// - A write whose reply was lost is looked for before it is repeated under a condition: an object
+//   with the same bytes and notes is taken for ours.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "cloud/auth/google.h"
+#include "cloud/buffer.h"
+#include "cloud/connections.h"
+#include "cloud/sign/gcs.h"
+#include "rt/retry.h"
+
+namespace tutti::cloud::gcs {
+
+struct Environment {
+  net::HttpClient& http;
+  BufferPool& buffers;
+  rt::Executor files;             // where blocking file calls run (an rt::Pool's)
+  std::filesystem::path project;  // absolute; a relative path of a key file counts from here
+  // The value of a secret of the project; unset: there are none.
+  std::function<Result<std::string>(std::string_view name)> secret = {};
+  auth::GoogleEnvironment google = auth::google_environment();
+};
+
+// The opener of the type `gcs`. Settings: root, endpoint, auth, user_project, storage_class
+// (docs/stores/gcs.md).
+Openers openers(Environment environment);
+
+struct StoreOptions {
+  sign::GcsService service = {};
+  bool tls = true;
+  std::string bucket;
+  std::string parts_prefix = {};                // of the names of components
+  std::string base = {};                        // address of the store, for `where` of errors
+  std::string storage_class = {};               // of what is written; empty: the bucket's own
+  std::shared_ptr<auth::GoogleAuth> auth = {};  // nullptr: anonymous
+  size_t chunk_bytes = 8U << 20U;               // a multiple of sign::gcs_chunk_unit
+  size_t chunks_max = 16;                       // in memory at once
+  // The service says "slow down" for a while when a bucket becomes busy.
+  rt::RetryPolicy patience = {.attempts_max = 6, .delay = milliseconds(300)};
+};
+std::shared_ptr<ObjectStore> open_store(net::HttpClient& http, BufferPool& buffers,
+                                        StoreOptions options);
+
+// .tutti-upload-<32 hexadecimal digits>/<digits>
+bool is_component_name(std::string_view key);
+
+}  // namespace tutti::cloud::gcs

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// GcsStore: ObjectStore over a Bucket: keys, etags and conditions as the interface has them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cloud/gcs/bucket.h"
+
+namespace tutti::cloud::gcs {
+
+// A generation: the etag of an object here.
+bool is_generation(std::string_view etag);
+
+class GcsStore final : public ObjectStore {
+ public:
+  GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket);
+
+  Task<ObjectMeta> head(rt::Context& ctx, Key key) override;
+  Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override;
+  Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override;
+  Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
+                                             UploadOptions options) override;
+  Task<Page> list(rt::Context& ctx, ListOptions options) override;
+  Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
+  Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
+  const Capabilities& capabilities() const override { return can_; }
+
+  // For uploads.
+  Bucket& bucket() { return *bucket_; }
+  Error at(const Key& key, Error error) const;
+  // Where an object of that key would be written, under which condition, with what.
+  Result<Bucket::Target> target(const Key& key, const PutOptions& options) const;
+  ObjectMeta meta_of(const sign::GcsObject& object) const;
+  ObjectMeta meta_of(const Written& written) const;
+  // Components of an upload that was dropped; removed when there is time to wait.
+  void leave(std::vector<sign::GcsComponent> components);
+
+ private:
+  bool is_hidden(std::string_view name) const;
+  Result<Unit> check(const Key& key) const;
+  Task<Unit> sweep(rt::Context& ctx);
+  Task<Opened> nothing_of(rt::Context& ctx, Key key, GetOptions options);
+
+  BufferPool& buffers_;
+  std::shared_ptr<Bucket> bucket_;  // shared with what still reads
+  Capabilities can_;
+  std::vector<sign::GcsComponent> left_;
+};
+
+// Removes them as far as that works.
+Task<Unit> remove_components(rt::Context& ctx, Bucket& bucket,
+                             std::vector<sign::GcsComponent> components);
+
+// An object in parts, as components that are composed at the end.
+class GcsUpload final : public Upload {
+ public:
+  // `folder`: of the components, with its slash.
+  GcsUpload(GcsStore& store, Key key, UploadOptions options, std::string folder)
+      : store_(store),
+        key_(std::move(key)),
+        options_(std::move(options)),
+        folder_(std::move(folder)) {}
+  ~GcsUpload() override { store_.leave(std::move(made_)); }
+  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
+  Task<Unit> abort(rt::Context& ctx) override;
+
+ private:
+  struct Piece {
+    sign::GcsComponent component;
+    uint64_t size = 0;
+    Digest crc;
+  };
+  Bucket::Target next_component();
+  Result<std::vector<Piece>> pieces() const;
+  Task<std::vector<Piece>> joined(rt::Context& ctx, std::vector<Piece> pieces);
+  Task<ObjectMeta> compose(rt::Context& ctx, std::vector<Digest> digests);
+
+  GcsStore& store_;
+  Key key_;
+  UploadOptions options_;
+  std::string folder_;
+  uint32_t made_count_ = 0;
+  std::vector<sign::GcsComponent> made_;  // all, also those replaced since
+  std::map<uint32_t, Piece> parts_;
+  bool ended_ = false;
+};
+
+}  // namespace tutti::cloud::gcs
