@@ -6,6 +6,7 @@ usage: with_servers.py SERVER... -- COMMAND [ARGUMENT...]
 
 Servers and the variable in which the command finds the URL of each:
   versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE      moto TUTTI_TEST_MOTO
+  strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
 The command's status is the status. The servers end with it, and their folders with them.
 """
 import contextlib
@@ -22,6 +23,7 @@ import urllib.request
 
 DEPS = pathlib.Path(os.environ.get("TUTTI_DEPS", pathlib.Path.home() / ".cache/tutti/deps"))
 VERSIONS = pathlib.Path(__file__).resolve().parents[2] / "tools/deps/servers"
+FAKES = pathlib.Path(__file__).resolve().parents[1] / "fakes"
 READY_SECONDS = 60
 
 
@@ -60,6 +62,13 @@ def gcs(folder, port):
     }
 
 
+def strict_gcs(folder, port):
+    return {
+        "argv": [sys.executable, FAKES / "gcs/server.py", "--port", str(port)],
+        "env": {}, "ready": "/_control/requests", "variable": "TUTTI_TEST_STRICT_GCS", "url": f"http://127.0.0.1:{port}",
+    }
+
+
 def azurite(folder, port):
     return {
         "argv": [installed("azurite") / "node_modules/.bin/azurite-blob", "--silent", "--disableTelemetry",
@@ -77,7 +86,7 @@ def moto(folder, port):
     }
 
 
-SERVERS = {"versitygw": versitygw, "gcs": gcs, "azurite": azurite, "moto": moto}
+SERVERS = {"versitygw": versitygw, "gcs": gcs, "strict_gcs": strict_gcs, "azurite": azurite, "moto": moto}
 
 
 def is_ready(url):

@@ -127,7 +127,7 @@ class Story {
   void copy() {
     const std::string from = key();
     const std::string to = key();
-    const PutOptions options{.only_if_absent = random_() % 2 == 0};
+    const PutOptions options{.only_if_absent = !w_.weak && random_() % 2 == 0};
     const auto result =
         w_.run(w_.store->copy_within(w_.ctx, w_.key_of(from), w_.key_of(to), {.put = options}));
     const auto source = model_.find(from);
@@ -161,6 +161,7 @@ class Story {
     options.delimiter = random_() % 2 == 0 ? "" : "/";
     if (!options.delimiter.empty()) {
       options.start_after = {};  // inside of a common prefix services disagree
+      options.limit = w_.weak ? 1000 : options.limit;
     }
     if (!is_utf8(options.prefix.text) ||
         (!w_.any_key && options.prefix.text.find("//") != std::string::npos)) {

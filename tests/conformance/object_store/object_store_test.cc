@@ -150,6 +150,9 @@ TEST_CASE_TEMPLATE("keys no store can have are refused", S, ALL_STORES) {
     CHECK(w.head_code(key) == Code::bad_input);
   }
   CHECK(w.run(w.store->head(w.ctx, {})).error().code == Code::bad_input);
+  for (const std::string& key : w.no_keys) {
+    CHECK(w.put(key, "x").error().code == Code::bad_input);
+  }
 }
 
 TEST_CASE("a file store refuses keys that are no file names") {
@@ -213,6 +216,9 @@ TEST_CASE_TEMPLATE("if_match replaces only what was looked at", S, ALL_STORES) {
   const std::string newer = w.put("a", "two", {.if_match = etag}).value().etag;
   CHECK(w.put("a", "three", {.if_match = etag}).error().code == Code::conflict);
   CHECK(w.text("a") == "two");
+  if (w.weak) {
+    return;
+  }
   CHECK(w.run(w.store->remove(w.ctx, w.key_of("a"), {.if_match = etag})).error().code ==
         Code::conflict);
   CHECK(w.run(w.store->get(w.ctx, w.key_of("a"), {.if_match = etag})).error().code ==
@@ -481,6 +487,9 @@ TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STOR
 
 TEST_CASE_TEMPLATE("an upload's conditions hold when it is committed", S, ALL_STORES) {
   S w;
+  if (w.weak) {
+    return;
+  }
   const UploadOptions options{.put = {.only_if_absent = true}, .part_bytes = w.part(10)};
   auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("a"), options));
   REQUIRE_OK(upload);
@@ -503,8 +512,9 @@ TEST_CASE_TEMPLATE("content type and metadata are kept, or refused beforehand", 
   const auto head = w.run(w.store->head(w.ctx, w.key_of("a")));
   CHECK(head->content_type == "text/plain");
   CHECK(head->metadata == options.metadata);
+  const size_t too_much = w.store->capabilities().metadata_bytes_max;
   CHECK(w.put("b", "x", {.metadata = {{"Bad Name", "x"}}}).error().code == Code::bad_input);
-  CHECK(w.put("b", "x", {.metadata = {{"big", std::string(5000, 'x')}}}).error().code ==
+  CHECK(w.put("b", "x", {.metadata = {{"big", std::string(too_much, 'x')}}}).error().code ==
         Code::bad_input);
   CHECK(w.put("b", "x", {.storage_class = "no-such"}).error().code == Code::unsupported);
   REQUIRE_OK(w.put("a", "y"));
@@ -530,7 +540,9 @@ TEST_CASE_TEMPLATE("a copy within has the bytes and what was noted with them", S
     CHECK(head->content_type == "text/plain");
     CHECK(head->digests == source->digests);
   }
-  CHECK(copy("d/b", {.put = {.only_if_absent = true}}).error().code == Code::conflict);
+  if (!w.weak) {
+    CHECK(copy("d/b", {.put = {.only_if_absent = true}}).error().code == Code::conflict);
+  }
   CHECK(copy("d/c", {.if_match = "other"}).error().code == Code::conflict);
   CHECK(w.run(w.store->copy_within(w.ctx, w.key_of("no"), w.key_of("d/c"), {})).error().code ==
         Code::not_found);

@@ -18,6 +18,7 @@
 #include "cloud/azure/azure.h"
 #include "cloud/body.h"
 #include "cloud/connections.h"
+#include "cloud/gcs/gcs.h"
 #include "cloud/http/send.h"
 #include "cloud/local/local.h"
 #include "cloud/memory/memory.h"
@@ -123,13 +124,18 @@ struct StoreWorld {
   std::string base;     // in front of every key: where a file store keeps its test
   bool any_key = true;  // all that check_key allows, side by side
   // Where it cannot have all of them: those it can.
-  std::function<bool(const std::string&)> can_have = [](const std::string&) { return true; };
+  std::function<bool(const std::string&)> can_have = [this](const std::string& key) {
+    return std::ranges::find(no_keys, key) == no_keys.end();
+  };
   // False: an emulator that takes parts of an upload that was given up for an object.
   bool forgets_uploads = true;
   bool durable = false;  // syncs each group: slow
   // The server looks first and writes then: of many at once several can win.
   bool races = false;
-  uint64_t rounds = 20;  // random stories
+  // An emulator: of conditions it knows only those of a put, and with a delimiter only one page.
+  bool weak = false;
+  std::vector<std::string> no_keys = {};  // that check_key allows, and this service has not
+  uint64_t rounds = 20;                   // random stories
 };
 
 struct Memory : StoreWorld {
@@ -263,9 +269,42 @@ struct Azure : HttpWorld {
   sign::AzureEndpoint endpoint = sign::parse_azure_endpoint(url("TUTTI_TEST_AZURE")).value();
   sign::AzureContainer at{.host = endpoint.host, .folder = endpoint.folder, .container = {}};
   sign::AzureKey account = sign::azure_key(endpoint.folder.substr(1), key).value();
-};
+  struct GcsWorld : HttpWorld {
+    GcsWorld(const char* variable, std::string folder_of_bucket) {
+      const std::string bucket = new_name();
+      run(http.fetch(ctx, {.method = "POST",
+                           .url = url(variable) + "/storage/v1/b?project=p",
+                           .headers = {{"content-type", "application/json"}},
+                           .body = sign::gcs_bucket_resource(bucket, "", "")}))
+          .value();
+      ConnectionTable table;
+      table["p"]["c"] = {.type = "gcs",
+                         .settings = Value::of({{"root", "gs://" + bucket + folder_of_bucket},
+                                                {"endpoint", url(variable)},
+                                                {"auth", "none"}})};
+      const Connections connections(
+          std::move(table),
+          gcs::openers(
+              {.http = http, .buffers = buffers, .files = pool.executor(), .project = folder}));
+      store = connections.open("p", std::string_view("c://")).value().store;
+      no_keys = {"a\nb"};
+      rounds = 3;
+    }
+  };
+  // fake-gcs-server.
+  struct Gcs : GcsWorld {
+    Gcs() : GcsWorld("TUTTI_TEST_GCS", "") { no_keys = {".", "..", "a\nb"}, weak = true; }
+  };
+  // tests/fakes/gcs.
+  struct GcsStrict : GcsWorld {
+    GcsStrict() : GcsWorld("TUTTI_TEST_STRICT_GCS", "") { no_keys = {".", "..", "a\nb"}; }
+  };
+  struct GcsFolder : GcsWorld {
+    GcsFolder() : GcsWorld("TUTTI_TEST_STRICT_GCS", "/below/here") {}
+  };
 
 }  // namespace tutti::cloud
 
-#define ALL_STORES \
-  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Azure
+#define ALL_STORES                                                                                \
+  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Gcs, GcsStrict, \
+      GcsFolder, Azure
