@@ -81,7 +81,7 @@ TEST_CASE("a text body can be opened at any place, again and again") {
 
 Connections connections() {
   ConnectionTable table;
-  table["prod"]["landing"] = {.type = "gcs"};
+  table["prod"]["landing"] = {.type = "sftp"};
   table["prod"]["warehouse"] = {.type = "duckdb"};
   table["local"]["landing"] = {.type = "local"};
   Openers openers;
@@ -112,8 +112,8 @@ TEST_CASE("an address that cannot be opened says why and what to do") {
       {"local", "ladning://a", Code::not_found, "did you mean 'landing'?"},
       {"lokal", "landing://a", Code::not_found, "did you mean 'local'?"},
       {"prod", "landing://a", Code::unsupported, "comes in a later version"},
-      {"local", "s3://b/k", Code::unsupported,
-       "connections: {s3: {type: local, buckets: clouds/s3}}"},
+      {"local", "az://b/k", Code::unsupported,
+       "connections: {az: {type: local, buckets: clouds/az}}"},
       {"prod", "warehouse://a", Code::bad_input, "holds no objects"},
       {"prod", "no address", Code::bad_input, "is not an address"},
   };

@@ -13,7 +13,7 @@ namespace tutti::cloud {
 namespace {
 
 // Types that hold objects and are known, but cannot be opened in this version.
-constexpr std::array<std::string_view, 4> later_types{"gcs", "adls", "sftp", "hdfs"};
+constexpr std::array<std::string_view, 3> later_types{"adls", "sftp", "hdfs"};
 
 // What the clouds' names mean from the start, where the profile says nothing about them.
 std::string_view builtin_type(std::string_view connection) {

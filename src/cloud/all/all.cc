@@ -2,6 +2,7 @@
 #include "cloud/all/all.h"
 
 #include "cloud/azure/azure.h"
+#include "cloud/gcs/gcs.h"
 #include "cloud/s3/s3.h"
 
 namespace tutti::cloud {
@@ -14,6 +15,11 @@ Openers all_openers(StoreServices services) {
                             .buffers = services.local.buffers,
                             .cpu = services.local.files,
                             .secret = services.secret}));
+  all.merge(gcs::openers({.http = services.http,
+                          .buffers = services.local.buffers,
+                          .files = services.local.files,
+                          .project = services.local.project,
+                          .secret = services.secret}));
   return all;
 }
 

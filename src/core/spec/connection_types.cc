@@ -13,7 +13,7 @@ const std::vector<ConnectionType> types = {
     {"duckdb", "a DuckDB database in a file", true, ConnectionUse::tables},
     {"http", "a web service", true, ConnectionUse::requests},
     {"s3", "Amazon S3 and compatible stores", true, ConnectionUse::objects},
-    {"gcs", "Google Cloud Storage", false, ConnectionUse::objects},
+    {"gcs", "Google Cloud Storage", true, ConnectionUse::objects},
     {"azure", "Azure Blob Storage", true, ConnectionUse::objects},
     {"sftp", "a folder on an SSH server", false, ConnectionUse::objects},
     {"snowflake", "Snowflake", false, ConnectionUse::tables},
