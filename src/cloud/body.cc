@@ -73,6 +73,21 @@ std::optional<Digest> ObjectMeta::digest(DigestKind kind) const {
   return at == digests.end() ? std::nullopt : std::optional(*at);
 }
 
+Task<Unit> ObjectStore::create_bucket(rt::Context&) {
+  co_return fail(Code::unsupported,
+                 fmt::format("{} has no buckets to make", capabilities().provider));
+}
+
+Task<Unit> ObjectStore::remove_bucket(rt::Context&) {
+  co_return fail(Code::unsupported,
+                 fmt::format("{} has no buckets to remove", capabilities().provider));
+}
+
+Task<std::string> ObjectStore::presign(rt::Context&, Key, PresignOptions) {
+  co_return fail(Code::unsupported, fmt::format("{} has no signed URLs", capabilities().provider),
+                 "copy the object to a store that has them");
+}
+
 Body body_of(BufferPool& pool, std::string text) {
   auto shared = std::make_shared<const std::string>(std::move(text));
   Body body;

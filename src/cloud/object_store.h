@@ -110,6 +110,11 @@ struct CopyOptions {
   PutOptions put = {};        // content type and metadata left empty: those of the source
 };
 
+struct PresignOptions {
+  std::string method = "GET";  // or PUT
+  Duration valid = hours(1);   // at most seven days
+};
+
 struct ListOptions {
   Key prefix = {};
   // Only keys behind it (not with a cursor). Inside of what the delimiter cuts, services disagree.
@@ -178,6 +183,14 @@ class ObjectStore {
   // Within the store, without the bytes passing through us.
   virtual Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) = 0;
   virtual const Capabilities& capabilities() const = 0;
+
+  // The bucket itself. conflict: it is there already; it is not empty. `unsupported` where a store
+  // has no such thing.
+  virtual Task<Unit> create_bucket(rt::Context& ctx);
+  virtual Task<Unit> remove_bucket(rt::Context& ctx);
+  // A URL that lets whoever has it do this for a while, without credentials. Nothing is asked of
+  // the service: an object need not exist.
+  virtual Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options);
 };
 
 }  // namespace tutti::cloud

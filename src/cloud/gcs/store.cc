@@ -109,6 +109,7 @@ Task<Unit> remove_components(rt::Context& ctx, Bucket& bucket,
 GcsStore::GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket)
     : buffers_(buffers), bucket_(std::move(bucket)) {
   can_.provider = "gcs";
+  can_.far = true;
   can_.object_bytes_max = 5ULL << 40U;
   can_.metadata_bytes_max = 8192;
   can_.keeps_digests = {DigestKind::crc32c};

@@ -55,6 +55,9 @@ class S3Store final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return can_; }
+  Task<Unit> create_bucket(rt::Context& ctx) override;
+  Task<Unit> remove_bucket(rt::Context& ctx) override;
+  Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
 
  private:
   std::string where(const Key& key) const { return base_ + key.text; }
@@ -323,6 +326,31 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
                        .content_type = put.content_type,
                        .metadata = put.metadata,
                        .version = written.version};
+}
+
+Task<Unit> S3Store::create_bucket(rt::Context& ctx) {
+  const std::string& region = client_->settings().region;
+  std::optional<std::string> body;
+  if (client_->settings().endpoint.empty() && region != "us-east-1") {
+    body = sign::s3_location_body(region);
+  }
+  CO_TRY(const http::Reply reply,
+         co_await client_->fetch(ctx, sign::s3_request(client_->bucket(), "PUT"), base_,
+                                 std::move(body)));
+  co_return Unit{};
+}
+
+Task<Unit> S3Store::remove_bucket(rt::Context& ctx) {
+  CO_TRY(const http::Reply reply,
+         co_await client_->fetch(ctx, sign::s3_request(client_->bucket(), "DELETE"), base_));
+  co_return Unit{};
+}
+
+Task<std::string> S3Store::presign(rt::Context& ctx, Key key, PresignOptions options) {
+  CO_OK(check(key));
+  sign::Request request =
+      sign::s3_object_request(client_->bucket(), std::move(options.method), key.text);
+  co_return co_await client_->presign(ctx, std::move(request), options.valid);
 }
 
 }  // namespace

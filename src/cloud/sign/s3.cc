@@ -358,6 +358,13 @@ std::string s3_complete_body(const std::vector<S3Part>& parts) {
   return body + "</CompleteMultipartUpload>";
 }
 
+std::string s3_location_body(std::string_view region) {
+  return fmt::format(
+      "<CreateBucketConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
+      "<LocationConstraint>{}</LocationConstraint></CreateBucketConfiguration>",
+      escaped(region));
+}
+
 std::string s3_copy_source(std::string_view bucket, std::string_view key,
                            std::string_view version) {
   return percent_encode(bucket) + "/" + percent_encode(key, "/") +

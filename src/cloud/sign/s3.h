@@ -48,6 +48,9 @@ struct S3Part {
 // The body of CompleteMultipartUpload; parts by rising number.
 std::string s3_complete_body(const std::vector<S3Part>& parts);
 
+// The body of CreateBucket, outside of us-east-1.
+std::string s3_location_body(std::string_view region);
+
 // The value of x-amz-copy-source: BUCKET/KEY, and the version.
 std::string s3_copy_source(std::string_view bucket, std::string_view key, std::string_view version);
 

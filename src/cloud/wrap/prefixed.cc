@@ -86,6 +86,11 @@ class PrefixedStore final : public ObjectStore {
         co_await inner_->copy_within(ctx, inside(from), inside(to), std::move(options)));
   }
   const Capabilities& capabilities() const override { return can_; }
+  Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
+    CO_OK(check(key));
+    auto url = co_await inner_->presign(ctx, inside(key), std::move(options));
+    co_return url.has_value() ? std::move(url) : fail(renamed(std::move(url).error()));
+  }
 
   Result<ObjectMeta> outer(Result<ObjectMeta> meta) const {
     if (!meta.has_value()) {
