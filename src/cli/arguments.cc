@@ -38,6 +38,14 @@ struct Raw {
   LsArgs ls;
   CatArgs cat;
   CpArgs cp;
+  MvArgs mv;
+  SyncArgs sync;
+  RmArgs rm;
+  DuArgs du;
+  MbArgs mb;
+  RbArgs rb;
+  PresignArgs presign;
+  VerifyArgs verify;
   ConfigArgs config;
   ReferenceArgs reference;
 };
@@ -158,6 +166,94 @@ void add_run_commands(CLI::App& app, Raw& raw) {
                           "The write of task `charge`, whose answer was lost, did go through"}}));
 }
 
+void add_filter_options(CLI::App& command, FilterArgs& filter) {
+  command
+      .add_option("--include", filter.include,
+                  "only what this pattern matches; may be given several times")
+      ->allow_extra_args(false);
+  command.add_option("--exclude", filter.exclude, "not what this pattern matches; wins")
+      ->allow_extra_args(false);
+  command.add_option("--larger", filter.larger, "only objects of more bytes: 10MB");
+  command.add_option("--smaller", filter.smaller, "only objects of fewer bytes");
+}
+
+void add_verify_option(CLI::App& command, std::string& verify) {
+  command
+      .add_option("--verify", verify,
+                  "full: read back, store: by the store's own checksum, none: sizes only")
+      ->check(CLI::IsMember({"full", "store", "none"}))
+      ->default_val("store");
+}
+
+void add_copy_options(CLI::App& command, CpArgs& args) {
+  command
+      .add_option("FROM", args.from, "an address, a prefix ending in /, a glob, or a local path")
+      ->required();
+  command.add_option("TO", args.to, "an address or a local path; several may be given")->required();
+  command.add_option("--if-exists", args.if_exists, "fail, skip, replace or verify")
+      ->check(CLI::IsMember({"fail", "skip", "replace", "verify"}))
+      ->default_val("replace");
+  add_verify_option(command, args.verify);
+  command.add_option("--manifest", args.manifest, "write a line for each object to this file");
+  command.add_option("--class", args.storage_class, "storage class, where the store has classes");
+  add_filter_options(command, args.filter);
+  command.add_flag("--dry-run", args.dry_run, "say what would be copied");
+}
+
+void add_sync_command(CLI::App& app, SyncArgs& args) {
+  auto* sync = app.add_subcommand("sync", "Make one prefix equal to another");
+  sync->add_option("FROM", args.from, "a prefix or a local folder")->required();
+  sync->add_option("TO", args.to, "a prefix or a local folder")->required();
+  sync->add_flag("--delete", args.remove, "remove what only the destination has, last of all");
+  sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is")
+      ->default_val(1000);
+  sync->add_flag("--checksum", args.checksum, "equal means equal bytes, not size and time");
+  sync->add_flag("--size-only", args.size_only, "equal means equal size")->excludes("--checksum");
+  add_verify_option(*sync, args.verify);
+  sync->add_option("--manifest", args.manifest, "write a line for each copied object to this file");
+  add_filter_options(*sync, args.filter);
+  sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
+  sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
+                         {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",
+                          "What an exact mirror would take"}}));
+}
+
+void add_store_commands(CLI::App& app, Raw& raw) {
+  auto* rm = app.add_subcommand("rm", "Remove objects");
+  rm->add_option("ADDRESS", raw.rm.addresses, "objects, prefixes ending in /, globs")->required();
+  rm->add_option("--max", raw.rm.max, "where more would be removed, nothing is")
+      ->default_val(10'000);
+  add_filter_options(*rm, raw.rm.filter);
+  rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
+  rm->footer(examples({{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},
+                       {"tutti rm --yes 's3://logs/2025/*.tmp'", "Without being asked"}}));
+
+  auto* du = app.add_subcommand("du", "Count objects and bytes");
+  du->add_option("ADDRESS", raw.du.address, "a prefix or a glob")->required();
+  add_filter_options(*du, raw.du.filter);
+  du->footer(examples({{"tutti du s3://archive/2026/", "All below a prefix"}}));
+
+  auto* mb = app.add_subcommand("mb", "Make a bucket");
+  mb->add_option("ADDRESS", raw.mb.address, "CONNECTION://BUCKET")->required();
+  mb->footer(examples({{"tutti mb s3://archive", "In the connection's region"}}));
+  auto* rb = app.add_subcommand("rb", "Remove an empty bucket");
+  rb->add_option("ADDRESS", raw.rb.address, "CONNECTION://BUCKET")->required();
+  rb->footer(examples({{"tutti rb s3://archive", "After tutti rm s3://archive/"}}));
+
+  auto* presign = app.add_subcommand("presign", "Print a URL that others can use for a while");
+  presign->add_option("ADDRESS", raw.presign.address, "CONNECTION://KEY")->required();
+  presign->add_option("--expires", raw.presign.expires, "at most 7d")->default_val("1h");
+  presign->add_flag("--put", raw.presign.put, "to write the object, not to read it");
+  presign->footer(
+      examples({{"curl \"$(tutti presign s3://archive/a.csv)\"", "Without credentials"}}));
+
+  auto* verify = app.add_subcommand("verify", "Prove again what a manifest says");
+  verify->add_option("MANIFEST", raw.verify.manifest, "a file written by --manifest")->required();
+  verify->add_flag("--quick", raw.verify.quick,
+                   "by the digests the stores keep; objects are read where they keep none");
+  verify->footer(examples({{"tutti verify copied.jsonl", "Every object, read to its end"}}));
+}
+
 void add_data_commands(CLI::App& app, Raw& raw) {
   auto* ls = app.add_subcommand("ls", "List objects");
   ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX")->required();
@@ -171,17 +267,18 @@ void add_data_commands(CLI::App& app, Raw& raw) {
       examples({{"tutti cat s3://archive/2026-02-28/sales.json | head", "Look into an object"}}));
 
   auto* cp = app.add_subcommand("cp", "Copy objects, verified");
-  cp->add_option("FROM", raw.cp.from, "an address, a prefix ending in /, a glob, or a local path")
-      ->required();
-  cp->add_option("TO", raw.cp.to, "an address or a local path; several are written with one read")
-      ->required();
-  cp->add_option("--if-exists", raw.cp.if_exists, "fail, skip, replace or verify")
-      ->check(CLI::IsMember({"fail", "skip", "replace", "verify"}))
-      ->default_val("replace");
-  cp->add_flag("--dry-run", raw.cp.dry_run, "say what would be copied");
+  add_copy_options(*cp, raw.cp);
   cp->footer(examples(
       {{"tutti cp 'az://pos/2026-02-28/*.json' s3://archive/2026-02-28/", "Between stores"},
-       {"tutti cp s3://archive/a.json .", "To this folder"}}));
+       {"tutti cp s3://archive/a.json .", "To this folder"},
+       {"tutti cp data/ gs://raw/ --exclude '*.tmp' --manifest copied.jsonl",
+        "A folder, with a line of proof for each object"}}));
+
+  auto* mv = app.add_subcommand("mv", "Copy objects, then remove what was proven to be copied");
+  add_copy_options(*mv, raw.mv.copy);
+  mv->footer(examples({{"tutti mv s3://inbox/2026/ s3://done/2026/", "A whole prefix"}}));
+  add_sync_command(app, raw.sync);
+  add_store_commands(app, raw);
 }
 
 void add_other_commands(CLI::App& app, Raw& raw) {
@@ -252,14 +349,28 @@ Result<Command> command_of(const std::string& name, Raw& raw) {
     raw.logs.attempt = raw.attempt == 0 ? std::nullopt : std::optional(raw.attempt);
     return raw.logs;
   }
-  const std::vector<std::pair<std::string_view, Command>> others{
-      {"init", raw.init},         {"validate", raw.validate},
-      {"show", raw.show},         {"graph", raw.graph},
-      {"retry", raw.retry},       {"cancel", raw.cancel},
-      {"mark", raw.mark},         {"ls", raw.ls},
-      {"cat", raw.cat},           {"cp", raw.cp},
-      {"doctor", DoctorArgs{}},   {"config", raw.config},
-      {"version", VersionArgs{}}, {"reference", raw.reference}};
+  const std::vector<std::pair<std::string_view, Command>> others{{"init", raw.init},
+                                                                 {"validate", raw.validate},
+                                                                 {"show", raw.show},
+                                                                 {"graph", raw.graph},
+                                                                 {"retry", raw.retry},
+                                                                 {"cancel", raw.cancel},
+                                                                 {"mark", raw.mark},
+                                                                 {"ls", raw.ls},
+                                                                 {"cat", raw.cat},
+                                                                 {"cp", raw.cp},
+                                                                 {"mv", raw.mv},
+                                                                 {"sync", raw.sync},
+                                                                 {"rm", raw.rm},
+                                                                 {"du", raw.du},
+                                                                 {"mb", raw.mb},
+                                                                 {"rb", raw.rb},
+                                                                 {"presign", raw.presign},
+                                                                 {"verify", raw.verify},
+                                                                 {"doctor", DoctorArgs{}},
+                                                                 {"config", raw.config},
+                                                                 {"version", VersionArgs{}},
+                                                                 {"reference", raw.reference}};
   const auto at = std::ranges::find(others, name, &std::pair<std::string_view, Command>::first);
   if (at == others.end()) {
     return fail(Code::internal, "no such command: " + name);

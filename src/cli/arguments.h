@@ -86,11 +86,61 @@ struct LsArgs {
 struct CatArgs {
   std::string address;
 };
+// Which objects take part.
+struct FilterArgs {
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  std::string larger;  // "10MB"
+  std::string smaller;
+};
 struct CpArgs {
   std::string from;
   std::vector<std::string> to;
   std::string if_exists;
+  std::string verify;
+  std::string manifest;  // a local path; empty: none
+  std::string storage_class;
+  FilterArgs filter;
   bool dry_run = false;
+};
+struct MvArgs {
+  CpArgs copy;
+};
+struct SyncArgs {
+  std::string from;
+  std::string to;
+  std::string verify;
+  std::string manifest;
+  FilterArgs filter;
+  bool remove = false;
+  uint64_t removes_max = 1000;
+  bool checksum = false;
+  bool size_only = false;
+  bool dry_run = false;
+};
+struct RmArgs {
+  std::vector<std::string> addresses;
+  FilterArgs filter;
+  uint64_t max = 10'000;
+  bool dry_run = false;
+};
+struct DuArgs {
+  std::string address;
+  FilterArgs filter;
+};
+struct BucketArgs {
+  std::string address;
+};
+struct MbArgs : BucketArgs {};
+struct RbArgs : BucketArgs {};
+struct PresignArgs {
+  std::string address;
+  std::string expires;  // "1h"
+  bool put = false;
+};
+struct VerifyArgs {
+  std::string manifest;  // a local path
+  bool quick = false;
 };
 struct DoctorArgs {};
 struct ConfigArgs {
@@ -103,7 +153,8 @@ struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
 
 using Command = std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs,
                              LogsArgs, GraphArgs, RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs,
-                             CpArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
+                             CpArgs, MvArgs, SyncArgs, RmArgs, DuArgs, MbArgs, RbArgs, PresignArgs,
+                             VerifyArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
 
 struct Arguments {
   Globals globals;

@@ -28,6 +28,14 @@ struct Runner {
   Result<int> operator()(const LsArgs& args) { return ls(call, args); }
   Result<int> operator()(const CatArgs& args) { return cat(call, args); }
   Result<int> operator()(const CpArgs& args) { return cp(call, args); }
+  Result<int> operator()(const MvArgs& args) { return mv(call, args); }
+  Result<int> operator()(const SyncArgs& args) { return sync(call, args); }
+  Result<int> operator()(const RmArgs& args) { return rm(call, args); }
+  Result<int> operator()(const DuArgs& args) { return du(call, args); }
+  Result<int> operator()(const MbArgs& args) { return mb(call, args); }
+  Result<int> operator()(const RbArgs& args) { return rb(call, args); }
+  Result<int> operator()(const PresignArgs& args) { return presign(call, args); }
+  Result<int> operator()(const VerifyArgs& args) { return verify(call, args); }
   Result<int> operator()(const DoctorArgs& args) { return doctor(call, args); }
   Result<int> operator()(const ConfigArgs& args) { return config(call, args); }
   Result<int> operator()(const VersionArgs&) {

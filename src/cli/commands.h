@@ -28,6 +28,14 @@ Result<int> mark(Invocation& call, const MarkArgs& args);
 Result<int> ls(Invocation& call, const LsArgs& args);
 Result<int> cat(Invocation& call, const CatArgs& args);
 Result<int> cp(Invocation& call, const CpArgs& args);
+Result<int> mv(Invocation& call, const MvArgs& args);
+Result<int> sync(Invocation& call, const SyncArgs& args);
+Result<int> rm(Invocation& call, const RmArgs& args);
+Result<int> du(Invocation& call, const DuArgs& args);
+Result<int> mb(Invocation& call, const MbArgs& args);
+Result<int> rb(Invocation& call, const RbArgs& args);
+Result<int> presign(Invocation& call, const PresignArgs& args);
+Result<int> verify(Invocation& call, const VerifyArgs& args);
 Result<int> doctor(Invocation& call, const DoctorArgs& args);
 Result<int> config(Invocation& call, const ConfigArgs& args);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// tutti ls, cat, cp: data commands. They need neither a project nor an owner; in a project its
+// tutti ls, cat: looking at data. They need neither a project nor an owner; in a project its
 // connections are known.
 #include <unistd.h>
 
@@ -11,62 +11,13 @@
 
 #include "base/closest.h"
 #include "cli/commands.h"
-#include "cli/project.h"
+#include "cli/data_side.h"
 #include "rt/file.h"
 #include "xfer/select.h"
-#include "xfer/transfer.h"
 
 namespace tutti::cli {
 namespace fs = std::filesystem;
 namespace {
-
-struct DataSide {
-  std::unique_ptr<cloud::Connections> connections;
-  std::string profile;
-};
-
-// The connections of the project, or, outside of one, those that always exist.
-Result<DataSide> open_data(Invocation& call) {
-  DataSide side;
-  auto project = load_good_project(call.globals);
-  if (project) {
-    TRY(side.profile, profile_of(call.globals, project->project));
-    TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
-    return side;
-  }
-  if (project.error().code != Code::not_found || !call.globals.project.empty()) {
-    return fail(std::move(project).error());
-  }
-  std::error_code ec;
-  // No profile redirects the clouds here: s3://, gs:// and az:// mean the real ones.
-  spec::Project none;
-  side.profile = "none";
-  none.profiles.push_back({.name = side.profile});
-  TRY(side.connections, call.environment.connections(none, fs::current_path(ec).string()));
-  return side;
-}
-
-// What has no scheme is a path of this machine; a folder means all below it.
-Result<std::string> as_address(const std::string& text) {
-  if (text.empty()) {
-    return fail(Code::bad_input, "an empty text is no address",
-                "write CONNECTION://KEY, or a path of this machine");
-  }
-  if (is_address(text)) {
-    return text;
-  }
-  std::error_code ec;
-  std::string path = fs::absolute(text, ec).lexically_normal().string();
-  if (fs::is_directory(path, ec) && !path.ends_with('/')) {
-    path += '/';
-  }
-  return "file://" + path;
-}
-
-Result<cloud::Located> open_address(const DataSide& side, const std::string& text) {
-  TRY(const std::string address, as_address(text));
-  return side.connections->open(side.profile, address);
-}
 
 Result<Unit> write_out(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -202,96 +153,6 @@ Task<int> print_object(Invocation& call, DataSide& side, CatArgs args) {
   co_return 0;
 }
 
-// The live line of a copy.
-class CopyProgress {
- public:
-  CopyProgress(Output& output, rt::Clock& clock)
-      : output_(output), clock_(clock), started_(clock.boot()) {}
-  void show(const xfer::Progress& progress) {
-    if (!output_.live() || clock_.boot() < next_) {
-      return;
-    }
-    next_ = clock_.boot() + milliseconds(100);
-    const double elapsed = (clock_.boot() - started_).seconds();
-    const auto bytes = static_cast<int64_t>(progress.bytes_done);
-    std::string line = fmt::format("\r\x1b[2K{}, {}", counted(progress.objects_done, "object"),
-                                   human_bytes(bytes));
-    if (elapsed > 0.2) {
-      line += fmt::format(", {}/s",
-                          human_bytes(static_cast<int64_t>(static_cast<double>(bytes) / elapsed)));
-    }
-    output_.text(line);
-    drawn_ = true;
-  }
-  void clear() {
-    if (drawn_) {
-      output_.text("\r\x1b[2K");
-    }
-  }
-
- private:
-  Output& output_;
-  rt::Clock& clock_;
-  BootInstant started_;
-  BootInstant next_ = {};
-  bool drawn_ = false;
-};
-
-Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
-  xfer::Request request;
-  if (args.from == "-" || std::ranges::find(args.to, "-") != args.to.end()) {
-    return fail(
-        Error{.code = Code::unsupported,
-              .what = "cp does not copy from standard input or to standard output",
-              .where = "-",
-              .remedy = "`tutti cat ADDRESS` prints an object; ./- is a file of that name"});
-  }
-  TRY(request.from, open_address(side, args.from));
-  for (const std::string& each : args.to) {
-    TRY(cloud::Located to, open_address(side, each));
-    request.to.push_back(std::move(to));
-  }
-  TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
-  return request;
-}
-
-Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
-  rt::Context& ctx = call.environment.context();
-  CO_TRY(xfer::Request request, request_of(side, args));
-  if (args.dry_run) {
-    CO_TRY(const transfer::Plan plan, co_await xfer::preview(ctx, std::move(request)));
-    if (call.output.json()) {
-      call.output.value(Value::of({{"objects", plan.objects},
-                                   {"bytes", plan.bytes},
-                                   {"skipped", plan.skipped},
-                                   {"conflicts", plan.conflicts}}));
-    } else {
-      call.output.line(
-          fmt::format("would copy {}, {}; already there: {}, in the way: {}. Nothing was done.",
-                      counted(plan.objects, "object"),
-                      human_bytes(static_cast<int64_t>(plan.bytes)), plan.skipped, plan.conflicts));
-    }
-    co_return plan.conflicts > 0 ? 1 : 0;
-  }
-  CopyProgress progress(call.output, ctx.clock());
-  request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
-  auto result = co_await xfer::run(ctx, std::move(request), call.environment.cpu());
-  progress.clear();
-  CO_TRY(const xfer::Report report, std::move(result));
-  if (call.output.json()) {
-    call.output.value(Value::of(
-        {{"objects", report.objects}, {"bytes", report.bytes}, {"skipped", report.skipped}}));
-  } else {
-    call.output.note(fmt::format("copied {}, {}{}", counted(report.objects, "object"),
-                                 human_bytes(static_cast<int64_t>(report.bytes)),
-                                 report.skipped > 0
-                                     ? fmt::format("; {} {} there already", report.skipped,
-                                                   report.skipped == 1 ? "was" : "were")
-                                     : ""));
-  }
-  co_return 0;
-}
-
 }  // namespace
 
 Result<int> ls(Invocation& call, const LsArgs& args) {
@@ -302,11 +163,6 @@ Result<int> ls(Invocation& call, const LsArgs& args) {
 Result<int> cat(Invocation& call, const CatArgs& args) {
   TRY(DataSide side, open_data(call));
   return call.environment.loop().run(print_object(call, side, args));
-}
-
-Result<int> cp(Invocation& call, const CpArgs& args) {
-  TRY(DataSide side, open_data(call));
-  return call.environment.loop().run(copy(call, side, args));
 }
 
 }  // namespace tutti::cli

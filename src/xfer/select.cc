@@ -64,7 +64,11 @@ Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
   }
   while (true) {
     CO_TRY(auto meta, co_await listing_.next(ctx));
-    if (!meta || selection_.matches(meta->key.text)) {
+    if (!meta) {
+      co_return meta;
+    }
+    const std::string_view name = std::string_view(meta->key.text).substr(selection_.base.size());
+    if (selection_.matches(meta->key.text) && filter_.matches(name, meta->size, meta->modified)) {
       co_return meta;
     }
   }

@@ -8,6 +8,7 @@
 
 #include "cloud/body.h"
 #include "cloud/connections.h"
+#include "core/transfer/filter.h"
 #include "core/transfer/plan.h"
 
 namespace tutti::xfer {
@@ -23,6 +24,9 @@ class Selected {
   // The object of exactly this name or nothing: for an address out of a listing or a manifest.
   static Selected exactly(cloud::Located located);
 
+  // Leaves out what the filter does not let through; a single object always takes part.
+  void set_filter(transfer::Filter filter) { filter_ = std::move(filter); }
+
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
   const transfer::Selection& selection() const { return selection_; }
   const cloud::Located& located() const { return located_; }
@@ -33,6 +37,7 @@ class Selected {
   cloud::Located located_;
   transfer::Selection selection_;
   cloud::Listing listing_;
+  transfer::Filter filter_ = {};
   bool done_ = false;
 };
 

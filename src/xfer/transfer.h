@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "cloud/connections.h"
+#include "core/transfer/filter.h"
 #include "core/transfer/plan.h"
 #include "rt/context.h"
 #include "rt/task.h"
@@ -36,7 +37,8 @@ struct Progress {
 struct Request {
   cloud::Located from;
   std::vector<cloud::Located> to;
-  bool from_exactly = false;  // `from` is the name of one object, no pattern, no prefix
+  bool from_exactly = false;     // `from` is the name of one object, no pattern, no prefix
+  transfer::Filter filter = {};  // of what a prefix or pattern selects
   transfer::IfExists if_exists = transfer::IfExists::fail;
   Verify verify = Verify::store;
   std::string storage_class = {};  // given to stores that have classes

@@ -4,69 +4,24 @@
 #include <fmt/format.h>
 
 #include "action/api/outcome.h"
-#include "rt/scope.h"
-#include "xfer/select.h"
+#include "xfer/remove.h"
 
 namespace tutti::action {
 namespace {
 
 constexpr int64_t max_default = 10'000;
-constexpr size_t parallel = 8;
 
-struct Target {
-  cloud::Located located;
-  std::vector<cloud::ObjectMeta> objects;  // as they were counted
-  uint64_t bytes = 0;
-};
-
-Task<Target> count(rt::Context& ctx, xfer::Selected selected, int64_t max) {
-  Target target{.located = selected.located(), .objects = {}};
-  while (true) {
-    CO_TRY(auto meta, co_await selected.next(ctx));
-    if (!meta) {
-      co_return target;
-    }
-    if (std::cmp_equal(target.objects.size(), max)) {
-      co_return fail(
-          Error{.code = Code::bad_input,
-                .what = fmt::format("more than {} objects would be removed; none was", max),
-                .where = cloud::address_of(target.located, target.located.key),
-                .remedy = "narrow `target`, or raise `max`"});
-    }
-    target.bytes += meta->size;
-    target.objects.push_back(
-        {.key = std::move(meta->key), .size = meta->size, .etag = std::move(meta->etag)});
-  }
-}
-
-Task<Target> count_with(rt::Context& ctx, const objects::Services* services, std::string profile,
-                        Value with) {
+Task<xfer::Counted> count_with(rt::Context& ctx, const objects::Services* services,
+                               std::string profile, Value with) {
   const AttemptInfo info{.profile = std::move(profile)};
   CO_TRY(const int64_t max, objects::int_param(with, "max", max_default, 0));
   CO_TRY(xfer::Selected selected,
          co_await objects::select_param(ctx, services, info, with, "target"));
-  co_return co_await count(ctx, std::move(selected), max);
-}
-
-Task<Unit> remove_one(rt::Context& ctx, cloud::ObjectStore& store, cloud::ObjectMeta object) {
-  auto removed = co_await store.remove(ctx, object.key, {.if_match = object.etag});
-  if (!removed.has_value() && removed.error().code == Code::conflict) {
-    const auto now = co_await store.head(ctx, object.key);
-    if (!now.has_value() && now.error().code == Code::not_found) {
-      co_return Unit{};  // somebody else removed it
-    }
+  auto counted = co_await xfer::count(ctx, std::move(selected), static_cast<uint64_t>(max));
+  if (!counted.has_value() && counted.error().code == Code::bad_input) {
+    counted.error().remedy = "narrow `target`, or raise `max`";
   }
-  co_return removed;
-}
-
-Task<Unit> remove_all(rt::Scope& scope, Target target, Attempt& attempt) {
-  int64_t done = 0;
-  for (const cloud::ObjectMeta& each : target.objects) {
-    CO_OK(co_await scope.spawn(remove_one(scope.context(), *target.located.store, each)));
-    attempt.progress(
-        {.items_done = ++done, .items_total = static_cast<int64_t>(target.objects.size())});
-  }
-  co_return Unit{};
+  co_return counted;
 }
 
 class Delete final : public Action {
@@ -82,7 +37,7 @@ class Delete final : public Action {
       co_return preview;
     }
     const std::string what = objects::shown_address(with["target"]);
-    CO_TRY(const Target target, co_await count_with(ctx, &services_, info.profile, with));
+    CO_TRY(const xfer::Counted target, co_await count_with(ctx, &services_, info.profile, with));
     preview.steps.push_back(
         {.what = fmt::format("remove {} of {}", objects::objects_text(target.objects.size()), what),
          .objects = target.objects.size()});
@@ -96,8 +51,11 @@ class Delete final : public Action {
     }
     const size_t number = target->objects.size();
     const uint64_t bytes = target->bytes;
-    const auto removed = co_await rt::scoped(ctx, {.children_max = parallel}, remove_all,
-                                             std::move(*target), std::ref(attempt));
+    const auto removed =
+        co_await xfer::remove(ctx, std::move(*target), [&attempt, number](uint64_t done) {
+          attempt.progress({.items_done = static_cast<int64_t>(done),
+                            .items_total = static_cast<int64_t>(number)});
+        });
     if (!removed.has_value()) {
       co_return outcome_of(ctx, removed.error());
     }

@@ -1,10 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/transfer/filter.h"
 #include "core/transfer/plan.h"
 
 #include "base/doctest.h"
 
 namespace tutti::transfer {
 namespace {
+
+TEST_CASE("a filter: patterns of names and of paths, sizes, times") {
+  Filter filter;
+  filter.include = parse_patterns({"*.csv", "deep/**"}).value();
+  filter.exclude = parse_patterns({"*tmp*", "deep/no/**"}).value();
+  filter.larger_than = 10;
+  filter.older_than = Instant{} + seconds(100);
+  const Instant now = Instant{} + seconds(50);
+  CHECK(filter.matches("a.csv", 11, now));
+  CHECK(filter.matches("x/y/a.csv", 11, now));
+  CHECK(filter.matches("deep/b", 11, now));
+  CHECK_FALSE(filter.matches("b", 11, now));
+  CHECK_FALSE(filter.matches("a.tmp.csv", 11, now));
+  CHECK_FALSE(filter.matches("deep/no/b", 11, now));
+  CHECK_FALSE(filter.matches("a.csv", 10, now));
+  CHECK_FALSE(filter.matches("a.csv", 11, Instant{} + seconds(100)));
+  CHECK(Filter{}.matches("anything", 0, {}));
+  const auto bad = parse_patterns({"a", "[b"});
+  REQUIRE_FALSE(bad.has_value());
+  CHECK(bad.error().where == "[b");
+}
+
+TEST_CASE("numbers of bytes") {
+  CHECK(parse_bytes("0").value() == 0);
+  CHECK(parse_bytes("10MB").value() == 10'000'000);
+  CHECK(parse_bytes("64KiB").value() == 65'536);
+  for (const std::string_view bad : {"", "MB", "-1", "1.5GB", "10 MB", "1XB", "99999999999TB"}) {
+    CHECK_FALSE(parse_bytes(bad).has_value());
+  }
+}
 
 TEST_CASE("a pattern matches what it says") {
   struct Row {

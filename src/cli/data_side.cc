@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/data_side.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cli/project.h"
+
+namespace tutti::cli {
+namespace fs = std::filesystem;
+namespace {
+
+Result<std::string> as_address(const std::string& text) {
+  if (text.empty()) {
+    return fail(Code::bad_input, "an empty text is no address",
+                "write CONNECTION://KEY, or a path of this machine");
+  }
+  if (is_address(text)) {
+    return text;
+  }
+  std::error_code ec;
+  std::string path = fs::absolute(text, ec).lexically_normal().string();
+  if (fs::is_directory(path, ec) && !path.ends_with('/')) {
+    path += '/';
+  }
+  return "file://" + path;
+}
+
+}  // namespace
+
+Result<DataSide> open_data(Invocation& call) {
+  DataSide side;
+  auto project = load_good_project(call.globals);
+  if (project) {
+    TRY(side.profile, profile_of(call.globals, project->project));
+    TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
+    return side;
+  }
+  if (project.error().code != Code::not_found || !call.globals.project.empty()) {
+    return fail(std::move(project).error());
+  }
+  std::error_code ec;
+  // No profile redirects the clouds here: s3://, gs:// and az:// mean the real ones.
+  spec::Project none;
+  side.profile = "none";
+  none.profiles.push_back({.name = side.profile});
+  TRY(side.connections, call.environment.connections(none, fs::current_path(ec).string()));
+  return side;
+}
+
+Result<cloud::Located> open_address(const DataSide& side, const std::string& text) {
+  TRY(const std::string address, as_address(text));
+  return side.connections->open(side.profile, address);
+}
+
+Result<bool> confirm(Invocation& call, const std::string& question) {
+  if (call.globals.yes) {
+    return true;
+  }
+  if (isatty(STDIN_FILENO) == 0 || call.output.json()) {
+    return fail(Code::bad_input, question + " Nobody can be asked here, so nothing was done",
+                "say --yes, or look first with --dry-run");
+  }
+  fmt::print(stderr, "{} [y/N] ", question);
+  (void)std::fflush(stderr);
+  const int answer = std::getchar();
+  return answer == 'y' || answer == 'Y';
+}
+
+}  // namespace tutti::cli

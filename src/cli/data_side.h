@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The connections a data command works with. In a project they are its own; outside of one s3://,
+// gs:// and az:// mean the real clouds, and what has no scheme is a path.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cloud/connections.h"
+
+namespace tutti::cli {
+
+struct DataSide {
+  std::unique_ptr<cloud::Connections> connections;
+  std::string profile;
+};
+Result<DataSide> open_data(Invocation& call);
+
+// An address, or a path of this machine: a folder means all below it.
+Result<cloud::Located> open_address(const DataSide& side, const std::string& text);
+
+// Asks on the terminal, unless --yes was given. bad_input where there is nobody to ask.
+Result<bool> confirm(Invocation& call, const std::string& question);
+
+}  // namespace tutti::cli

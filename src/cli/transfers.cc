@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+// tutti cp, mv, sync, rm, du, mb, rb, presign, verify: what changes or proves data. They need
+// neither a project nor an owner; in a project its connections are known.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/data_side.h"
+#include "rt/file.h"
+#include "xfer/remove.h"
+#include "xfer/select.h"
+#include "xfer/sync.h"
+#include "xfer/transfer.h"
+#include "xfer/verify.h"
+
+namespace tutti::cli {
+namespace {
+
+// The live line of a copy.
+class CopyProgress {
+ public:
+  CopyProgress(Output& output, rt::Clock& clock)
+      : output_(output), clock_(clock), started_(clock.boot()) {}
+  void show(const xfer::Progress& progress) {
+    if (!output_.live() || clock_.boot() < next_) {
+      return;
+    }
+    next_ = clock_.boot() + milliseconds(100);
+    const double elapsed = (clock_.boot() - started_).seconds();
+    const auto bytes = static_cast<int64_t>(progress.bytes_done);
+    std::string line = fmt::format("\r\x1b[2K{}, {}", counted(progress.objects_done, "object"),
+                                   human_bytes(bytes));
+    if (elapsed > 0.2) {
+      line += fmt::format(", {}/s",
+                          human_bytes(static_cast<int64_t>(static_cast<double>(bytes) / elapsed)));
+    }
+    output_.text(line);
+    drawn_ = true;
+  }
+  void clear() {
+    if (drawn_) {
+      output_.text("\r\x1b[2K");
+    }
+  }
+
+ private:
+  Output& output_;
+  rt::Clock& clock_;
+  BootInstant started_;
+  BootInstant next_ = {};
+  bool drawn_ = false;
+};
+
+Result<transfer::Filter> filter_of(const FilterArgs& args) {
+  transfer::Filter filter;
+  TRY(filter.include, transfer::parse_patterns(args.include));
+  TRY(filter.exclude, transfer::parse_patterns(args.exclude));
+  if (!args.larger.empty()) {
+    TRY(filter.larger_than, transfer::parse_bytes(args.larger));
+  }
+  if (!args.smaller.empty()) {
+    TRY(filter.smaller_than, transfer::parse_bytes(args.smaller));
+  }
+  return filter;
+}
+
+Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
+  xfer::Request request;
+  if (args.from == "-" || std::ranges::find(args.to, "-") != args.to.end()) {
+    return fail(
+        Error{.code = Code::unsupported,
+              .what = "cp does not copy from standard input or to standard output",
+              .where = "-",
+              .remedy = "`tutti cat ADDRESS` prints an object; ./- is a file of that name"});
+  }
+  TRY(request.from, open_address(side, args.from));
+  for (const std::string& each : args.to) {
+    TRY(cloud::Located to, open_address(side, each));
+    request.to.push_back(std::move(to));
+  }
+  TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
+  TRY(request.verify, xfer::parse_verify(args.verify));
+  TRY(request.filter, filter_of(args.filter));
+  request.storage_class = args.storage_class;
+  return request;
+}
+
+std::string bytes_text(uint64_t bytes) { return human_bytes(static_cast<int64_t>(bytes)); }
+std::string objects_text(uint64_t objects) {
+  return counted(static_cast<int64_t>(objects), "object");
+}
+
+Result<Unit> write_manifest(const std::string& path, std::vector<xfer::Entry> entries) {
+  return path.empty() ? Result<Unit>(Unit{})
+                      : rt::write_file(path, xfer::to_text(std::move(entries)));
+}
+
+// "12 by the store's checksum, 3 read back"
+std::string proofs_text(const std::vector<xfer::Entry>& entries) {
+  constexpr std::pair<xfer::Proof, std::string_view> words[] = {
+      {xfer::Proof::store, "proven equal by the store's checksum"},
+      {xfer::Proof::end_to_end, "proven equal by reading back"},
+      {xfer::Proof::size, "by size only"}};
+  std::string text;
+  for (const auto& [proof, word] : words) {
+    const auto count = std::ranges::count(entries, proof, &xfer::Entry::proof);
+    if (count > 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, word);
+    }
+  }
+  return text;
+}
+
+Task<int> preview_copy(Invocation& call, xfer::Request request) {
+  CO_TRY(const transfer::Plan plan,
+         co_await xfer::preview(call.environment.context(), std::move(request)));
+  if (call.output.json()) {
+    call.output.value(Value::of({{"objects", plan.objects},
+                                 {"bytes", plan.bytes},
+                                 {"skipped", plan.skipped},
+                                 {"conflicts", plan.conflicts}}));
+  } else {
+    call.output.line(fmt::format(
+        "would copy {}, {}; already there: {}, in the way: {}. Nothing was done.",
+        objects_text(plan.objects), bytes_text(plan.bytes), plan.skipped, plan.conflicts));
+  }
+  co_return plan.conflicts > 0 ? 1 : 0;
+}
+
+Task<xfer::Report> copy_objects(Invocation& call, xfer::Request request, std::string manifest) {
+  rt::Context& ctx = call.environment.context();
+  CopyProgress progress(call.output, ctx.clock());
+  request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
+  auto result = co_await xfer::run(ctx, std::move(request), call.environment.cpu());
+  progress.clear();
+  CO_OK(result);
+  CO_OK(write_manifest(manifest, result->entries));
+  co_return std::move(*result);
+}
+
+void say_copied(Invocation& call, const xfer::Report& report, std::string_view verb) {
+  if (call.output.json()) {
+    call.output.value(Value::of(
+        {{"objects", report.objects}, {"bytes", report.bytes}, {"skipped", report.skipped}}));
+    return;
+  }
+  call.output.note(
+      fmt::format("{} {}, {}{}", verb, objects_text(report.objects), bytes_text(report.bytes),
+                  report.skipped > 0 ? fmt::format("; {} {} there already", report.skipped,
+                                                   report.skipped == 1 ? "was" : "were")
+                                     : ""));
+  if (call.output.verbose() && !report.entries.empty()) {
+    call.output.note(proofs_text(report.entries));
+  }
+}
+
+Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
+  CO_TRY(xfer::Request request, request_of(side, args));
+  if (args.dry_run) {
+    co_return co_await preview_copy(call, std::move(request));
+  }
+  CO_TRY(const xfer::Report report, co_await copy_objects(call, std::move(request), args.manifest));
+  say_copied(call, report, "copied");
+  co_return 0;
+}
+
+Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
+  CO_TRY(xfer::Request request, request_of(side, args));
+  if (args.dry_run) {
+    co_return co_await preview_copy(call, std::move(request));
+  }
+  if (args.to.size() > 1) {
+    co_return fail(Code::bad_input, "mv has one destination",
+                   "copy to several with `tutti cp`, then remove with `tutti rm`");
+  }
+  if (request.if_exists == transfer::IfExists::skip || request.verify == xfer::Verify::none) {
+    co_return fail(Code::bad_input, "mv removes only what is proven to be at the destination",
+                   "use --if-exists verify, fail or replace, and --verify store or full");
+  }
+  xfer::Counted sources{.located = request.from, .objects = {}};
+  CO_TRY(const xfer::Report report, co_await copy_objects(call, std::move(request), args.manifest));
+  for (const xfer::Entry& each : report.entries) {
+    sources.objects.push_back(
+        {.key = {each.from.ref.key}, .size = each.bytes, .etag = each.from.etag});
+  }
+  CO_OK(co_await xfer::remove(call.environment.context(), std::move(sources), {}));
+  say_copied(call, report, "moved");
+  co_return 0;
+}
+
+// ---- sync
+
+Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args) {
+  const auto as_prefix = [](std::string text) {
+    return is_address(text) || text.ends_with('/') ? text : text + "/";
+  };
+  xfer::SyncRequest request;
+  TRY(request.from, open_address(side, as_prefix(args.from)));
+  TRY(request.to, open_address(side, as_prefix(args.to)));
+  TRY(request.verify, xfer::parse_verify(args.verify));
+  TRY(request.filter, filter_of(args.filter));
+  request.same = args.checksum    ? xfer::Same::digests
+                 : args.size_only ? xfer::Same::size
+                                  : xfer::Same::time;
+  request.remove_extra = args.remove;
+  request.removes_max = args.removes_max;
+  request.dry_run = args.dry_run;
+  return request;
+}
+
+Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
+  rt::Context& ctx = call.environment.context();
+  CO_TRY(xfer::SyncRequest request, request_of(side, args));
+  CopyProgress progress(call.output, ctx.clock());
+  request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
+  auto result = co_await xfer::sync(ctx, std::move(request), call.environment.cpu());
+  progress.clear();
+  CO_TRY(const xfer::SyncReport report, std::move(result));
+  if (!args.dry_run) {
+    CO_OK(write_manifest(args.manifest, report.entries));
+  }
+  if (call.output.json()) {
+    call.output.value(Value::of({{"copied", report.copied},
+                                 {"bytes", report.bytes},
+                                 {"same", report.same},
+                                 {"extra", report.extra},
+                                 {"removed", report.removed},
+                                 {"dry_run", args.dry_run}}));
+    co_return 0;
+  }
+  const std::string text = fmt::format(
+      "{} {}, {}; the same: {}; {}", args.dry_run ? "would copy" : "copied",
+      objects_text(report.copied), bytes_text(report.bytes), report.same,
+      args.remove ? fmt::format("{}: {}", args.dry_run ? "would remove" : "removed", report.removed)
+                  : fmt::format("only at the destination: {}", report.extra));
+  if (args.dry_run) {
+    call.output.line(text + ". Nothing was done.");
+  } else {
+    call.output.note(text);
+  }
+  co_return 0;
+}
+
+// ---- rm, du
+
+Task<xfer::Selected> select(rt::Context& ctx, const DataSide* side, std::string address,
+                            FilterArgs filter) {
+  CO_TRY(cloud::Located located, open_address(*side, address));
+  CO_TRY(xfer::Selected selected, co_await xfer::Selected::of(ctx, std::move(located)));
+  CO_TRY(transfer::Filter parsed, filter_of(filter));
+  selected.set_filter(std::move(parsed));
+  co_return selected;
+}
+
+Task<int> remove(Invocation& call, DataSide& side, RmArgs args) {
+  rt::Context& ctx = call.environment.context();
+  std::vector<xfer::Counted> all;
+  uint64_t objects = 0;
+  uint64_t bytes = 0;
+  for (const std::string& each : args.addresses) {
+    CO_TRY(xfer::Selected selected, co_await select(ctx, &side, each, args.filter));
+    const cloud::Located located = selected.located();
+    auto counted = co_await xfer::count(ctx, std::move(selected), args.max - objects);
+    if (!counted.has_value() && counted.error().code == Code::bad_input) {
+      counted.error().remedy = "narrow the address, or allow more with --max";
+    }
+    CO_OK(counted);
+    if (counted->objects.empty()) {
+      CO_TRY(Error nothing, co_await xfer::nothing_there(ctx, located));
+      co_return fail(std::move(nothing));
+    }
+    objects += counted->objects.size();
+    bytes += counted->bytes;
+    all.push_back(std::move(*counted));
+  }
+  const std::string what = fmt::format("{}, {}", objects_text(objects), bytes_text(bytes));
+  if (!args.dry_run) {
+    CO_TRY(const bool agreed, confirm(call, fmt::format("Remove {}?", what)));
+    if (!agreed) {
+      call.output.note("nothing was removed");
+      co_return 1;
+    }
+    for (xfer::Counted& each : all) {
+      CO_OK(co_await xfer::remove(ctx, std::move(each), {}));
+    }
+  }
+  if (call.output.json()) {
+    call.output.value(
+        Value::of({{"objects", objects}, {"bytes", bytes}, {"dry_run", args.dry_run}}));
+  } else if (args.dry_run) {
+    call.output.line(fmt::format("would remove {}. Nothing was done.", what));
+  } else {
+    call.output.note(fmt::format("removed {}", what));
+  }
+  co_return 0;
+}
+
+Task<int> usage(Invocation& call, DataSide& side, DuArgs args) {
+  rt::Context& ctx = call.environment.context();
+  CO_TRY(xfer::Selected selected, co_await select(ctx, &side, args.address, args.filter));
+  uint64_t objects = 0;
+  uint64_t bytes = 0;
+  while (true) {
+    CO_TRY(const auto meta, co_await selected.next(ctx));
+    if (!meta) {
+      break;
+    }
+    ++objects;
+    bytes += meta->size;
+  }
+  if (objects == 0) {
+    CO_TRY(Error nothing, co_await xfer::nothing_there(ctx, selected.located()));
+    co_return fail(std::move(nothing));
+  }
+  if (call.output.json()) {
+    call.output.value(Value::of({{"objects", objects}, {"bytes", bytes}}));
+  } else {
+    call.output.line(
+        fmt::format("{}, {} ({} bytes)", objects_text(objects), bytes_text(bytes), bytes));
+  }
+  co_return 0;
+}
+
+// ---- buckets, URLs, manifests
+
+enum class Bucket : uint8_t { make, remove };
+
+Task<int> change_bucket(Invocation& call, DataSide& side, std::string address, Bucket what) {
+  rt::Context& ctx = call.environment.context();
+  if (!is_address(address)) {
+    co_return fail(Code::bad_input, fmt::format("'{}' names no bucket", address),
+                   "write CONNECTION://BUCKET");
+  }
+  if (!address.ends_with('/')) {
+    address += '/';
+  }
+  CO_TRY(const cloud::Located located, open_address(side, address));
+  if (!located.key.text.empty()) {
+    co_return fail(Error{.code = Code::bad_input,
+                         .what = "this names more than a bucket",
+                         .where = address,
+                         .remedy = fmt::format("write {}", located.base)});
+  }
+  if (what == Bucket::make) {
+    CO_OK(co_await located.store->create_bucket(ctx));
+  } else {
+    CO_OK(co_await located.store->remove_bucket(ctx));
+  }
+  call.output.note(fmt::format("{} {}", what == Bucket::make ? "made" : "removed", located.base));
+  co_return 0;
+}
+
+Task<int> print_url(Invocation& call, DataSide& side, PresignArgs args) {
+  CO_TRY(const cloud::Located located, open_address(side, args.address));
+  CO_TRY(const Duration valid, parse_duration(args.expires));
+  if (valid.us <= 0 || valid > days(7)) {
+    co_return fail(Code::bad_input, fmt::format("a URL cannot be valid for {}", args.expires),
+                   "write a time of at most 7d");
+  }
+  CO_TRY(const std::string url,
+         co_await located.store->presign(call.environment.context(), located.key,
+                                         {.method = args.put ? "PUT" : "GET", .valid = valid}));
+  if (call.output.json()) {
+    call.output.value(Value::of({{"url", url}}));
+  } else {
+    call.output.line(url);
+  }
+  co_return 0;
+}
+
+Task<int> prove(Invocation& call, DataSide& side, VerifyArgs args) {
+  auto text = rt::read_file(args.manifest);
+  CO_OK(text);
+  auto claims = xfer::parse_claims(*text);
+  if (!claims.has_value()) {
+    claims.error().where = fmt::format("{}, {}", args.manifest, claims.error().where);
+    co_return fail(std::move(claims).error());
+  }
+  CO_TRY(const xfer::Proven proven,
+         co_await xfer::prove_again(
+             call.environment.context(), *side.connections, side.profile, std::move(*claims),
+             args.quick ? xfer::Proving::quick : xfer::Proving::read, call.environment.cpu()));
+  ValueList different;
+  for (const xfer::Disproved& each : proven.different) {
+    different.push_back(Value::of({{"address", each.address}, {"what", each.what}}));
+    if (!call.output.json()) {
+      call.output.line(fmt::format("{}: {}", printable(each.address), each.what));
+    }
+  }
+  if (call.output.json()) {
+    call.output.value(Value::of({{"proven", proven.objects},
+                                 {"bytes", proven.bytes},
+                                 {"read", proven.read},
+                                 {"different", Value(std::move(different))}}));
+  } else {
+    call.output.note(fmt::format(
+        "{} as the manifest says, {} ({} read){}", objects_text(proven.objects),
+        bytes_text(proven.bytes), proven.read,
+        proven.different.empty() ? "" : fmt::format("; {} not", proven.different.size())));
+  }
+  co_return proven.different.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+Result<int> cp(Invocation& call, const CpArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(copy(call, side, args));
+}
+
+Result<int> mv(Invocation& call, const MvArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(move(call, side, args.copy));
+}
+
+Result<int> sync(Invocation& call, const SyncArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(synchronise(call, side, args));
+}
+
+Result<int> rm(Invocation& call, const RmArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(remove(call, side, args));
+}
+
+Result<int> du(Invocation& call, const DuArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(usage(call, side, args));
+}
+
+Result<int> mb(Invocation& call, const MbArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(change_bucket(call, side, args.address, Bucket::make));
+}
+
+Result<int> rb(Invocation& call, const RbArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(change_bucket(call, side, args.address, Bucket::remove));
+}
+
+Result<int> presign(Invocation& call, const PresignArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(print_url(call, side, args));
+}
+
+Result<int> verify(Invocation& call, const VerifyArgs& args) {
+  TRY(DataSide side, open_data(call));
+  return call.environment.loop().run(prove(call, side, args));
+}
+
+}  // namespace tutti::cli

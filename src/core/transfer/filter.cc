@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/transfer/filter.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+namespace tutti::transfer {
+namespace {
+
+bool any_matches(const std::vector<Glob>& patterns, std::string_view name) {
+  return std::ranges::any_of(patterns, [name](const Glob& each) { return each.matches(name); });
+}
+
+}  // namespace
+
+Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& patterns) {
+  std::vector<Glob> globs;
+  for (const std::string& each : patterns) {
+    auto glob = Glob::parse(each.contains('/') ? each : "**/" + each);
+    if (!glob.has_value()) {
+      Error error = std::move(glob).error();
+      error.where = each;
+      return fail(std::move(error));
+    }
+    globs.push_back(std::move(*glob));
+  }
+  return globs;
+}
+
+Result<uint64_t> parse_bytes(std::string_view text) {
+  constexpr std::pair<std::string_view, uint64_t> units[] = {{"", 1},
+                                                             {"B", 1},
+                                                             {"kB", 1000},
+                                                             {"KB", 1000},
+                                                             {"MB", 1000 * 1000},
+                                                             {"GB", 1000ULL * 1000 * 1000},
+                                                             {"TB", 1000ULL * 1000 * 1000 * 1000},
+                                                             {"KiB", 1ULL << 10U},
+                                                             {"MiB", 1ULL << 20U},
+                                                             {"GiB", 1ULL << 30U},
+                                                             {"TiB", 1ULL << 40U}};
+  uint64_t number = 0;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit = text.substr(static_cast<size_t>(parsed.ptr - text.data()));
+  const auto* known = std::ranges::find(units, unit, &std::pair<std::string_view, uint64_t>::first);
+  if (parsed.ec != std::errc() || known == std::end(units) || number > UINT64_MAX / known->second) {
+    return fail(Code::bad_input, fmt::format("'{}' is no number of bytes", text),
+                "write 500, 10MB or 64KiB");
+  }
+  return number * known->second;
+}
+
+bool Filter::matches(std::string_view name, uint64_t size, Instant modified) const {
+  if (!include.empty() && !any_matches(include, name)) {
+    return false;
+  }
+  return !any_matches(exclude, name) && (!larger_than || size > *larger_than) &&
+         (!smaller_than || size < *smaller_than) && (!newer_than || modified > *newer_than) &&
+         (!older_than || modified < *older_than);
+}
+
+}  // namespace tutti::transfer

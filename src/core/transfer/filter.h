@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which objects of a selection take part. A value; pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "core/transfer/glob.h"
+
+namespace tutti::transfer {
+
+// Patterns match what follows the source's prefix; one without a slash matches the last name of the
+// key, wherever it lies.
+struct Filter {
+  std::vector<Glob> include = {};                       // none: all
+  std::vector<Glob> exclude = {};                       // wins
+  std::optional<uint64_t> larger_than = std::nullopt;   // bytes
+  std::optional<uint64_t> smaller_than = std::nullopt;  // bytes
+  std::optional<Instant> newer_than = std::nullopt;
+  std::optional<Instant> older_than = std::nullopt;
+
+  bool matches(std::string_view name, uint64_t size, Instant modified) const;
+};
+
+// bad_input names the pattern that is none.
+Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& patterns);
+
+// "500", "10MB" (decimal), "64KiB" (binary).
+Result<uint64_t> parse_bytes(std::string_view text);
+
+}  // namespace tutti::transfer

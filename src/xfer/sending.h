@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// One object on its way to one destination: sent, proven, noted. Inside of xfer.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "rt/wait.h"
+#include "xfer/parts.h"
+#include "xfer/transfer.h"
+
+namespace tutti::xfer {
+
+constexpr size_t parts_parallel = 8;
+inline const std::string origin_name = "tutti-origin";
+
+// What all objects of one run share. Lives as long as the run.
+struct Run {
+  Request request;
+  rt::Executor cpu;
+  Report report = {};
+  Progress progress = {};
+  rt::Semaphore parts{parts_parallel};  // of all objects together
+  uint64_t listed_objects = 0;
+  uint64_t listed_bytes = 0;
+
+  void tell() const {
+    if (request.on_progress) {
+      request.on_progress(progress);
+    }
+  }
+};
+
+// One object on its way to one destination.
+struct Job {
+  cloud::ObjectMeta source;
+  const cloud::Located* to = nullptr;  // one of the request's
+  cloud::Key key;                      // there
+};
+
+transfer::Known known(const cloud::ObjectMeta& meta);
+// With both addresses in front of what happened.
+Error at(const Run& run, const Job& job, Error error);
+Entry entry_of(rt::Context& ctx, const Run& run, const Job& job);
+// Counts the entry and keeps it.
+void note(Run& run, Entry entry);
+// What is there; nothing is no error.
+Task<std::optional<cloud::ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store,
+                                            cloud::Key key);
+// What a listing leaves out: digests, metadata.
+Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job);
+// Reads both ends: equal, which is an entry, or `conflict`.
+Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag);
+// Writes it where `existing` is, and only there, and proves it as the request wants.
+Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<cloud::ObjectMeta> existing);
+
+}  // namespace tutti::xfer

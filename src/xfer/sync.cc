@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/sync.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cloud/body.h"
+#include "rt/retry.h"
+#include "rt/scope.h"
+#include "xfer/remove.h"
+#include "xfer/sending.h"
+
+namespace tutti::xfer {
+namespace {
+
+using cloud::Located;
+using cloud::ObjectMeta;
+
+// One name, as both sides have it.
+struct Pair {
+  std::string name;  // behind the prefixes
+  std::optional<ObjectMeta> source;
+  std::optional<ObjectMeta> there;
+};
+
+// Walks both listings side by side.
+class Merge {
+ public:
+  Merge(const Located& from, const Located& to)
+      : from_(from),
+        to_(to),
+        sources_(*from.store, {.prefix = from.key}),
+        existing_(*to.store, {.prefix = to.key}) {}
+
+  Task<std::optional<Pair>> next(rt::Context& ctx) {
+    if (!begun_) {
+      begun_ = true;
+      CO_TRY(source_, co_await sources_.next(ctx));
+      CO_TRY(there_, co_await existing_.next(ctx));
+    }
+    if (!source_ && !there_) {
+      co_return std::nullopt;
+    }
+    const std::string source = source_ ? name_of(from_, *source_) : std::string();
+    const std::string there = there_ ? name_of(to_, *there_) : std::string();
+    const bool take_source = source_ && (!there_ || source <= there);
+    const bool take_there = there_ && (!source_ || there <= source);
+    Pair pair{.name = take_source ? source : there};
+    if (take_source) {
+      pair.source = std::exchange(source_, std::nullopt);
+      CO_TRY(source_, co_await sources_.next(ctx));
+    }
+    if (take_there) {
+      pair.there = std::exchange(there_, std::nullopt);
+      CO_TRY(there_, co_await existing_.next(ctx));
+    }
+    co_return std::optional(std::move(pair));
+  }
+
+ private:
+  static std::string name_of(const Located& located, const ObjectMeta& meta) {
+    return meta.key.text.substr(located.key.text.size());
+  }
+
+  Located from_;
+  Located to_;
+  cloud::Listing sources_;
+  cloud::Listing existing_;
+  std::optional<ObjectMeta> source_;
+  std::optional<ObjectMeta> there_;
+  bool begun_ = false;
+};
+
+// What all objects of one sync share.
+struct Sync {
+  SyncRequest request;
+  Run run;
+  SyncReport report = {};
+};
+
+bool takes_part(const Sync& sync, const Pair& pair) {
+  const ObjectMeta& meta = pair.source ? *pair.source : *pair.there;
+  return sync.request.filter.matches(pair.name, meta.size, meta.modified);
+}
+
+// By what the listings say. nullopt: the digests decide.
+std::optional<bool> listed_same(const Sync& sync, const Pair& pair) {
+  if (pair.source->size != pair.there->size) {
+    return false;
+  }
+  switch (sync.request.same) {
+    case Same::size:
+      return true;
+    case Same::time:
+      // Services know the time to the second.
+      return pair.source->modified - pair.there->modified < seconds(1);
+    case Same::digests:
+      break;
+  }
+  return std::nullopt;
+}
+
+std::optional<bool> same_digest(const ObjectMeta& one, const ObjectMeta& other) {
+  for (const Digest& each : one.digests) {
+    if (const auto its = other.digest(each.kind)) {
+      return *its == each;
+    }
+  }
+  return std::nullopt;
+}
+
+Task<bool> is_same(rt::Context& ctx, Sync& sync, Job job, ObjectMeta there) {
+  CO_OK(co_await know_source(ctx, sync.run, job));
+  CO_TRY(there, co_await job.to->store->head(ctx, there.key));
+  if (const auto known = same_digest(job.source, there)) {
+    co_return *known;
+  }
+  auto compared = co_await compare_bytes(ctx, sync.run, job, there.etag);
+  if (!compared.has_value() && compared.error().code == Code::conflict) {
+    co_return false;
+  }
+  CO_OK(compared);
+  co_return true;
+}
+
+Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
+  Job job{.source = std::move(*pair.source),
+          .to = &sync.run.request.to.front(),
+          .key = {sync.request.to.key.text + pair.name}};
+  if (pair.there && job.source.size == pair.there->size && sync.request.same == Same::digests) {
+    CO_TRY(const bool same, co_await is_same(ctx, sync, job, *pair.there));
+    if (same) {
+      ++sync.report.same;
+      co_return Unit{};
+    }
+  }
+  ++sync.report.copied;
+  sync.report.bytes += job.source.size;
+  if (sync.request.dry_run) {
+    co_return Unit{};
+  }
+  auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
+  auto entry = co_await rt::retry(ctx, {}, attempt);
+  if (!entry.has_value()) {
+    co_return fail(at(sync.run, job, std::move(entry).error()));
+  }
+  note(sync.run, std::move(*entry));
+  co_return Unit{};
+}
+
+Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
+  Merge merge(sync.request.from, sync.request.to);
+  while (true) {
+    CO_TRY(auto pair, co_await merge.next(scope.context()));
+    if (!pair) {
+      break;
+    }
+    if (!takes_part(sync, *pair)) {
+      continue;
+    }
+    if (!pair->source) {
+      ++sync.report.extra;
+      continue;
+    }
+    if (pair->there && listed_same(sync, *pair) == true) {
+      ++sync.report.same;
+      continue;
+    }
+    ++sync.run.listed_objects;
+    sync.run.listed_bytes += pair->source->size;
+    CO_OK(co_await scope.spawn(copy_pair(scope.context(), sync, std::move(*pair))));
+  }
+  sync.run.progress.objects_total = sync.run.listed_objects;
+  sync.run.progress.bytes_total = sync.run.listed_bytes;
+  sync.run.tell();
+  co_return Unit{};
+}
+
+Task<Unit> remove_pairs(rt::Scope& scope, Sync& sync) {
+  Merge merge(sync.request.from, sync.request.to);
+  while (true) {
+    CO_TRY(auto pair, co_await merge.next(scope.context()));
+    if (!pair) {
+      co_return Unit{};
+    }
+    if (!pair->source && takes_part(sync, *pair)) {
+      if (++sync.report.removed > sync.request.removes_max) {
+        co_return fail(Code::conflict, "objects were added to the destination meanwhile",
+                       "run it again");
+      }
+      CO_OK(co_await scope.spawn(
+          remove_object(scope.context(), *sync.request.to.store, std::move(*pair->there))));
+    }
+  }
+}
+
+Result<Unit> check(const SyncRequest& request) {
+  for (const Located* each : {&request.from, &request.to}) {
+    if (!each->key.text.empty() && !each->key.text.ends_with('/')) {
+      return fail(Error{.code = Code::bad_input,
+                        .what = "sync makes one prefix equal to another",
+                        .where = cloud::address_of(*each, each->key),
+                        .remedy = "end the address with '/'; `tutti cp` copies one object"});
+    }
+    if (!each->store->capabilities().ordered_listing) {
+      return fail(Error{.code = Code::unsupported,
+                        .what = "this store does not list in the order of the keys",
+                        .where = cloud::address_of(*each, each->key),
+                        .remedy = "use `tutti cp`"});
+    }
+  }
+  const bool same_store = cloud::ref_of(request.from, {}) == cloud::ref_of(request.to, {});
+  if (same_store && (request.to.key.text.starts_with(request.from.key.text) ||
+                     request.from.key.text.starts_with(request.to.key.text))) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = "source and destination lie in each other",
+                      .where = cloud::address_of(request.to, request.to.key),
+                      .remedy = "choose another destination"});
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
+  CO_OK(check(request));
+  Sync sync{.request = request,
+            .run = {.request = {.from = request.from,
+                                .to = {request.to},
+                                .verify = request.verify,
+                                .on_progress = request.on_progress},
+                    .cpu = std::move(cpu)}};
+  const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
+  CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
+  if (request.remove_extra) {
+    if (sync.report.extra > request.removes_max) {
+      co_return fail(
+          Error{.code = Code::bad_input,
+                .what = fmt::format("{} objects would be removed, {} are allowed; none was",
+                                    sync.report.extra, request.removes_max),
+                .where = cloud::address_of(request.to, request.to.key),
+                .remedy = "look whether the source is the right one; --max-delete allows more"});
+    }
+    if (request.dry_run) {
+      sync.report.removed = sync.report.extra;
+    } else {
+      CO_OK(co_await rt::scoped(ctx, limits, remove_pairs, std::ref(sync)));
+    }
+  }
+  sync.report.entries = std::move(sync.run.report.entries);
+  co_return std::move(sync.report);
+}
+
+}  // namespace tutti::xfer

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/verify.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "rt/retry.h"
+#include "rt/scope.h"
+#include "xfer/hashing.h"
+
+namespace tutti::xfer {
+namespace {
+
+constexpr size_t parallel = 16;
+
+struct Work {
+  const cloud::Connections& connections;
+  std::string profile;
+  std::vector<Claim> claims;
+  Proving proving;
+  rt::Executor cpu;
+  Proven proven = {};
+};
+
+Result<Claim> claim_of(const Value& line) {
+  Claim claim{.address = std::string(line["to"].get_string("address")),
+              .bytes = static_cast<uint64_t>(std::max<int64_t>(0, line.get_int("bytes", -1)))};
+  if (line.get_string("format") != "tutti.manifest/1" || claim.address.empty() ||
+      line.get_int("bytes", -1) < 0 || !line["digests"].is_map()) {
+    return fail(Code::bad_input, "this is no line of a manifest",
+                "give a file that --manifest wrote");
+  }
+  for (const auto& [kind, value] : line["digests"].as_map()) {
+    if (value.is_string()) {
+      TRY(const Digest digest, parse_digest(kind + ":" + value.as_string()));
+      claim.digests.push_back(digest);
+    }
+  }
+  return claim;
+}
+
+// What differs between the claim and digests that are known; nullopt: they have none in common.
+std::optional<std::string> difference(const Claim& claim, const std::vector<Digest>& known) {
+  std::optional<std::string> text;
+  for (const Digest& each : claim.digests) {
+    const auto its = std::ranges::find(known, each.kind, &Digest::kind);
+    if (its == known.end()) {
+      continue;
+    }
+    if (*its != each) {
+      return fmt::format("its bytes are different: {} now, {} in the manifest", to_text(*its),
+                         to_text(each));
+    }
+    text = "";
+  }
+  return text;
+}
+
+// Empty: it is as claimed.
+Task<std::string> look_at(rt::Context& ctx, Work& all, Claim claim) {
+  CO_TRY(const cloud::Located located, all.connections.open(all.profile, claim.address));
+  const auto head = co_await located.store->head(ctx, located.key);
+  if (!head.has_value() && head.error().code == Code::not_found) {
+    co_return std::string("it is missing");
+  }
+  CO_OK(head);
+  if (head->size != claim.bytes) {
+    co_return fmt::format("it has {} bytes, {} in the manifest", head->size, claim.bytes);
+  }
+  if (all.proving == Proving::quick) {
+    if (auto told = difference(claim, head->digests)) {
+      co_return std::move(*told);
+    }
+  }
+  CO_TRY(const Seen seen,
+         co_await digest_object(ctx, *located.store, located.key, head->etag, all.cpu));
+  ++all.proven.read;
+  co_return difference(claim, seen.digests)
+      .value_or("the manifest has no digest of it: only its size is proven");
+}
+
+Task<Unit> prove_one(rt::Context& ctx, Work& all, Claim claim) {
+  auto attempt = [&](rt::Context& inner) { return look_at(inner, all, claim); };
+  auto what = co_await rt::retry(ctx, {}, attempt);
+  if (!what.has_value() && what.error().code == Code::corrupt) {
+    what = what.error().what;
+  }
+  CO_OK(what);
+  if (what->empty()) {
+    ++all.proven.objects;
+    all.proven.bytes += claim.bytes;
+  } else {
+    all.proven.different.push_back({claim.address, std::move(*what)});
+  }
+  co_return Unit{};
+}
+
+Task<Unit> prove_all(rt::Scope& scope, Work& all) {
+  for (const Claim& each : all.claims) {
+    CO_OK(co_await scope.spawn(prove_one(scope.context(), all, each)));
+  }
+  co_return Unit{};
+}
+
+}  // namespace
+
+Result<std::vector<Claim>> parse_claims(std::string_view manifest) {
+  std::vector<Claim> claims;
+  for (size_t number = 1; !manifest.empty(); ++number) {
+    const size_t end = std::min(manifest.find('\n'), manifest.size());
+    const std::string_view line = manifest.substr(0, end);
+    manifest.remove_prefix(std::min(end + 1, manifest.size()));
+    if (line.empty()) {
+      continue;
+    }
+    const auto value = parse_json(line);
+    auto claim = value.has_value() ? claim_of(*value) : Result<Claim>(fail(value.error()));
+    if (!claim.has_value()) {
+      Error error = std::move(claim).error();
+      error.where = fmt::format("line {}", number);
+      return fail(std::move(error));
+    }
+    claims.push_back(std::move(*claim));
+  }
+  return claims;
+}
+
+Task<Proven> prove_again(rt::Context& ctx, const cloud::Connections& connections,
+                         std::string profile, std::vector<Claim> claims, Proving proving,
+                         rt::Executor cpu) {
+  Work all{.connections = connections,
+           .profile = std::move(profile),
+           .claims = std::move(claims),
+           .proving = proving,
+           .cpu = std::move(cpu)};
+  CO_OK(co_await rt::scoped(ctx, {.children_max = parallel}, prove_all, std::ref(all)));
+  std::ranges::sort(all.proven.different, {}, &Disproved::address);
+  co_return std::move(all.proven);
+}
+
+}  // namespace tutti::xfer
