@@ -95,11 +95,17 @@ Task<sign::GcsObject> Bucket::stat(rt::Context& ctx, std::string name) {
 }
 
 Task<sign::GcsPage> Bucket::list(rt::Context& ctx, sign::GcsListing listing) {
-  CO_TRY(const http::Reply reply,
-         co_await client_.ask(
-             ctx, call(sign::gcs_list_request(options_.service, options_.bucket, listing),
-                       listing.prefix)));
-  co_return sign::parse_gcs_page(reply.body);
+  auto reply = co_await client_.ask(
+      ctx,
+      call(sign::gcs_list_request(options_.service, options_.bucket, listing), listing.prefix));
+  if (!reply.has_value()) {
+    Error error = std::move(reply).error();
+    if (error.code == Code::not_found) {  // not all say of what
+      error.what = "there is no such bucket";
+    }
+    co_return fail(std::move(error));
+  }
+  co_return sign::parse_gcs_page(reply->body);
 }
 
 Task<http::Incoming> Bucket::read(rt::Context& ctx, std::string name, sign::GcsRead read) {
