@@ -179,10 +179,11 @@ Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
                    "use --if-exists verify, fail or replace, and --verify store or full");
   }
   xfer::Counted sources{.located = request.from, .objects = {}};
+  const size_t base = request.from.base.size();
   CO_TRY(const xfer::Report report, co_await copy_objects(call, std::move(request), args.manifest));
   for (const xfer::Entry& each : report.entries) {
     sources.objects.push_back(
-        {.key = {each.from.ref.key}, .size = each.bytes, .etag = each.from.etag});
+        {.key = {each.from.address.substr(base)}, .size = each.bytes, .etag = each.from.etag});
   }
   CO_OK(co_await xfer::remove(call.environment.context(), std::move(sources), {}));
   say_copied(call, report, "moved");

@@ -95,8 +95,16 @@ std::string address_of(const Located& located, const Key& key) { return located.
 
 ObjectRef ref_of(const Located& located, const Key& key) {
   ObjectRef ref = located.ref;
-  ref.key = key.text;
+  ref.key = located.root + key.text;
   return ref;
+}
+
+bool same_bucket(const Located& one, const Located& other) {
+  ObjectRef mine = one.ref;
+  ObjectRef theirs = other.ref;
+  mine.key.clear();
+  theirs.key.clear();
+  return mine == theirs;
 }
 
 }  // namespace tutti::cloud

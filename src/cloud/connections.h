@@ -28,9 +28,10 @@ using ConnectionTable = std::map<std::string, std::map<std::string, ConnectionCo
 
 struct Located {
   std::shared_ptr<ObjectStore> store;
-  Key key;           // may be empty or end with "/": a prefix
-  ObjectRef ref;     // what the address resolved to
-  std::string base;  // the address of key K in this store is base + K
+  Key key;                // may be empty or end with "/": a prefix
+  ObjectRef ref;          // what the address resolved to
+  std::string base;       // the address of key K in this store is base + K
+  std::string root = {};  // what stands before every key in the bucket itself
 };
 
 // Opens the stores of one connection type. A few system calls at most, no network.
@@ -57,5 +58,7 @@ class Connections {
 // The address of `key` in the store it was located in.
 std::string address_of(const Located& located, const Key& key);
 ObjectRef ref_of(const Located& located, const Key& key);
+// Whether both lie in one bucket; then their keys there are comparable: root + key.
+bool same_bucket(const Located& one, const Located& other);
 
 }  // namespace tutti::cloud

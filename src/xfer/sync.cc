@@ -210,9 +210,10 @@ Result<Unit> check(const SyncRequest& request) {
                         .remedy = "use `tutti cp`"});
     }
   }
-  const bool same_store = cloud::ref_of(request.from, {}) == cloud::ref_of(request.to, {});
-  if (same_store && (request.to.key.text.starts_with(request.from.key.text) ||
-                     request.from.key.text.starts_with(request.to.key.text))) {
+  const std::string from = request.from.root + request.from.key.text;
+  const std::string to = request.to.root + request.to.key.text;
+  if (cloud::same_bucket(request.from, request.to) &&
+      (to.starts_with(from) || from.starts_with(to))) {
     return fail(Error{.code = Code::bad_input,
                       .what = "source and destination lie in each other",
                       .where = cloud::address_of(request.to, request.to.key),

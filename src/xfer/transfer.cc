@@ -130,10 +130,6 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
   co_return Unit{};
 }
 
-bool same_store(const Located& a, const Located& b) {
-  return cloud::ref_of(a, {}) == cloud::ref_of(b, {});
-}
-
 // What cannot end well is refused before anything is written.
 Result<Unit> check(const Request& request, const transfer::Selection& selection) {
   if (request.to.empty()) {
@@ -141,13 +137,15 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
   }
   for (const Located& to : request.to) {
     auto good = transfer::check_destination(selection, to.key.text);
-    if (good.has_value() && same_store(request.from, to)) {
+    if (good.has_value() && cloud::same_bucket(request.from, to)) {
       using Kind = transfer::Selection::Kind;
       const auto key = transfer::destination_of(selection, selection.key, to.key.text);
-      if (selection.kind == Kind::prefix && to.key.text.starts_with(selection.base)) {
+      if (selection.kind == Kind::prefix &&
+          (to.root + to.key.text).starts_with(request.from.root + selection.base)) {
         good = fail(Code::bad_input, "the destination is inside the source",
                     "choose another destination");
-      } else if (selection.kind == Kind::object && key.value() == selection.key) {
+      } else if (selection.kind == Kind::object &&
+                 to.root + key.value() == request.from.root + selection.key) {
         good = fail(Code::bad_input, "source and destination are the same object",
                     "choose another destination");
       }
@@ -164,7 +162,8 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
 Result<Unit> check_copy(const Located& from, const Located& to,
                         const transfer::Selection& selection, const std::string& key) {
   TRY(const std::string target, transfer::destination_of(selection, key, to.key.text));
-  if (!selection.matches(target)) {
+  const std::string whole = to.root + target;
+  if (!whole.starts_with(from.root) || !selection.matches(whole.substr(from.root.size()))) {
     return Unit{};
   }
   return fail(Error{
@@ -180,7 +179,8 @@ Task<Unit> check_pattern(rt::Context& ctx, Selected selected, std::vector<Locate
   const Located& from = selected.located();
   const transfer::Selection& selection = selected.selection();
   std::erase_if(to, [&](const Located& each) {
-    return !same_store(from, each) || !each.key.text.starts_with(selection.base);
+    return !cloud::same_bucket(from, each) ||
+           !(each.root + each.key.text).starts_with(from.root + selection.base);
   });
   if (selection.kind != transfer::Selection::Kind::glob || to.empty()) {
     co_return Unit{};

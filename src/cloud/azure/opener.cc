@@ -199,6 +199,7 @@ Result<Located> open_azure(Stores& stores, std::string_view connection,
   } else if (!split.key.empty()) {
     prefix = split.key + (split.key.ends_with('/') ? "" : "/");
   }
+  located.root = prefix;
   located.ref.key = prefix + located.key.text;
   located.base = place.base;
   located.store = stores.open(settings, access, std::move(place), prefix);

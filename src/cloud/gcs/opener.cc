@@ -187,6 +187,7 @@ Result<Located> Stores::open(std::string_view connection, const ConnectionConfig
                  .endpoint = std::string(endpoint),
                  .bucket = options.bucket,
                  .key = options.parts_prefix + located.key.text};
+  located.root = options.parts_prefix;
   TRY(located.store, store_of(connection, settings, std::move(options)));
   return located;
 }

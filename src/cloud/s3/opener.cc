@@ -274,6 +274,7 @@ Result<Located> Stores::open(std::string_view connection, const ConnectionConfig
   }
   TRY(located.store, store_of(connection, config, located.ref.bucket, prefix, located.base));
   located.ref.endpoint = config.settings.get_string("endpoint");
+  located.root = prefix;
   located.ref.key = prefix + located.key.text;
   return located;
 }
