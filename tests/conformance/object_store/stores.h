@@ -269,39 +269,41 @@ struct Azure : HttpWorld {
   sign::AzureEndpoint endpoint = sign::parse_azure_endpoint(url("TUTTI_TEST_AZURE")).value();
   sign::AzureContainer at{.host = endpoint.host, .folder = endpoint.folder, .container = {}};
   sign::AzureKey account = sign::azure_key(endpoint.folder.substr(1), key).value();
-  struct GcsWorld : HttpWorld {
-    GcsWorld(const char* variable, std::string folder_of_bucket) {
-      const std::string bucket = new_name();
-      run(http.fetch(ctx, {.method = "POST",
-                           .url = url(variable) + "/storage/v1/b?project=p",
-                           .headers = {{"content-type", "application/json"}},
-                           .body = sign::gcs_bucket_resource(bucket, "", "")}))
-          .value();
-      ConnectionTable table;
-      table["p"]["c"] = {.type = "gcs",
-                         .settings = Value::of({{"root", "gs://" + bucket + folder_of_bucket},
-                                                {"endpoint", url(variable)},
-                                                {"auth", "none"}})};
-      const Connections connections(
-          std::move(table),
-          gcs::openers(
-              {.http = http, .buffers = buffers, .files = pool.executor(), .project = folder}));
-      store = connections.open("p", std::string_view("c://")).value().store;
-      no_keys = {"a\nb"};
-      rounds = 3;
-    }
-  };
-  // fake-gcs-server.
-  struct Gcs : GcsWorld {
-    Gcs() : GcsWorld("TUTTI_TEST_GCS", "") { no_keys = {".", "..", "a\nb"}, weak = true; }
-  };
-  // tests/fakes/gcs.
-  struct GcsStrict : GcsWorld {
-    GcsStrict() : GcsWorld("TUTTI_TEST_STRICT_GCS", "") { no_keys = {".", "..", "a\nb"}; }
-  };
-  struct GcsFolder : GcsWorld {
-    GcsFolder() : GcsWorld("TUTTI_TEST_STRICT_GCS", "/below/here") {}
-  };
+};
+
+struct GcsWorld : HttpWorld {
+  GcsWorld(const char* variable, std::string folder_of_bucket) {
+    const std::string bucket = new_name();
+    run(http.fetch(ctx, {.method = "POST",
+                         .url = url(variable) + "/storage/v1/b?project=p",
+                         .headers = {{"content-type", "application/json"}},
+                         .body = sign::gcs_bucket_resource(bucket, "", "")}))
+        .value();
+    ConnectionTable table;
+    table["p"]["c"] = {.type = "gcs",
+                       .settings = Value::of({{"root", "gs://" + bucket + folder_of_bucket},
+                                              {"endpoint", url(variable)},
+                                              {"auth", "none"}})};
+    const Connections connections(
+        std::move(table),
+        gcs::openers(
+            {.http = http, .buffers = buffers, .files = pool.executor(), .project = folder}));
+    store = connections.open("p", std::string_view("c://")).value().store;
+    no_keys = {"a\nb"};
+    rounds = 3;
+  }
+};
+// fake-gcs-server.
+struct Gcs : GcsWorld {
+  Gcs() : GcsWorld("TUTTI_TEST_GCS", "") { no_keys = {".", "..", "a\nb"}, weak = true; }
+};
+// tests/fakes/gcs.
+struct GcsStrict : GcsWorld {
+  GcsStrict() : GcsWorld("TUTTI_TEST_STRICT_GCS", "") { no_keys = {".", "..", "a\nb"}; }
+};
+struct GcsFolder : GcsWorld {
+  GcsFolder() : GcsWorld("TUTTI_TEST_STRICT_GCS", "/below/here") {}
+};
 
 }  // namespace tutti::cloud
 
