@@ -413,6 +413,29 @@ TEST_CASE("pages before the place to start are passed over, broken ones asked fo
   CHECK(folders.error().remedy.contains("hierarchical"));
 }
 
+TEST_CASE("an Entra identity signs URLs with a key the service gives it") {
+  World w;
+  const auto store = w.store(Value::of({{"client_id", "me"}}));
+  w.script = {reply("200 OK", {}, R"({"access_token":"t","expires_in":3600})"),
+              reply("200 OK", {},
+                    "<UserDelegationKey><SignedOid>oid</SignedOid><SignedTid>tid</SignedTid>"
+                    "<SignedStart>s</SignedStart><SignedExpiry>e</SignedExpiry><SignedService>b"
+                    "</SignedService><SignedVersion>2023-11-03</SignedVersion><Value>QUJD</Value>"
+                    "</UserDelegationKey>")};
+  const auto url = w.run(store->presign(w.ctx, {"a b"}, {}));
+  REQUIRE_OK(url);
+  CHECK(url->starts_with(w.server.url("/acc/con/a%20b?se=")));
+  CHECK(url->contains("&skoid=oid&"));
+  CHECK(url->contains("&sp=r&"));
+  const std::string request = w.server.requests().back();
+  CHECK(request.starts_with("POST /acc/?comp=userdelegationkey&restype=service "));
+  CHECK(header(request, "authorization") == "Bearer t");
+  CHECK(w.run(store->presign(w.ctx, {"k"}, {.method = "DELETE"})).error().code == Code::bad_input);
+  CHECK(w.run(store->presign(w.ctx, {"k"}, {.valid = days(8)})).error().code == Code::bad_input);
+  const auto with_sas = w.store(w.with_secret("sas", "sv=2023-11-03&sp=rw&sig=secret"));
+  CHECK(w.run(with_sas->presign(w.ctx, {"k"}, {})).error().code == Code::unsupported);
+}
+
 TEST_CASE("names Azure would change are not written") {
   World w;
   const auto store = w.store();

@@ -45,6 +45,14 @@ class AzureStore final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return blobs_->capabilities(); }
+  Task<Unit> create_bucket(rt::Context& ctx) override { return create_container(ctx, blobs_); }
+  Task<Unit> remove_bucket(rt::Context& ctx) override {
+    return remove_container(ctx, blobs_, *this);
+  }
+  Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
+    CO_OK(blobs_->check(key));
+    co_return co_await presign_blob(ctx, blobs_, std::move(key), std::move(options));
+  }
 
  private:
   Task<Opened> open_range(rt::Context& ctx, Key key, Range range, std::string if_match);

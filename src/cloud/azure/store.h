@@ -52,6 +52,12 @@ class Blobs {
   Capabilities can_;
 };
 
+Task<Unit> create_container(rt::Context& ctx, std::shared_ptr<Blobs> blobs);
+Task<Unit> remove_container(rt::Context& ctx, std::shared_ptr<Blobs> blobs, ObjectStore& store);
+// For PUT: who uses the URL sends `x-ms-blob-type: BlockBlob` along.
+Task<std::string> presign_blob(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
+                               PresignOptions options);
+
 std::unique_ptr<ObjectStore> make_store(std::shared_ptr<Blobs> blobs);
 std::unique_ptr<Upload> make_upload(std::shared_ptr<Blobs> blobs, Key key, UploadOptions options,
                                     std::string mark);

@@ -105,13 +105,34 @@ TEST_CASE_TEMPLATE("a connection string is enough", S, Azure) {
 TEST_CASE_TEMPLATE("a presigned URL is read by whoever has it", S, Azure) {
   S w;
   REQUIRE_OK(w.put("d/a b", "text"));
-  const sign::Pairs sas = sign::azure_service_sas(
-      w.account, {.container = w.at.container, .blob = "d/a b"},
-      {.permissions = "r", .expiry = w.clock->wall() + minutes(5), .https_only = false});
-  const auto got = w.run(w.http.fetch(w.ctx, {.url = sign::azure_url(w.at, false, "d/a b", sas)}));
+  const auto url = w.run(w.store->presign(w.ctx, {"d/a b"}, {.valid = minutes(5)}));
+  REQUIRE_OK(url);
+  auto got = w.run(w.http.fetch(w.ctx, {.url = *url}));
   REQUIRE_OK(got);
   CHECK(got->head.status == 200);
   CHECK(got->body == "text");
+  const auto to = w.run(w.store->presign(w.ctx, {"new"}, {.method = "PUT", .valid = minutes(5)}));
+  REQUIRE_OK(to);
+  got = w.run(w.http.fetch(w.ctx, {.method = "PUT",
+                                   .url = *to,
+                                   .headers = {{"x-ms-blob-type", "BlockBlob"}},
+                                   .body = "theirs"}));
+  REQUIRE_OK(got);
+  CHECK(got->head.status == 201);
+  CHECK(w.text("new") == "theirs");
+}
+
+TEST_CASE_TEMPLATE("a container is made and removed, but not with what is in it", S, Azure) {
+  S w;
+  const std::string root = "az://" + Azure::new_name();
+  const auto store = w.open({{"access_key", Azure::key}, {"root", root}}).value().store;
+  REQUIRE_OK(w.run(store->create_bucket(w.ctx)));
+  CHECK(w.run(store->create_bucket(w.ctx)).error().code == Code::conflict);
+  REQUIRE_OK(w.run(store->put(w.ctx, {"a"}, body_of(w.buffers, "x"), {})));
+  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::conflict);
+  REQUIRE_OK(w.run(store->remove(w.ctx, {"a"}, {})));
+  REQUIRE_OK(w.run(store->remove_bucket(w.ctx)));
+  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::not_found);
 }
 
 TEST_CASE_TEMPLATE("an archived blob says how to read it", S, Azure) {
