@@ -112,8 +112,8 @@ TEST_CASE("an address that cannot be opened says why and what to do") {
       {"local", "ladning://a", Code::not_found, "did you mean 'landing'?"},
       {"lokal", "landing://a", Code::not_found, "did you mean 'local'?"},
       {"prod", "landing://a", Code::unsupported, "comes in a later version"},
-      {"local", "az://b/k", Code::unsupported,
-       "connections: {az: {type: local, buckets: clouds/az}}"},
+      {"prod", "landing://a", Code::unsupported,
+       "connections: {landing: {type: local, buckets: clouds/landing}}"},
       {"prod", "warehouse://a", Code::bad_input, "holds no objects"},
       {"prod", "no address", Code::bad_input, "is not an address"},
   };
