@@ -91,6 +91,20 @@ Result<Unit> add_encryption(std::string_view connection, const Value& wanted,
   return Unit{};
 }
 
+Result<Unit> check_type(std::string_view connection, std::string_view name, const Value& value) {
+  if (name == "auth" || name == "encryption") {
+    return Unit{};  // looked at where they are used
+  }
+  const bool yes_or_no = name == "path_style" || name == "sign_payload" || name == "requester_pays";
+  const bool number = name == "attempts";
+  if (yes_or_no ? value.is_bool() : number ? value.is_int() : value.is_string()) {
+    return Unit{};
+  }
+  const std::string_view wanted = yes_or_no ? "true or false" : number ? "a number" : "text";
+  return bad(connection, fmt::format("{} is not {}", name, wanted),
+             fmt::format("write {} as {}", name, wanted));
+}
+
 Result<Settings> settings_of(std::string_view connection, const Value& given,
                              const Environment& env) {
   for (const auto& [name, value] : given.as_map()) {
@@ -98,6 +112,7 @@ Result<Settings> settings_of(std::string_view connection, const Value& given,
       return bad(connection, fmt::format("it has a setting '{}', which s3 does not know", name),
                  fmt::format("known are: {}", fmt::join(setting_names, ", ")));
     }
+    TRY_OK(check_type(connection, name, value));
   }
   Settings settings;
   std::string endpoint(given.get_string("endpoint"));
@@ -144,7 +159,9 @@ Result<sign::AwsCredentials> parse_secret(std::string_view connection, std::stri
   }
   const size_t first = text.find(':');
   const size_t second = first == std::string_view::npos ? first : text.find(':', first + 1);
-  if (first == 0 || first == std::string_view::npos || first + 1 == text.size()) {
+  const bool whole = first != std::string_view::npos && first > 0 && first + 1 < text.size() &&
+                     second != first + 1;
+  if (!whole) {
     return bad(connection, fmt::format("secret '{}' holds no access key", name),
                "its value is KEY_ID:SECRET_KEY or KEY_ID:SECRET_KEY:SESSION_TOKEN");
   }
@@ -226,11 +243,19 @@ Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connectio
   return store;
 }
 
+bool is_bucket_name(std::string_view bucket) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_';
+  };
+  return bucket.size() >= 3 && bucket.size() <= 255 && std::ranges::all_of(bucket, plain);
+}
+
 // `root: s3://bucket/folder`: keys are below it, whatever the connection is called.
 Result<BucketKey> parse_root(std::string_view connection, std::string_view root) {
-  const size_t scheme = root.find("://");
-  BucketKey at = split_bucket(scheme == std::string_view::npos ? root : root.substr(scheme + 3));
-  if (at.bucket.empty()) {
+  const std::string_view scheme = root.starts_with("s3://") ? "s3://" : "";
+  BucketKey at = split_bucket(root.substr(scheme.size()));
+  if (!is_bucket_name(at.bucket)) {
     return bad(connection, fmt::format("root '{}' names no bucket", root),
                "write root: \"s3://BUCKET\" or \"s3://BUCKET/FOLDER/\"");
   }
@@ -241,15 +266,11 @@ Result<BucketKey> parse_root(std::string_view connection, std::string_view root)
 }
 
 Result<Unit> check_bucket(std::string_view connection, std::string_view bucket) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  };
   if (bucket.empty()) {
     return fail(Code::bad_input, fmt::format("'{}://' names no bucket", connection),
                 fmt::format("write {}://BUCKET/KEY", connection));
   }
-  if (bucket.size() < 3 || bucket.size() > 255 || !std::ranges::all_of(bucket, plain)) {
+  if (!is_bucket_name(bucket)) {
     return fail(Code::bad_input, fmt::format("'{}' is no name of a bucket", bucket),
                 "a bucket's name has 3 to 63 lower-case letters, digits, '-' and '.'");
   }
