@@ -54,7 +54,8 @@ Task<http::Outgoing> Client::sign(rt::Context& ctx, Call call) {
   for (const auto& [name, value] : settings_.every_request) {
     sign::set_value(call.request.headers, name, value);
   }
-  http::Outgoing out{.tls = settings_.tls, .timeouts = settings_.timeouts};
+  http::Outgoing out{
+      .tls = settings_.tls, .timeouts = settings_.timeouts, .repeatable = call.repeatable};
   CO_TRY(const auto credentials, co_await credentials_->get(ctx));
   if (credentials && (!signer_ || !signed_by_ || *signed_by_ != *credentials ||
                       signer_->region() != settings_.region)) {
@@ -104,7 +105,7 @@ bool Client::correct(rt::Context& ctx, const sign::S3Failure& failure) {
   return false;
 }
 
-Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where) {
+Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where, bool* lost) {
   for (int corrections = 0;; ++corrections) {
     CO_TRY(Call call, co_await make(ctx));
     CO_TRY(http::Outgoing out, co_await sign(ctx, std::move(call)));
@@ -114,6 +115,10 @@ Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where
       error.what =
           error.where.empty() ? error.what : fmt::format("{} ({})", error.what, bucket().host);
       error.where = where;
+      if (error.code == Code::unknown_outcome) {
+        *lost = true;
+        error.code = Code::unavailable;  // made again; start() has the last word
+      }
       co_return fail(std::move(error));
     }
     if (incoming->status / 100 == 2) {
@@ -128,8 +133,14 @@ Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where
 }
 
 Task<http::Incoming> Client::start(rt::Context& ctx, Make make, std::string where) {
-  co_return co_await rt::retry(ctx, settings_.retry,
-                               [&](rt::Context& inner) { return once(inner, make, where); });
+  bool lost = false;
+  auto incoming = co_await rt::retry(
+      ctx, settings_.retry, [&](rt::Context& inner) { return once(inner, make, where, &lost); });
+  if (!incoming.has_value() && lost && is_retryable(incoming.error().code)) {
+    incoming.error().code = Code::unknown_outcome;
+    incoming.error().remedy = "look whether it was done before trying again";
+  }
+  co_return incoming;
 }
 
 namespace {

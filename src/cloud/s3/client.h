@@ -48,6 +48,9 @@ struct Call {
   std::optional<std::string> body = std::nullopt;
   std::shared_ptr<net::HttpSource> plain = nullptr;
   std::shared_ptr<ChunkedBody> chunked = nullptr;
+  // Carrying it out twice does no harm. Else whoever makes the calls counts them: one whose reply
+  // was lost is made again, never sent again behind their back.
+  bool repeatable = true;
 };
 
 class Client {
@@ -61,6 +64,7 @@ class Client {
 
   using Make = std::function<Task<Call>(rt::Context&)>;
   // A reply of success, its body still to come. `where` is the address for errors.
+  // unknown_outcome: of what is not repeatable, a reply was lost, and no other came.
   Task<http::Incoming> start(rt::Context& ctx, Make make, std::string where);
   // The whole reply, for requests without a stream.
   Task<http::Reply> fetch(rt::Context& ctx, sign::Request request, std::string where,
@@ -79,7 +83,7 @@ class Client {
   Task<std::string> presign(rt::Context& ctx, sign::Request request, Duration valid);
 
  private:
-  Task<http::Incoming> once(rt::Context& ctx, Make make, std::string where);
+  Task<http::Incoming> once(rt::Context& ctx, Make make, std::string where, bool* lost);
   template <class T>
   using Parse = std::function<Result<T>(const http::Reply&)>;
   template <class T>

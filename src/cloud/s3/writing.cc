@@ -71,6 +71,8 @@ Task<Call> Sending::make(rt::Context& ctx) {
   }
   ++tries_;
   Call call{.request = request_()};
+  call.repeatable = sign::find_value(call.request.headers, "if-none-match") == nullptr &&
+                    sign::find_value(call.request.headers, "if-match") == nullptr;
   if (held_) {
     call.body = held_;
     add_checksum(call.request);
