@@ -41,6 +41,43 @@ std::string value_in(const std::map<std::string, std::string>& section, const st
   return at == section.end() ? std::string() : at->second;
 }
 
+// What an agent of the machine keeps in a file, and replaces while we run.
+Result<std::string> token_in(const AwsMachine& machine, const std::string& path) {
+  TRY(std::string token, machine.file(path));
+  while (token.ends_with('\n') || token.ends_with('\r')) {
+    token.pop_back();
+  }
+  return token;
+}
+
+// Where a container's credentials may be asked for without TLS: this machine, and the addresses at
+// which ECS and EKS answer on it.
+bool is_here(std::string_view host) {
+  if (host.contains('@')) {
+    return false;
+  }
+  for (const std::string_view name :
+       {"127.0.0.1", "localhost", "[::1]", "169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"}) {
+    if (host == name || (host.starts_with(name) && host[name.size()] == ':')) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Error refusal_of_sts(const http::Reply& reply, std::string arn) {
+  const std::string why = sign::parse_sts_failure(reply.body);
+  Error error{.code = reply.status >= 500 ? Code::unavailable : Code::denied,
+              .what = fmt::format("STS does not give the role: {}", why),
+              .where = std::move(arn),
+              .remedy = "check the role's trust policy, and who asks for it"};
+  if (why.starts_with("Throttling") || reply.status == 429) {
+    error.code = Code::throttled;
+    error.remedy = "";
+  }
+  return error;
+}
+
 Found keys_in(const std::map<std::string, std::string>& section) {
   AwsCredentials keys{.access_key_id = value_in(section, "aws_access_key_id"),
                       .secret_access_key = value_in(section, "aws_secret_access_key"),
@@ -123,11 +160,7 @@ Task<AwsTemporary> Chain::assume(rt::Context& ctx, sign::AwsRole role,
   CO_TRY(const http::Reply reply,
          co_await ask(ctx, std::move(call.request), tls, seconds(30), std::move(call.body)));
   if (reply.status != 200) {
-    co_return fail(Error{
-        .code = reply.status >= 500 ? Code::unavailable : Code::denied,
-        .what = fmt::format("STS does not give the role: {}", sign::parse_sts_failure(reply.body)),
-        .where = role.arn,
-        .remedy = "check the role's trust policy, and who asks for it"});
+    co_return fail(refusal_of_sts(reply, role.arn));
   }
   co_return sign::parse_sts_credentials(reply.body);
 }
@@ -141,7 +174,7 @@ Task<Found> Chain::web_identity(rt::Context& ctx) {
   if (std::string session = machine_.variable("AWS_ROLE_SESSION_NAME"); !session.empty()) {
     role.session = std::move(session);
   }
-  CO_TRY(role.web_token, machine_.file(path));
+  CO_TRY(role.web_token, token_in(machine_, path));
   CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), std::nullopt));
   co_return Found(std::move(found));
 }
@@ -188,7 +221,7 @@ Task<Found> Chain::profile(rt::Context& ctx, sign::AwsSections sections, std::st
     role.session = std::move(session);
   }
   if (const std::string path = value_in(section, "web_identity_token_file"); !path.empty()) {
-    CO_TRY(role.web_token, machine_.file(path));
+    CO_TRY(role.web_token, token_in(machine_, path));
     CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), std::nullopt));
     co_return Found(std::move(found));
   }
@@ -278,25 +311,28 @@ Task<Found> Chain::container(rt::Context& ctx) {
       co_return Found();
     }
     tls = full.starts_with("https://");
-    full.remove_prefix(std::min(full.size(), full.find("://") + 3));
+    const bool plain = full.starts_with("http://");
+    full.remove_prefix(tls || plain ? full.find("://") + 3 : full.size());
     const size_t slash = std::min(full.find('/'), full.size());
     request.host = full.substr(0, slash);
     request.path = slash == full.size() ? "/" : full.substr(slash);
+    if (!tls && !is_here(request.host)) {
+      co_return fail(Code::bad_input,
+                     fmt::format("AWS_CONTAINER_CREDENTIALS_FULL_URI '{}' is open to others", url),
+                     "write https://HOST/PATH, or an address of this machine");
+    }
   }
   std::string token = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   const std::string path = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
-  if (!path.empty()) {  // read each time: it is replaced while we run
-    CO_TRY(token, machine_.file(path));
-    while (token.ends_with('\n')) {
-      token.pop_back();
-    }
+  if (!path.empty()) {
+    CO_TRY(token, token_in(machine_, path));
   }
   if (!token.empty()) {
     request.headers.emplace_back("authorization", token);
   }
   CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(request), tls, seconds(5)));
   if (reply.status != 200) {
-    co_return fail(Code::denied,
+    co_return fail(reply.status >= 500 ? Code::unavailable : Code::denied,
                    fmt::format("the container's credentials: status {}", reply.status),
                    "check the role of the task or pod");
   }
@@ -332,6 +368,11 @@ Task<Found> Chain::machine(rt::Context& ctx) {
       const http::Reply reply,
       co_await ask(ctx, {.host = machine_.metadata_host, .path = folder + role, .headers = headers},
                    false, seconds(5)));
+  if (reply.status != 200) {
+    co_return fail(reply.status >= 500 ? Code::unavailable : Code::denied,
+                   fmt::format("the machine's credentials: status {}", reply.status),
+                   "check the role of the machine");
+  }
   CO_TRY(AwsTemporary found, sign::parse_aws_credentials(reply.body));
   co_return Found(std::move(found));
 }
