@@ -94,6 +94,31 @@ Task<Fresh<std::string>> GoogleAuth::fetch(rt::Context& ctx) {
   co_return Fresh<std::string>{.value = std::move(token->text), .valid = token->valid};
 }
 
+Task<sign::Request> GoogleAuth::presign(rt::Context& ctx, sign::Request request, Duration valid) {
+  CO_TRY(const Found found, co_await find(ctx));
+  const auto* account =
+      found.credentials ? std::get_if<sign::GoogleServiceAccount>(&*found.credentials) : nullptr;
+  if (account == nullptr) {
+    co_return fail(Error{
+        .code = Code::unsupported,
+        .what = fmt::format("a URL is signed with a service account's key, and the credentials "
+                            "are of another kind: {}",
+                            found.credentials ? sign::google_type(*found.credentials)
+                                              : std::string_view("the machine's")),
+        .where = found.from,
+        .remedy = "give the connection a key file of a service account: auth: {file: PATH}"});
+  }
+  CO_OK(sign::google_presign(request, *account, ctx.clock().wall(), valid));
+  co_return request;
+}
+
+Task<std::string> GoogleAuth::project(rt::Context& ctx) {
+  CO_TRY(const Found found, co_await find(ctx));
+  const auto* account =
+      found.credentials ? std::get_if<sign::GoogleServiceAccount>(&*found.credentials) : nullptr;
+  co_return account == nullptr ? std::string() : account->project;
+}
+
 Task<GoogleAuth::Found> GoogleAuth::find(rt::Context& ctx) {
   CO_OK(ctx.check());
   const GoogleEnvironment& environment = options_.environment;

@@ -43,6 +43,11 @@ class GoogleAuth {
   Task<std::string> token(rt::Context& ctx) { return cache_.get(ctx); }
   // The store answered 401.
   void refused(const std::string& token) { cache_.drop(token); }
+  // A URL's request, signed with the key of the service account that is used. `unsupported` where
+  // the credentials are others, which have no key.
+  Task<sign::Request> presign(rt::Context& ctx, sign::Request request, Duration valid);
+  // Of the service account that is used; empty where the credentials name none.
+  Task<std::string> project(rt::Context& ctx);
 
  private:
   struct Found;  // credentials, and where they are from

@@ -300,4 +300,46 @@ Task<Unit> Bucket::remove(rt::Context& ctx, std::string name, std::string if_gen
   co_return fail(std::move(error));
 }
 
+// ---- the bucket itself
+
+Task<Unit> Bucket::create(rt::Context& ctx) {
+  std::string project = options_.project;
+  if (project.empty() && options_.auth != nullptr) {
+    CO_TRY(project, co_await options_.auth->project(ctx));
+    if (project.empty()) {
+      co_return fail(Error{.code = Code::bad_input,
+                           .what = "a new bucket belongs to a project, and none is named",
+                           .where = options_.base,
+                           .remedy = "set the connection's project"});
+    }
+  }
+  Call creating = call(sign::gcs_create_bucket_request(options_.service, project), "");
+  creating.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
+  creating.body =
+      std::make_shared<const std::string>(sign::gcs_bucket_resource(options_.bucket, "", ""));
+  Tried tried;
+  CO_TRY(const http::Reply reply, co_await client_.change(ctx, std::move(creating), &tried));
+  co_return Unit{};
+}
+
+Task<Unit> Bucket::remove(rt::Context& ctx) {
+  Tried tried;
+  auto reply = co_await client_.change(
+      ctx, call(sign::gcs_bucket_request(options_.service, "DELETE", options_.bucket), ""), &tried);
+  if (!reply.has_value() && !(tried.maybe_done && reply.error().provider_code == "notFound")) {
+    co_return fail(std::move(reply).error());
+  }
+  co_return Unit{};
+}
+
+Task<std::string> Bucket::presign(rt::Context& ctx, std::string method, std::string name,
+                                  Duration valid) {
+  sign::Request request =
+      sign::gcs_url_request(options_.service, std::move(method), options_.bucket, name);
+  if (options_.auth != nullptr) {
+    CO_TRY(request, co_await options_.auth->presign(ctx, std::move(request), valid));
+  }
+  co_return http::url_of({.tls = options_.tls, .request = std::move(request)});
+}
+
 }  // namespace tutti::cloud::gcs

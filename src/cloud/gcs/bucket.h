@@ -52,6 +52,12 @@ class Bucket {
   // What is not there is no error, but under a condition: conflict.
   Task<Unit> remove(rt::Context& ctx, std::string name, std::string if_generation);
 
+  // The bucket itself.
+  Task<Unit> create(rt::Context& ctx);
+  Task<Unit> remove(rt::Context& ctx);
+  // A URL by which anybody can send `method` for the object.
+  Task<std::string> presign(rt::Context& ctx, std::string method, std::string name, Duration valid);
+
  private:
   Task<Written> write_in_one(rt::Context& ctx, Target target, std::string bytes,
                              std::vector<Digest> digests);

@@ -39,8 +39,8 @@ struct Environment {
   auth::GoogleEnvironment google = auth::google_environment();
 };
 
-// The opener of the type `gcs`. Settings: root, endpoint, auth, user_project, storage_class
-// (docs/stores/gcs.md).
+// The opener of the type `gcs`. Settings: root, endpoint, auth, project, user_project,
+// storage_class (docs/stores/gcs.md).
 Openers openers(Environment environment);
 
 struct StoreOptions {
@@ -50,6 +50,7 @@ struct StoreOptions {
   std::string parts_prefix = {};                // of the names of components
   std::string base = {};                        // address of the store, for `where` of errors
   std::string storage_class = {};               // of what is written; empty: the bucket's own
+  std::string project = {};                     // of new buckets; empty: the service account's
   std::shared_ptr<auth::GoogleAuth> auth = {};  // nullptr: anonymous
   size_t chunk_bytes = 8U << 20U;               // a multiple of sign::gcs_chunk_unit
   size_t chunks_max = 16;                       // in memory at once

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/gcs/gcs.h"
 
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+
 #include "cloud/gcs/store.h"
+#include "net/testing.h"
 #include "rt/loop.h"
 
 #include "base/doctest.h"
@@ -100,6 +104,98 @@ TEST_CASE("tokens go over TLS, or stay on this machine") {
       w.open(Value::of({{"endpoint", "http://storage.example"}, {"auth", "none"}}), "c://abc/"));
   REQUIRE_OK(w.open(Value::of({{"endpoint", "http://127.0.0.1:4443/"}}), "c://abc/"));
   REQUIRE_OK(w.open(Value::of({{"endpoint", "https://storage.example"}}), "c://abc/"));
+}
+
+// ---- buckets and URLs
+
+std::string new_private_key() {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_RSA_gen(2048), EVP_PKEY_free);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+  PEM_write_bio_PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+  char* bytes = nullptr;
+  const auto size = static_cast<size_t>(BIO_get_mem_data(bio.get(), &bytes));
+  return {bytes, size};
+}
+
+struct Bucketed : World {
+  std::shared_ptr<ObjectStore> with(Value auth, std::string project = "") {
+    return open(Value::of({{"auth", std::move(auth)},
+                           {"project", std::move(project)},
+                           {"endpoint", server.url("")}}),
+                "c://bucket/")
+        .value()
+        .store;
+  }
+  // Of a connection whose secret is `text`.
+  std::shared_ptr<ObjectStore> with_secret(const Value& text) {
+    openers = gcs::openers(
+        {.http = client,
+         .buffers = buffers,
+         .files = pool.executor(),
+         .project = "/project",
+         .secret = [text = to_json(text)](std::string_view) { return Result<std::string>(text); },
+         .google = {}});
+    return with(Value::of({{"secret", "key"}}));
+  }
+
+  std::unique_ptr<rt::Random> random = rt::make_system_random();
+  rt::Context ctx{*clock, *random};
+  std::vector<std::string> replies;  // set before the first request
+  size_t answered = 0;
+  net::TestServer* self = nullptr;
+  net::TestServer server{net::TestServer::answering(
+      self, [this](const std::string&) { return replies.at(answered++); })};
+  Bucketed() { self = &server; }
+};
+
+TEST_CASE("a bucket is made in a project, and removed") {
+  Bucketed w;
+  w.replies = {net::http_reply("200 OK", "{}"),
+               net::http_reply("409 Conflict", R"({"error":{"errors":[{"reason":"conflict"}]}})"),
+               net::http_reply("409 Conflict", R"({"error":{"errors":[{"reason":"conflict"}]}})"),
+               "HTTP/1.1 204 No Content\r\n\r\n"};
+  const auto store = w.with("none", "shop");
+  REQUIRE_OK(w.loop.run(store->create_bucket(w.ctx)));
+  CHECK(w.loop.run(store->create_bucket(w.ctx)).error().code == Code::conflict);
+  CHECK(w.loop.run(store->remove_bucket(w.ctx)).error().code == Code::conflict);
+  REQUIRE_OK(w.loop.run(store->remove_bucket(w.ctx)));
+  const auto requests = w.server.requests();
+  REQUIRE(requests.size() == 4);
+  CHECK(requests[0].starts_with("POST /storage/v1/b?project=shop HTTP"));
+  CHECK(requests[0].ends_with(R"({"name":"bucket"})"));
+  CHECK(requests[3].starts_with("DELETE /storage/v1/b/bucket HTTP"));
+}
+
+TEST_CASE("a URL is signed with a service account's key, and with nothing else") {
+  Bucketed w;
+  const auto store = w.with_secret(Value::of({{"type", "service_account"},
+                                              {"client_email", "a@p.iam.gserviceaccount.com"},
+                                              {"private_key_id", "k"},
+                                              {"private_key", new_private_key()},
+                                              {"token_uri", "https://oauth2.googleapis.com/token"},
+                                              {"project_id", "p"}}));
+  const auto url = w.loop.run(store->presign(w.ctx, {"d/a b"}, {.valid = minutes(5)}));
+  REQUIRE_OK(url);
+  CHECK(url->starts_with(w.server.url("/bucket/d/a%20b?")));
+  CHECK(url->contains("X-Goog-Algorithm=GOOG4-RSA-SHA256"));
+  CHECK(url->contains("X-Goog-Expires=300"));
+  CHECK(url->contains("X-Goog-Signature="));
+  const auto user = w.with_secret(Value::of({{"type", "authorized_user"},
+                                             {"client_id", "i"},
+                                             {"client_secret", "hidden"},
+                                             {"refresh_token", "hidden"}}));
+  const auto refused = w.loop.run(user->presign(w.ctx, {"a"}, {}));
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == Code::unsupported);
+  CHECK(refused.error().what.contains("authorized_user"));
+  CHECK(refused.error().remedy.contains("{file: PATH}"));
+  CHECK(refused.error().where == "c://bucket/a");
+  const auto nowhere = w.loop.run(user->create_bucket(w.ctx));
+  REQUIRE_FALSE(nowhere.has_value());
+  CHECK(nowhere.error().code == Code::bad_input);
+  CHECK(nowhere.error().remedy.contains("project"));
+  CHECK(w.loop.run(w.with("none")->presign(w.ctx, {"a"}, {})).value() == w.server.url("/bucket/a"));
+  CHECK(w.server.requests().empty());
 }
 
 TEST_CASE("names of components are told from those of people") {

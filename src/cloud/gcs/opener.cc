@@ -15,8 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 5> known_settings{"root", "endpoint", "auth", "user_project",
-                                                         "storage_class"};
+constexpr std::array<std::string_view, 6> known_settings{
+    "root", "endpoint", "auth", "project", "user_project", "storage_class"};
 constexpr std::string_view scheme = "gs://";
 
 std::unexpected<Error> bad(std::string_view connection, std::string what, std::string remedy) {
@@ -166,7 +166,8 @@ Result<Located> Stores::open(std::string_view connection, const ConnectionConfig
   const Value& settings = config.settings;
   TRY_OK(check_settings(connection, settings));
   StoreOptions options{.base = fmt::format("{}://", connection),
-                       .storage_class = std::string(settings.get_string("storage_class"))};
+                       .storage_class = std::string(settings.get_string("storage_class")),
+                       .project = std::string(settings.get_string("project"))};
   options.service.user_project = settings.get_string("user_project");
   const std::string_view endpoint = settings.get_string("endpoint");
   TRY_OK(read_endpoint(options, connection, endpoint, is_none(settings["auth"])));

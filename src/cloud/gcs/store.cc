@@ -314,6 +314,13 @@ Task<ObjectMeta> GcsStore::copy_within(rt::Context& ctx, Key from, Key to, CopyO
   co_return meta_of(copied);
 }
 
+Task<std::string> GcsStore::presign(rt::Context& ctx, Key key, PresignOptions options) {
+  CO_OK(ctx.check());
+  CO_OK(check(key));
+  auto url = co_await bucket_->presign(ctx, std::move(options.method), key.text, options.valid);
+  co_return url.has_value() ? std::move(url) : fail(at(key, std::move(url).error()));
+}
+
 // ---- uploads
 
 Task<std::unique_ptr<Upload>> GcsStore::begin_upload(rt::Context& ctx, Key key,

@@ -26,6 +26,9 @@ class GcsStore final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return can_; }
+  Task<Unit> create_bucket(rt::Context& ctx) override { return bucket_->create(ctx); }
+  Task<Unit> remove_bucket(rt::Context& ctx) override { return bucket_->remove(ctx); }
+  Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
 
   // For uploads.
   Bucket& bucket() { return *bucket_; }

@@ -442,6 +442,11 @@ std::string gcs_compose_body(const std::vector<GcsComponent>& components, const 
                             {"destination", gcs_resource(write)}}));
 }
 
+Request gcs_url_request(const GcsService& service, std::string method, std::string_view bucket,
+                        std::string_view key) {
+  return request_of(service, std::move(method), path_of_key("/" + percent_encode(bucket), key), {});
+}
+
 Request gcs_bucket_request(const GcsService& service, std::string method, std::string_view bucket) {
   return request_of(service, std::move(method), "/storage/v1/b/" + percent_encode(bucket), {});
 }

@@ -106,6 +106,10 @@ Request gcs_compose_request(const GcsService& service, std::string_view bucket,
                             std::string_view key, std::string_view if_generation);
 std::string gcs_compose_body(const std::vector<GcsComponent>& components, const GcsWrite& write);
 
+// Of the XML API, to be signed as a URL: GET, PUT.
+Request gcs_url_request(const GcsService& service, std::string method, std::string_view bucket,
+                        std::string_view key);
+
 Request gcs_bucket_request(const GcsService& service, std::string method, std::string_view bucket);
 Request gcs_buckets_request(const GcsService& service, std::string_view project,
                             std::string_view token);
