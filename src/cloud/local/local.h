@@ -5,7 +5,9 @@
 // beneath their root without following links. They differ in names (keys.h): `local` keeps every S3
 // key, `file` uses natural names and refuses what a file system cannot have.
 //   local, root: DIR     NAME://KEY           DIR is one bucket
-//   local, buckets: DIR  NAME://BUCKET/KEY    DIR/BUCKET is one bucket, made when first written to
+//   local, buckets: DIR  NAME://BUCKET/KEY    DIR/BUCKET is one bucket, made when first written to,
+//   or
+//                                            before; removed when it is empty
 //   file, root: DIR      NAME://KEY           DIR/KEY
 //   file                 file:///abs/path     a path of the machine
 //                        file://path          of the project's folder (file://./path too)
@@ -47,7 +49,8 @@ struct StoreOptions {
   std::filesystem::path root;
   Names names = Names::escaped;
   Durability durability = Durability::batch;
-  std::string base;  // address of the store, for `where` of errors: "landing://"
+  std::string base;        // address of the store, for `where` of errors: "landing://"
+  bool is_bucket = false;  // of several: the folder can be made and removed
 };
 std::shared_ptr<ObjectStore> open_store(const Environment& environment, StoreOptions options);
 

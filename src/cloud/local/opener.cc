@@ -108,6 +108,7 @@ Result<Located> open_local(Stores& stores, std::string_view connection,
     BucketKey split = split_bucket(rest);
     TRY_OK(check_bucket(connection, split.bucket));
     options.root /= split.bucket;
+    options.is_bucket = true;
     located.base += split.bucket + "/";
     located.ref.bucket = std::move(split.bucket);
     located.key.text = std::move(split.key);

@@ -182,6 +182,39 @@ void Staging::collect(int folder) {
   closedir(entries);
 }
 
+Result<Unit> make_root(const std::filesystem::path& root) {
+  std::error_code error;
+  std::filesystem::create_directories(root.parent_path(), error);
+  if (error) {
+    return fail(file_error(error.value(), "making the connection's folder", root.string()));
+  }
+  if (mkdir(root.c_str(), 0777) == 0) {
+    return Unit{};
+  }
+  if (errno == EEXIST) {
+    return fail(Error{.code = Code::conflict, .what = "the bucket is there already"});
+  }
+  return fail(file_error(errno, "making the bucket's folder", root.string()));
+}
+
+Result<Unit> remove_root(const std::filesystem::path& root) {
+  const Fd fd(open(root.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) {
+    return fail(file_error(errno, "opening the bucket's folder", root.string()));
+  }
+  // A dead process may have left it; whoever stages there now makes it again.
+  unlinkat(fd.get(), std::string(staging_name).c_str(), AT_REMOVEDIR);
+  if (rmdir(root.c_str()) == 0) {
+    return Unit{};
+  }
+  if (errno == ENOTEMPTY || errno == EEXIST) {
+    return fail(Error{.code = Code::conflict,
+                      .what = "the bucket is not empty",
+                      .remedy = "remove what is in it first: tutti rm -r"});
+  }
+  return fail(file_error(errno, "removing the bucket's folder", root.string()));
+}
+
 namespace {
 
 // Serialises what looks before it renames (if_match, making room) with everybody else's renames, in

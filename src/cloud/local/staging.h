@@ -70,6 +70,10 @@ class Staging {
   std::set<std::pair<uint64_t, uint64_t>> collected_;
 };
 
+// The root itself, as a bucket. conflict: it is there already; it holds something.
+Result<Unit> make_root(const std::filesystem::path& root);
+Result<Unit> remove_root(const std::filesystem::path& root);
+
 // Where a file has become visible.
 struct Placed {
   std::vector<std::string> changed_folders;  // to sync, paths beneath the root

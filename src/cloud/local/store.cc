@@ -180,6 +180,8 @@ class LocalStore final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return can_; }
+  Task<Unit> create_bucket(rt::Context& ctx) override { return change_bucket(ctx, make_root); }
+  Task<Unit> remove_bucket(rt::Context& ctx) override { return change_bucket(ctx, remove_root); }
 
   Error at(const Key& key, Error error) const {
     error.where = options_.base + key.text;
@@ -198,6 +200,8 @@ class LocalStore final : public ObjectStore {
     std::shared_ptr<Walk> walk;
   };
 
+  using Change = Result<Unit> (*)(const std::filesystem::path&);
+  Task<Unit> change_bucket(rt::Context& ctx, Change change);
   Result<KeyPath> checked_path(const Key& key, const PutOptions& options) const;
   Task<OpenedFile> open_file(Key key) const;
   Task<std::unique_ptr<StagedFile>> stage(rt::Context& ctx, Key key, KeyPath path,
@@ -507,6 +511,18 @@ Task<Unit> LocalStore::remove(rt::Context& ctx, Key key, RemoveOptions options) 
     co_return fail(at(key, std::move(removed).error()));
   }
   co_return Unit{};
+}
+
+Task<Unit> LocalStore::change_bucket(rt::Context& ctx, Change change) {
+  CO_OK(ctx.check());
+  if (!options_.is_bucket) {
+    co_return fail(at({}, {.code = Code::unsupported,
+                           .what = "this connection is one folder, it has no buckets",
+                           .remedy = "give a connection of type local `buckets: FOLDER`"}));
+  }
+  auto changed =
+      co_await rt::offload(files_, [change, root = options_.root] { return change(root); });
+  co_return changed.has_value() ? changed : fail(at({}, std::move(changed).error()));
 }
 
 // Shared blocks where the file system can, else a copy inside the kernel.
