@@ -122,19 +122,6 @@ TEST_CASE_TEMPLATE("a presigned URL is read by whoever has it", S, Azure) {
   CHECK(w.text("new") == "theirs");
 }
 
-TEST_CASE_TEMPLATE("a container is made and removed, but not with what is in it", S, Azure) {
-  S w;
-  const std::string root = "az://" + Azure::new_name();
-  const auto store = w.open({{"access_key", Azure::key}, {"root", root}}).value().store;
-  REQUIRE_OK(w.run(store->create_bucket(w.ctx)));
-  CHECK(w.run(store->create_bucket(w.ctx)).error().code == Code::conflict);
-  REQUIRE_OK(w.run(store->put(w.ctx, {"a"}, body_of(w.buffers, "x"), {})));
-  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::conflict);
-  REQUIRE_OK(w.run(store->remove(w.ctx, {"a"}, {})));
-  REQUIRE_OK(w.run(store->remove_bucket(w.ctx)));
-  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::not_found);
-}
-
 TEST_CASE_TEMPLATE("an archived blob says how to read it", S, Azure) {
   S w;
   REQUIRE_OK(w.put("cold", "text", {.storage_class = "Archive"}));

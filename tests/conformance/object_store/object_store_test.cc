@@ -56,6 +56,28 @@ TEST_CASE_TEMPLATE("what is not there is not found, and may be removed", S, ALL_
   CHECK(w.text("a") == "not_found");
 }
 
+TEST_CASE_TEMPLATE("a bucket is made and removed, but not with what is in it", S, ALL_STORES) {
+  S w;
+  if (!w.absent_bucket) {
+    return;
+  }
+  const std::shared_ptr<ObjectStore> store = w.absent_bucket();
+  REQUIRE_OK(w.run(store->create_bucket(w.ctx)));
+  CHECK(w.run(store->create_bucket(w.ctx)).error().code == Code::conflict);
+  REQUIRE_OK(w.run(store->put(w.ctx, {"d/a"}, body_of(w.buffers, "x"), {})));
+  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::conflict);
+  CHECK(w.run(get_text(w.ctx, *store, {"d/a"})).value() == "x");
+  REQUIRE_OK(w.run(store->remove(w.ctx, {"d/a"}, {})));
+  REQUIRE_OK(w.run(store->remove_bucket(w.ctx)));
+  CHECK(w.run(store->remove_bucket(w.ctx)).error().code == Code::not_found);
+}
+
+TEST_CASE_TEMPLATE("a folder is no bucket", S, Memory, LocalRoot, Files) {
+  S w;
+  CHECK(w.run(w.store->create_bucket(w.ctx)).error().code == Code::unsupported);
+  CHECK(w.run(w.store->remove_bucket(w.ctx)).error().code == Code::unsupported);
+}
+
 TEST_CASE_TEMPLATE("errors say where", S, ALL_STORES) {
   S w;
   const auto head = w.run(w.store->head(w.ctx, w.key_of("no/such")));

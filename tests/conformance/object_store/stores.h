@@ -121,6 +121,8 @@ struct StoreWorld {
   rt::Pool pool{4};
   BufferPool buffers{{.bytes_max = 16 * test_chunk_bytes, .chunk_bytes = test_chunk_bytes}};
   std::shared_ptr<ObjectStore> store;
+  // A store of a bucket that is not there yet; unset: this one has no buckets.
+  std::function<std::shared_ptr<ObjectStore>()> absent_bucket = {};
   std::string base;     // in front of every key: where a file store keeps its test
   bool any_key = true;  // all that check_key allows, side by side
   // Where it cannot have all of them: those it can.
@@ -148,7 +150,9 @@ struct LocalRoot : StoreWorld {
 };
 struct LocalBuckets : StoreWorld {
   LocalBuckets() {
-    store = open("local", Value::of({{"buckets", "account"}, {"durability", "none"}}), "c://b/");
+    const Value settings = Value::of({{"buckets", "account"}, {"durability", "none"}});
+    store = open("local", settings, "c://b/");
+    absent_bucket = [this, settings] { return open("local", settings, "c://absent/"); };
   }
 };
 struct Files : StoreWorld {
@@ -192,6 +196,10 @@ struct S3World : HttpWorld {
     s3::Client client(http, credentials, settings, bucket);
     run(client.fetch(ctx, sign::s3_request(client.bucket(), "PUT"), bucket)).value();
     store = s3::make_store(http, buffers, credentials, settings, bucket, "c://" + bucket + "/");
+    absent_bucket = [this, credentials, settings] {
+      const std::string name = new_name();
+      return s3::make_store(http, buffers, credentials, settings, name, "c://" + name + "/");
+    };
     rounds = 3;
   }
 };
@@ -225,6 +233,9 @@ struct Azure : HttpWorld {
     at.container = new_name();
     CHECK(send(sign::azure_container_request(at, "PUT")).status == 201);
     store = open({{"access_key", key}}).value().store;
+    absent_bucket = [this] {
+      return open({{"access_key", key}, {"root", "az://" + new_name()}}).value().store;
+    };
     forgets_uploads = false, rounds = 3;
     // Those it would take for others are refused.
     can_have = [](const std::string& name) {
@@ -279,18 +290,22 @@ struct GcsWorld : HttpWorld {
                          .headers = {{"content-type", "application/json"}},
                          .body = sign::gcs_bucket_resource(bucket, "", "")}))
         .value();
+    store = open(variable, bucket + folder_of_bucket);
+    no_keys = {"a\nb"};
+    rounds = 3;
+  }
+  std::shared_ptr<ObjectStore> open(const char* variable, const std::string& root) {
     ConnectionTable table;
     table["p"]["c"] = {.type = "gcs",
-                       .settings = Value::of({{"root", "gs://" + bucket + folder_of_bucket},
+                       .settings = Value::of({{"root", "gs://" + root},
                                               {"endpoint", url(variable)},
+                                              {"project", "p"},
                                               {"auth", "none"}})};
     const Connections connections(
         std::move(table),
         gcs::openers(
             {.http = http, .buffers = buffers, .files = pool.executor(), .project = folder}));
-    store = connections.open("p", std::string_view("c://")).value().store;
-    no_keys = {"a\nb"};
-    rounds = 3;
+    return connections.open("p", std::string_view("c://")).value().store;
   }
 };
 // fake-gcs-server.
@@ -299,7 +314,10 @@ struct Gcs : GcsWorld {
 };
 // tests/fakes/gcs.
 struct GcsStrict : GcsWorld {
-  GcsStrict() : GcsWorld("TUTTI_TEST_STRICT_GCS", "") { no_keys = {".", "..", "a\nb"}; }
+  GcsStrict() : GcsWorld("TUTTI_TEST_STRICT_GCS", "") {
+    no_keys = {".", "..", "a\nb"};
+    absent_bucket = [this] { return open("TUTTI_TEST_STRICT_GCS", new_name()); };
+  }
 };
 struct GcsFolder : GcsWorld {
   GcsFolder() : GcsWorld("TUTTI_TEST_STRICT_GCS", "/below/here") {}
