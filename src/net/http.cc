@@ -57,6 +57,7 @@ struct HttpExchange::Transfer {
   std::span<const std::byte> to_send{};  // of the source's last piece
   bool hungry = false;                   // curl waits for another piece
   bool all_given = false;
+  bool left = false;  // on_request was asked
   rt::Notify changed;
   std::shared_ptr<HttpClient::State> client;
 
@@ -64,7 +65,7 @@ struct HttpExchange::Transfer {
   bool may_have_left() const {
     long request_bytes = 0;
     curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_bytes);
-    return request_bytes > 0;
+    return request_bytes > 0 || result == CURLE_ABORTED_BY_CALLBACK;
   }
   bool repeatable() const { return request.repeatable.value_or(is_idempotent(request.method)); }
 };
@@ -158,6 +159,12 @@ size_t on_body(char* data, size_t, size_t size, void* argument) {
   transfer.waiting.append(data, size);
   transfer.changed.notify();
   return size;
+}
+
+// Before a request leaves; a second time only where curl would send it again.
+int on_request(void* argument, char*, char*, int, int) {
+  Transfer& transfer = *static_cast<Transfer*>(argument);
+  return std::exchange(transfer.left, true) ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
 }
 
 size_t on_read(char* to, size_t, size_t size, void* argument) {
@@ -342,9 +349,12 @@ void set_up(Transfer& transfer, const HttpClientOptions& options) {
   if (!options.ca_file.empty()) {
     curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   }
-  if (!transfer.repeatable()) {
-    // On an old connection that turns out dead curl sends again by itself.
+  // On an old connection that turns out dead curl sends again by itself.
+  if (!transfer.repeatable() && request.fresh) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+  } else if (!transfer.repeatable()) {
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, &transfer);
   }
   set_method(transfer);
   set_headers(transfer);
@@ -393,6 +403,9 @@ Error transfer_error(const Transfer& transfer) {
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
       error.remedy = "the server ended the connection early; see its log";
+      break;
+    case CURLE_ABORTED_BY_CALLBACK:
+      error.what = "the connection was closed before a reply came";
       break;
     case CURLE_OUT_OF_MEMORY:
       error.code = Code::internal;

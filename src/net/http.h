@@ -58,6 +58,9 @@ struct HttpRequest {
   int redirects_max = 10;  // 0: a redirect is the reply
   // Whether carrying it out twice does no harm; unset: by the method (is_idempotent).
   std::optional<bool> repeatable = std::nullopt;
+  // What may not be repeated gets a connection of its own, as an old one may turn out dead. False:
+  // an old one will do, and a request that died with it is `unknown_outcome`.
+  bool fresh = true;
   bool decompress = true;  // false: the body as it comes, and no compression is asked for
 };
 // GET HEAD OPTIONS TRACE PUT DELETE.

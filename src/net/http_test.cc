@@ -43,6 +43,28 @@ struct Answering {
   TestServer server;
 };
 
+TEST_CASE("what may not be repeated goes over an old connection, and never twice by itself") {
+  World w;
+  std::atomic<int> requests = 0;
+  TestServer server([&](TestConnection& connection) {
+    if (connection.read_request().empty()) {
+      return;
+    }
+    ++requests;
+    connection.reply("200 OK", "one");
+    if (!connection.read_request().empty()) {
+      ++requests;  // and closed without a reply
+    }
+  });
+  const HttpRequest put{
+      .method = "PUT", .url = server.url(), .body = "x", .repeatable = false, .fresh = false};
+  CHECK(w.fetch(put).value().head.status == 200);
+  const auto lost = w.fetch(put);
+  REQUIRE_FALSE(lost.has_value());
+  CHECK(lost.error().code == Code::unknown_outcome);
+  CHECK(requests == 2);
+}
+
 TEST_CASE("a request goes out as written and the reply comes back") {
   World w;
   Answering a([](const std::string&) {

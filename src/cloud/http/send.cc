@@ -123,6 +123,7 @@ net::HttpRequest to_http(Outgoing out) {
                            .timeouts = out.timeouts,
                            .redirects_max = 0,
                            .repeatable = out.repeatable,
+                           .fresh = false,
                            .decompress = false};
   for (auto& [name, value] : out.request.headers) {
     request.headers.push_back({std::move(name), std::move(value)});
