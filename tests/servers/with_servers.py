@@ -5,7 +5,7 @@
 usage: with_servers.py SERVER... -- COMMAND [ARGUMENT...]
 
 Servers and the variable in which the command finds the URL of each:
-  versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE      moto TUTTI_TEST_MOTO
+  versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE
   strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
 The command's status is the status. The servers end with it, and their folders with them.
 """
@@ -78,15 +78,7 @@ def azurite(folder, port):
     }
 
 
-def moto(folder, port):
-    return {
-        "argv": [installed("moto") / "bin/moto_server", "-H", "127.0.0.1", "-p", str(port)],
-        "env": {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"},
-        "ready": "/moto-api/data.json", "variable": "TUTTI_TEST_MOTO", "url": f"http://127.0.0.1:{port}",
-    }
-
-
-SERVERS = {"versitygw": versitygw, "gcs": gcs, "strict_gcs": strict_gcs, "azurite": azurite, "moto": moto}
+SERVERS = {"versitygw": versitygw, "gcs": gcs, "strict_gcs": strict_gcs, "azurite": azurite}
 
 
 def is_ready(url):
