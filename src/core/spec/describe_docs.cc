@@ -105,20 +105,24 @@ class Pages {
   }
 
   void connections(std::string_view level) {
+    std::string own_page;
     std::string later;
     for (const ConnectionType& type : connection_types()) {
       if (const Table* keys = connection_table(type.name); keys != nullptr) {
         table(*keys, level);
-      } else {
-        later += fmt::format("{}`{}`", later.empty() ? "" : " ", type.name);
+        continue;
       }
+      std::string& list = type.usable ? own_page : later;
+      list += list.empty() ? "" : " ";
+      list += type.usable ? fmt::format("[`{0}`](stores/{0}.md)", type.name)
+                          : fmt::format("`{}`", type.name);
     }
     text += fmt::format(
-        "\n{} connection types\n\n`local` `file` `duckdb` `http` are described above. These may "
-        "stand "
-        "in a profile with any settings, and using them is refused until a later version has them: "
-        "{}.\n",
-        level, later);
+        "\n{} connection types\n\n`local` `file` `duckdb` `http` are described above. The settings "
+        "of "
+        "{} stand on their own pages. These may stand in a profile with any settings, and using "
+        "them is refused until a later version has them: {}.\n",
+        level, own_page, later);
   }
 
   std::set<const Table*> seen_;
