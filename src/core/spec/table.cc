@@ -372,6 +372,10 @@ const Table project_keys{
 
 const Key type_key{"type", &text, "The type of the connection.", Need::required};
 
+const Type durability{.form = Form::choice, .choices = {"object", "batch", "none"}};
+constexpr std::string_view durability_doc =
+    "When what was written is synced to disk: each object, objects in groups, or when the system "
+    "does it.";
 const Table local_table{
     .noun = "local connection",
     .doc = "A folder that stands in for a store of objects. Exactly one of `root` and `buckets`.",
@@ -380,6 +384,7 @@ const Table local_table{
             type_key,
             {"root", &text, "A folder that is one bucket: `NAME://key`."},
             {"buckets", &text, "A folder of buckets: `NAME://bucket/key`."},
+            {"durability", &durability, durability_doc, Need::optional, "batch"},
         },
     .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}, {"bucket", "buckets"}},
     .example = "landing: {type: local, root: clouds/gs/landing}",
@@ -394,6 +399,7 @@ const Table file_table{
         {
             type_key,
             {"root", &text, "The folder; an address cannot leave it.", Need::required},
+            {"durability", &durability, durability_doc, Need::optional, "batch"},
         },
     .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}},
     .example = "inbox: {type: file, root: /mnt/inbox}",
