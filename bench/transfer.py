@@ -5,7 +5,7 @@
 usage: bench/transfer.py [--quick] [--rounds N] [--jsonl FILE]     (./dev bench transfer)
 
 Contestants take turns in one run; medians of the rounds. Every object that came back is compared with its
-source here. Printed: seconds, CPU seconds of the client, its peak RSS, and Tutti's share of s5cmd's.
+source here. Printed: seconds, CPU seconds of the client, and Tutti's share of s5cmd's.
 `tutti none` writes files without syncing them, as s5cmd does; `tutti` syncs them in groups.
 """
 import argparse
@@ -50,7 +50,7 @@ def measure(command, folder, env):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"bench: {' '.join(command)}: {said.decode()[-500:]}")
-    return {"seconds": time.monotonic() - started, "cpu": usage.ru_utime + usage.ru_stime, "rss_mib": usage.ru_maxrss / 1024}
+    return {"seconds": time.monotonic() - started, "cpu": usage.ru_utime + usage.ru_stime}
 
 
 def fill(folder, count, size):
