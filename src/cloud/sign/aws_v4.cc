@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "base/hmac.h"
+#include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
 namespace {
@@ -14,42 +15,6 @@ namespace {
 constexpr std::string_view algorithm = "AWS4-HMAC-SHA256";
 
 std::string_view day_of(std::string_view time) { return time.substr(0, 8); }
-
-// Blanks at both ends go, and those inside become one.
-std::string trimmed(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    const bool blank = c == ' ' || c == '\t';
-    if (!blank) {
-      out += c;
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  if (out.ends_with(' ')) {
-    out.pop_back();
-  }
-  return out;
-}
-
-Pairs signed_headers(const Request& request) {
-  Pairs headers;
-  headers.reserve(request.headers.size() + 1);
-  headers.emplace_back("host", request.host);
-  for (const auto& [name, value] : request.headers) {
-    headers.emplace_back(name, trimmed(value));
-  }
-  std::ranges::sort(headers);
-  return headers;
-}
-
-std::string names_of(const Pairs& headers) {
-  std::string names;
-  for (const auto& [name, value] : headers) {
-    names += (names.empty() ? "" : ";") + name;
-  }
-  return names;
-}
 
 std::string hex_sha256(std::string_view text) { return hex(sha256(text)); }
 

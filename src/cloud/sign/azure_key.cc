@@ -12,17 +12,13 @@
 #include "base/encode.h"
 #include "base/hmac.h"
 #include "base/http_date.h"
+#include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
 namespace {
 
 std::string signature(std::string_view key, std::string_view text) {
   return base64_encode(hmac_sha256(key, text));
-}
-
-std::string value_of(const Pairs& pairs, std::string_view name) {
-  const std::string* value = find_value(pairs, name);
-  return value == nullptr ? std::string() : *value;
 }
 
 // The service orders headers as words are ordered, not bytes: hyphens do not count, and '_' stands

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <pugixml.hpp>
@@ -8,30 +7,12 @@
 #include "base/encode.h"
 #include "base/http_date.h"
 #include "cloud/sign/azure.h"
+#include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
 namespace {
 
 constexpr std::string_view meta_prefix = "x-ms-meta-";
-
-template <class N>
-std::optional<N> number(std::string_view text) {
-  N value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  return good ? std::optional(value) : std::nullopt;
-}
-
-std::string value_of(const Pairs& headers, std::string_view name) {
-  const std::string* value = find_value(headers, name);
-  return value == nullptr ? std::string() : *value;
-}
-
-// Headers have quotes around it, listings do not.
-std::string unquoted(std::string_view etag) {
-  const bool quoted = etag.size() >= 2 && etag.front() == '"' && etag.back() == '"';
-  return std::string(quoted ? etag.substr(1, etag.size() - 2) : etag);
-}
 
 std::optional<Digest> digest_in(DigestKind kind, std::string_view text) {
   auto bytes = base64_decode(text);

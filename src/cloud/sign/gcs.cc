@@ -2,29 +2,16 @@
 #include "cloud/sign/gcs.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
 #include "base/encode.h"
 #include "base/http_date.h"
+#include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
 namespace {
-
-template <class N>
-std::optional<N> number(std::string_view text) {
-  N value = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool good = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
-  return good ? std::optional(value) : std::nullopt;
-}
-
-std::string value_of(const Pairs& headers, std::string_view name) {
-  const std::string* value = find_value(headers, name);
-  return value == nullptr ? std::string() : *value;
-}
 
 void add_if(Pairs& query, std::string_view name, std::string_view value) {
   if (!value.empty()) {

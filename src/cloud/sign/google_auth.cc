@@ -15,6 +15,7 @@
 #include "base/hmac.h"
 #include "base/value.h"
 #include "cloud/sign/aws_v4.h"
+#include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
 namespace {
@@ -175,40 +176,6 @@ std::string base64url(std::string_view bytes) {
   std::ranges::replace(out, '/', '_');
   out.erase(out.find_last_not_of('=') + 1);
   return out;
-}
-
-// Blanks at both ends go, and those inside become one.
-std::string trimmed(std::string_view value) {
-  std::string out;
-  for (const char c : value) {
-    const bool blank = c == ' ' || c == '\t';
-    if (!blank) {
-      out += c;
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  if (out.ends_with(' ')) {
-    out.pop_back();
-  }
-  return out;
-}
-
-Pairs signed_headers(const Request& request) {
-  Pairs headers{{"host", request.host}};
-  for (const auto& [name, value] : request.headers) {
-    headers.emplace_back(name, trimmed(value));
-  }
-  std::ranges::sort(headers);
-  return headers;
-}
-
-std::string names_of(const Pairs& headers) {
-  std::string names;
-  for (const auto& [name, value] : headers) {
-    names += (names.empty() ? "" : ";") + name;
-  }
-  return names;
 }
 
 std::string scope_of(std::string_view time) {
