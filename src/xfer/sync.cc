@@ -77,6 +77,7 @@ struct Sync {
   SyncRequest request;
   Run run;
   SyncReport report = {};
+  bool any_source = false;
 };
 
 bool takes_part(const Sync& sync, const Pair& pair) {
@@ -156,6 +157,7 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
     if (!pair) {
       break;
     }
+    sync.any_source = sync.any_source || pair->source.has_value();
     if (!takes_part(sync, *pair)) {
       continue;
     }
@@ -234,6 +236,10 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
                     .cpu = std::move(cpu)}};
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
   CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
+  if (!sync.any_source) {  // a misspelt folder must not empty the destination
+    CO_TRY(Error nothing, co_await nothing_there(ctx, request.from));
+    co_return fail(std::move(nothing));
+  }
   if (request.remove_extra) {
     if (sync.report.extra > request.removes_max) {
       co_return fail(

@@ -4,7 +4,7 @@
 //
 // Two listings are walked side by side, so memory does not grow with the number of objects; both
 // stores must list in the order of the keys. Nothing is removed unless every copy has succeeded and
-// the number of removals was counted and allowed.
+// the number of removals was counted and allowed. A source without any object is not_found.
 #pragma once
 
 #include "core/transfer/filter.h"

@@ -137,6 +137,9 @@ def sync_and_filters(tutti):
         expect(plan["removed"] == 1 and len(world.names(s3 + "x/")) == 5, f"only said: {plan}")
         text = world.run("sync", "in/", s3 + "x/", "--delete", "--max-delete", "0", status=2)
         expect("--max-delete" in text and len(world.names(s3 + "x/")) == 5, text)
+        for nothing in ("inn/", "in/a.csv"):
+            text = world.run("sync", nothing, s3 + "x/", "--delete", status=2)
+            expect("there is no object" in text and len(world.names(s3 + "x/")) == 5, text)
         world.run("sync", "in/", s3 + "x/", "--delete")
         world.run("sync", s3 + "x/", "back/")
         world.same("in", "back")
