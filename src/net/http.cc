@@ -2,9 +2,11 @@
 #include "net/http.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <mutex>
 
@@ -18,7 +20,9 @@
 namespace tutti::net {
 namespace {
 
-constexpr size_t waiting_bytes_max = 256u << 10;
+constexpr size_t waiting_bytes_max = 64u << 10;
+constexpr size_t spare_max = 64;
+constexpr long receive_bytes = 128l << 10;  // by one system call; curl shares the buffer
 
 void init_curl_once() {
   static std::once_flag once;
@@ -54,6 +58,7 @@ struct HttpExchange::Transfer {
   bool paused = false;
   CURLcode result = CURLE_OK;
   std::string waiting;                   // of the body
+  std::span<std::byte> space{};          // where a reader wants what comes next
   std::span<const std::byte> to_send{};  // of the source's last piece
   bool hungry = false;                   // curl waits for another piece
   bool all_given = false;
@@ -93,6 +98,7 @@ struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
   void act(curl_socket_t fd, int events);
   void collect();
   void watch(curl_socket_t fd, int what);
+  void forget(curl_socket_t fd);
   void arm(curl_socket_t fd, const std::shared_ptr<Watch>& each);
   void set_timer(long ms);
 
@@ -100,7 +106,8 @@ struct HttpClient::State : std::enable_shared_from_this<HttpClient::State> {
   rt::Clock& clock;
   HttpClientOptions options;
   CURLM* multi = nullptr;
-  std::map<curl_socket_t, std::shared_ptr<Watch>> watches;
+  std::vector<CURL*> spare;  // handles between two requests: a new one is a large allocation
+  std::map<curl_socket_t, std::shared_ptr<Watch>> watches;  // of all open sockets
   std::unique_ptr<rt::Timer> timer;
 };
 
@@ -114,6 +121,11 @@ int on_socket(CURL*, curl_socket_t fd, int what, void* state, void*) {
 int on_timer(CURLM*, long ms, void* state) {
   static_cast<HttpClient::State*>(state)->set_timer(ms);
   return 0;
+}
+
+int on_close(void* state, curl_socket_t fd) {
+  static_cast<HttpClient::State*>(state)->forget(fd);
+  return ::close(fd);
 }
 
 size_t on_header(char* data, size_t, size_t size, void* argument) {
@@ -156,8 +168,13 @@ size_t on_body(char* data, size_t, size_t size, void* argument) {
     transfer.paused = true;
     return CURL_WRITEFUNC_PAUSE;
   }
-  transfer.waiting.append(data, size);
-  transfer.changed.notify();
+  const size_t direct = std::min(size, transfer.space.size());
+  std::memcpy(transfer.space.data(), data, direct);
+  transfer.space = transfer.space.subspan(direct);
+  transfer.waiting.append(data + direct, size - direct);
+  if (transfer.space.empty()) {
+    transfer.changed.notify();
+  }
   return size;
 }
 
@@ -197,6 +214,9 @@ void HttpClient::State::open() {
 }
 
 void HttpClient::State::close() {
+  for (CURL* each : std::exchange(spare, {})) {
+    curl_easy_cleanup(each);
+  }
   if (multi != nullptr) {
     curl_multi_cleanup(std::exchange(multi, nullptr));
   }
@@ -242,10 +262,9 @@ void HttpClient::State::collect() {
 
 void HttpClient::State::watch(curl_socket_t fd, int what) {
   if (what == CURL_POLL_REMOVE) {
+    // It waits for its next request: to keep it registered saves two system calls for each.
     if (const auto found = watches.find(fd); found != watches.end()) {
-      found->second->gone = true;
-      found->second->descriptor.release();  // the socket is curl's
-      watches.erase(found);
+      found->second->want = 0;
     }
     return;
   }
@@ -256,6 +275,14 @@ void HttpClient::State::watch(curl_socket_t fd, int what) {
   }
   each->want = what;
   arm(fd, each);
+}
+
+void HttpClient::State::forget(curl_socket_t fd) {
+  if (const auto found = watches.find(fd); found != watches.end()) {
+    found->second->gone = true;
+    found->second->descriptor.release();  // the socket is curl's
+    watches.erase(found);
+  }
 }
 
 void HttpClient::State::arm(curl_socket_t fd, const std::shared_ptr<Watch>& each) {
@@ -329,6 +356,8 @@ void set_up(Transfer& transfer, const HttpClientOptions& options) {
   CURL* easy = transfer.easy;
   const HttpRequest& request = transfer.request;
   curl_easy_setopt(easy, CURLOPT_PRIVATE, &transfer);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer.client.get());
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -344,6 +373,7 @@ void set_up(Transfer& transfer, const HttpClientOptions& options) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer.error_text.data());
   curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, receive_bytes);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer);
   if (!options.ca_file.empty()) {
@@ -458,7 +488,12 @@ Result<Unit> check_request(const HttpRequest& request) {
 
 void HttpClient::State::add(const std::shared_ptr<Transfer>& transfer) {
   transfer->client = shared_from_this();
-  transfer->easy = curl_easy_init();
+  if (spare.empty()) {
+    transfer->easy = curl_easy_init();
+  } else {
+    transfer->easy = spare.back();
+    spare.pop_back();
+  }
   CHECK(transfer->easy != nullptr);
   set_up(*transfer, options);
   curl_multi_add_handle(multi, transfer->easy);
@@ -468,7 +503,13 @@ void HttpClient::State::remove(Transfer& transfer) {
   if (multi != nullptr) {
     curl_multi_remove_handle(multi, transfer.easy);
   }
-  curl_easy_cleanup(std::exchange(transfer.easy, nullptr));
+  CURL* easy = std::exchange(transfer.easy, nullptr);
+  if (multi != nullptr && spare.size() < spare_max) {
+    curl_easy_reset(easy);
+    spare.push_back(easy);
+  } else {
+    curl_easy_cleanup(easy);
+  }
   curl_slist_free_all(std::exchange(transfer.headers, nullptr));
 }
 
@@ -477,6 +518,30 @@ HttpExchange::HttpExchange(std::shared_ptr<Transfer> transfer) : transfer_(std::
 HttpExchange::~HttpExchange() { transfer_->client->remove(*transfer_); }
 
 const HttpHead& HttpExchange::head() const { return transfer_->head; }
+
+// Ends when bytes or the body's end may have come.
+Task<Unit> HttpExchange::wait_for_body(rt::Context& ctx) {
+  Transfer& transfer = *transfer_;
+  const size_t space = transfer.space.size();
+  rt::Context patient = ctx.with_timeout(transfer.request.timeouts.idle);
+  auto changed = co_await transfer.changed.wait(patient);
+  if (changed.has_value() || transfer.space.size() != space) {
+    co_return Unit{};
+  }
+  CO_OK(ctx.check());
+  co_return fail(Error{.code = Code::timed_out,
+                       .what = fmt::format("nothing more of the reply came for {}",
+                                           human(transfer.request.timeouts.idle)),
+                       .where = transfer.request.url});
+}
+
+// There is room for more.
+void HttpExchange::go_on() {
+  if (std::exchange(transfer_->paused, false)) {
+    curl_easy_pause(transfer_->easy, CURLPAUSE_CONT);
+    transfer_->client->collect();
+  }
+}
 
 Task<std::string> HttpExchange::read(rt::Context& ctx) {
   Transfer& transfer = *transfer_;
@@ -487,22 +552,34 @@ Task<std::string> HttpExchange::read(rt::Context& ctx) {
       }
       co_return fail(in_doubt(transfer, transfer_error(transfer)));
     }
-    rt::Context patient = ctx.with_timeout(transfer.request.timeouts.idle);
-    auto changed = co_await transfer.changed.wait(patient);
-    if (!changed.has_value()) {
-      CO_OK(ctx.check());
-      co_return fail(Error{.code = Code::timed_out,
-                           .what = fmt::format("nothing more of the reply came for {}",
-                                               human(transfer.request.timeouts.idle)),
-                           .where = transfer.request.url});
-    }
+    CO_OK(co_await wait_for_body(ctx));
   }
   std::string bytes = std::exchange(transfer.waiting, {});
-  if (std::exchange(transfer.paused, false)) {
-    curl_easy_pause(transfer.easy, CURLPAUSE_CONT);
-    transfer.client->collect();
-  }
+  go_on();
   co_return bytes;
+}
+
+// tidy: allow coroutine, `space` belongs to the caller, who awaits the bytes in it
+Task<size_t> HttpExchange::fill(rt::Context& ctx, std::span<std::byte> space) {
+  Transfer& transfer = *transfer_;
+  const size_t held = std::min(space.size(), transfer.waiting.size());
+  std::memcpy(space.data(), transfer.waiting.data(), held);
+  transfer.waiting.erase(0, held);
+  transfer.space = space.subspan(held);
+  go_on();
+  Result<Unit> waited;
+  while (waited.has_value() && !transfer.space.empty() && !transfer.done) {
+    waited = co_await wait_for_body(ctx);
+  }
+  const size_t filled = space.size() - std::exchange(transfer.space, {}).size();
+  if (filled > 0 && (waited.has_value() || ctx.check().has_value())) {
+    co_return filled;
+  }
+  CO_OK(waited);
+  if (transfer.result != CURLE_OK) {
+    co_return fail(in_doubt(transfer, transfer_error(transfer)));
+  }
+  co_return 0;
 }
 
 namespace {

@@ -2,7 +2,7 @@
 // HttpClient: HTTP/1.1 and HTTP/2 over libcurl, on one loop.
 //
 // - Only http and https. Certificates are verified, with the machine's CA bundle.
-// - A body is pulled: who does not read stops the sender; at most some 300 KiB wait in memory.
+// - A body is pulled: who does not read stops the sender; at most some 256 KiB wait in memory.
 // - Redirects are followed up to a limit. On the way to another origin (scheme, host, port) no
 //   header goes along that could carry a credential, https never becomes http, and a request with
 //   a body that would have to be sent again (307, 308) is refused.
@@ -96,12 +96,18 @@ class HttpExchange {
   // off, `timed_out` when nothing came for timeouts.idle; both are `unknown_outcome` where the
   // request may not be repeated.
   Task<std::string> read(rt::Context& ctx);
+  // The same into `space`, straight from the connection, until it is full. Fewer bytes: the body
+  // ends or breaks here, and the next call says which (0: its end).
+  // tidy: allow coroutine, `space` belongs to the caller, who awaits the bytes in it
+  Task<size_t> fill(rt::Context& ctx, std::span<std::byte> space);
 
   struct Transfer;  // inside of http.cc
 
  private:
   friend class HttpClient;
   explicit HttpExchange(std::shared_ptr<Transfer> transfer);
+  Task<Unit> wait_for_body(rt::Context& ctx);
+  void go_on();
   std::shared_ptr<Transfer> transfer_;
 };
 

@@ -312,6 +312,50 @@ Task<size_t> read_slowly(rt::Context& ctx, HttpClient& client, std::string url,
   }
 }
 
+// What fill() gives into spaces of these sizes, one after the other, until its end or an error.
+Task<std::string> read_by_filling(rt::Context& ctx, HttpClient& client, std::string url,
+                                  std::vector<size_t> sizes) {
+  CO_TRY(auto exchange, co_await client.start(ctx, {.url = url, .timeouts = {.idle = seconds(1)}}));
+  std::string text;
+  for (size_t i = 0;; ++i) {
+    std::string space(sizes[i % sizes.size()], '?');
+    auto filled = co_await exchange->fill(ctx, std::as_writable_bytes(std::span(space)));
+    if (!filled.has_value()) {
+      co_return text + "!" + std::string(code_name(filled.error().code));
+    }
+    text.append(space, 0, *filled);
+    if (*filled == 0) {
+      co_return text;
+    }
+  }
+}
+
+TEST_CASE("a body is taken straight into the reader's space") {
+  World w;
+  std::string body;
+  for (int i = 0; body.size() < 3'000'000; ++i) {
+    body += std::to_string(i) + ",";
+  }
+  std::string sent = body;  // of the announced body
+  TestServer server([&](TestConnection& c) {
+    c.read_request();
+    c.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+    c.send(sent);
+  });
+  const auto read = [&](std::vector<size_t> sizes) {
+    auto text = w.loop.run(read_by_filling(w.ctx, w.client, server.url(), std::move(sizes)));
+    REQUIRE_OK(text);
+    return *text;
+  };
+  CHECK((read({1U << 18U}) == body));
+  CHECK((read({10'000'000}) == body));
+  CHECK((read({7, 100'000, 1}) == body));
+  // What came before it broke is given, then the error.
+  sent.resize(1'234'567);
+  CHECK((read({1U << 18U}) == sent + "!unavailable"));
+  CHECK((read({10'000'000}) == sent + "!unavailable"));
+}
+
 TEST_CASE("a slow reader stops the sender") {
   World w;
   constexpr size_t total = 64U << 20U;

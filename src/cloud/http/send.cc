@@ -2,7 +2,6 @@
 #include "cloud/http/send.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
@@ -35,14 +34,10 @@ class ReplySource final : public ByteSource {
     const size_t wanted = std::min<uint64_t>(buffer.space().size(), bytes_ - at_);
     size_t filled = 0;
     while (filled < wanted) {
-      if (piece_.empty()) {
-        CO_OK(co_await fetch(ctx));
-      }
-      const size_t n = std::min(wanted - filled, piece_.size());
-      std::memcpy(buffer.space().data() + filled, piece_.data(), n);
-      piece_.remove_prefix(n);
-      filled += n;
-      at_ += n;
+      CO_TRY(const size_t more,
+             co_await fetch(ctx, buffer.space().subspan(filled, wanted - filled)));
+      filled += more;
+      at_ += more;
     }
     if (at_ == bytes_) {
       CO_OK(co_await expect_end(ctx));
@@ -51,17 +46,16 @@ class ReplySource final : public ByteSource {
   }
 
  private:
-  // At least one more byte in piece_.
-  Task<Unit> fetch(rt::Context& ctx) {
+  // At least one more byte.
+  // tidy: allow coroutine, `space` is of the buffer in next()
+  Task<size_t> fetch(rt::Context& ctx, std::span<std::byte> space) {
     for (int breaks = 0;;) {
       if (exchange_ == nullptr) {
         CO_TRY(exchange_, co_await again_(ctx, at_));
       }
-      auto read = co_await exchange_->read(ctx);
-      if (read.has_value() && !read->empty()) {
-        received_ = std::move(*read);
-        piece_ = received_;
-        co_return Unit{};
+      auto read = co_await exchange_->fill(ctx, space);
+      if (read.has_value() && *read > 0) {
+        co_return *read;
       }
       CO_OK(ctx.check());
       exchange_.reset();
@@ -77,13 +71,9 @@ class ReplySource final : public ByteSource {
   }
 
   Task<Unit> expect_end(rt::Context& ctx) {
-    bool more = !piece_.empty();
-    if (!more) {
-      // Read to its end, so that the connection can be used again. A break now costs nothing.
-      const auto rest = co_await exchange_->read(ctx);
-      more = rest.has_value() && !rest->empty();
-    }
-    if (more) {
+    // Read to its end, so that the connection can be used again. A break now costs nothing.
+    const auto rest = co_await exchange_->read(ctx);
+    if (rest.has_value() && !rest->empty()) {
       co_return fail(Code::corrupt,
                      fmt::format("the reply is longer than the {} bytes it announced", bytes_),
                      "the store or a proxy before it is broken");
@@ -96,8 +86,6 @@ class ReplySource final : public ByteSource {
   uint64_t bytes_;
   Again again_;
   uint64_t at_ = 0;
-  std::string received_;
-  std::string_view piece_;  // of received_, not yet taken
 };
 
 class EmptySource final : public ByteSource {
