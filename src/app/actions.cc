@@ -49,7 +49,10 @@ ActionSet::ActionSet(ActionServices services)
            {.program = sql_program(), .connections = services.table, .secret = services.secret}),
       staging_(services.connections, services.local, services.cpu),
       pythons_(services.processes, python_cache()) {
-  const action::objects::Services objects{.connections = services.connections, .cpu = services.cpu};
+  const action::objects::Services objects{
+      .connections = services.connections,
+      .cpu = services.cpu,
+      .journal = services.local.project / ".tutti" / "transfers"};
   add(std::make_unique<action::NoopAction>());
   add(std::make_unique<action::BranchAction>());
   add(std::make_unique<action::CheckAction>([this](rt::Context& ctx,

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -30,6 +31,18 @@ Result<std::string> as_address(const std::string& text) {
   return "file://" + path;
 }
 
+// The XDG folder for state; none without a home.
+fs::path user_journal() {
+  const auto variable = [](const char* name) {
+    const char* value = std::getenv(name);
+    return fs::path(value == nullptr ? "" : value);
+  };
+  const fs::path state = variable("XDG_STATE_HOME");
+  const fs::path home = variable("HOME");
+  const fs::path base = state.is_absolute() ? state : home.empty() ? home : home / ".local/state";
+  return base.empty() ? base : base / "tutti" / "transfers";
+}
+
 }  // namespace
 
 Result<DataSide> open_data(Invocation& call) {
@@ -38,6 +51,7 @@ Result<DataSide> open_data(Invocation& call) {
   if (project) {
     TRY(side.profile, profile_of(call.globals, project->project));
     TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
+    side.journal = project->folder / ".tutti" / "transfers";
     return side;
   }
   if (project.error().code != Code::not_found || !call.globals.project.empty()) {
@@ -49,6 +63,7 @@ Result<DataSide> open_data(Invocation& call) {
   side.profile = "none";
   none.profiles.push_back({.name = side.profile});
   TRY(side.connections, call.environment.connections(none, fs::current_path(ec).string()));
+  side.journal = user_journal();
   return side;
 }
 

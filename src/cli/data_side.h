@@ -3,6 +3,7 @@
 // gs:// and az:// mean the real clouds, and what has no scheme is a path.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -14,6 +15,7 @@ namespace tutti::cli {
 struct DataSide {
   std::unique_ptr<cloud::Connections> connections;
   std::string profile;
+  std::filesystem::path journal = {};  // where transfers note what is under way; may be empty
 };
 Result<DataSide> open_data(Invocation& call);
 

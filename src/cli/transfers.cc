@@ -83,6 +83,7 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter));
   request.storage_class = args.storage_class;
+  request.journal = side.journal;
   return request;
 }
 
@@ -207,6 +208,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args)
   request.remove_extra = args.remove;
   request.removes_max = args.removes_max;
   request.dry_run = args.dry_run;
+  request.journal = side.journal;
   return request;
 }
 

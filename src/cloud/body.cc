@@ -73,6 +73,10 @@ std::optional<Digest> ObjectMeta::digest(DigestKind kind) const {
   return at == digests.end() ? std::nullopt : std::optional(*at);
 }
 
+Task<std::vector<SentPart>> Upload::take_over(rt::Context&, std::vector<SentPart>) {
+  co_return fail(Code::unsupported, "an upload here ends with the process that began it");
+}
+
 Task<Unit> ObjectStore::create_bucket(rt::Context&) {
   co_return fail(Code::unsupported,
                  fmt::format("{} has no buckets to make", capabilities().provider));

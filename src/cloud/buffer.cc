@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "base/check.h"
@@ -10,16 +11,32 @@
 
 namespace tutti::cloud {
 
+namespace {
+
+// Whole pages, so that files can be written without the page cache.
+constexpr std::align_val_t alignment{4096};
+
+struct FreePages {
+  void operator()(std::byte* data) const { operator delete[](data, alignment); }
+};
+using Pages = std::unique_ptr<std::byte[], FreePages>;
+
+Pages new_pages(size_t bytes) {
+  return Pages(static_cast<std::byte*>(operator new[](bytes, alignment)));
+}
+
+}  // namespace
+
 struct BufferPool::State {
   std::mutex mutex;
   size_t chunk_bytes = 0;
   size_t buffers_max = 0;
   size_t out = 0;
-  std::vector<std::unique_ptr<std::byte[]>> free;
+  std::vector<Pages> free;
   std::deque<std::shared_ptr<rt::Waiter>> waiting;
 
   // A buffer came back, or its place is free again: the first who still waits gets it.
-  void release(std::unique_ptr<std::byte[]> data) {
+  void release(Pages data) {
     const std::lock_guard lock(mutex);
     if (data != nullptr) {
       free.push_back(std::move(data));
@@ -34,10 +51,10 @@ struct BufferPool::State {
     --out;
   }
 
-  std::unique_ptr<std::byte[]> claim() {
+  Pages claim() {
     const std::lock_guard lock(mutex);
     if (free.empty()) {
-      return std::make_unique_for_overwrite<std::byte[]>(chunk_bytes);
+      return new_pages(chunk_bytes);
     }
     auto data = std::move(free.back());
     free.pop_back();
@@ -93,7 +110,7 @@ Task<Buffer> BufferPool::take(rt::Context& ctx) {
   buffer.size_ = state_->chunk_bytes;
   buffer.data_ = std::shared_ptr<std::byte[]>(
       state_->claim().release(),
-      [state = state_](std::byte* data) { state->release(std::unique_ptr<std::byte[]>(data)); });
+      [state = state_](std::byte* data) { state->release(Pages(data)); });
   co_return buffer;
 }
 

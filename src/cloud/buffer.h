@@ -19,7 +19,7 @@ namespace tutti::cloud {
 
 class BufferPool;
 
-// Bytes to fill, owned by one; becomes a Chunk.
+// Bytes to fill, from a page boundary on, owned by one; becomes a Chunk.
 class Buffer {
  public:
   Buffer() = default;

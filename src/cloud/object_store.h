@@ -97,7 +97,20 @@ struct PutOptions {
 
 struct UploadOptions {
   PutOptions put = {};
-  uint64_t part_bytes = 64U << 20U;  // of every part but the last, fixed
+  uint64_t part_bytes = 64U << 20U;             // of every part but the last, fixed
+  std::optional<uint64_t> size = std::nullopt;  // of the whole, where known: room can be made early
+  // Another process may have to go on with it: what was sent outlives this one.
+  bool resumable = false;
+  std::string id = {};  // goes on with the upload that had this Upload::id; not_found: it is gone
+};
+
+// A part that was sent: what the upload must know of it to go on in another process.
+struct SentPart {
+  uint32_t number = 0;
+  uint64_t bytes = 0;
+  Digest crc32c = {};
+  std::string receipt = {};  // the store's own word for it
+  bool operator==(const SentPart&) const = default;
 };
 
 struct RemoveOptions {
@@ -163,7 +176,14 @@ class Upload {
   virtual ~Upload() = default;
   // Numbers count from 1 without a gap; parts may run in parallel; sending a number again replaces
   // that part.
-  virtual Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) = 0;
+  virtual Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) = 0;
+  // Whoever has it can go on with a resumable upload after this process has died, by
+  // UploadOptions::id. Empty: nobody can.
+  virtual std::string id() const { return {}; }
+  // Parts that were sent under this id before: those still there are returned, and count as sent.
+  virtual Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts);
+  // The destructor leaves what was sent to whoever has the id.
+  virtual void keep() {}
   // `digests` are of the whole object: a mismatch is `corrupt` and nothing becomes visible.
   virtual Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) = 0;
   virtual Task<Unit> abort(rt::Context& ctx) = 0;

@@ -129,6 +129,17 @@ Result<Unit> check_source(const std::vector<Digest>& seen, const std::vector<Dig
   return Unit{};
 }
 
+std::vector<DigestKind> kinds_of(const std::vector<Digest>& digests) {
+  std::vector<DigestKind> kinds;
+  std::ranges::transform(digests, std::back_inserter(kinds), &Digest::kind);
+  return kinds;
+}
+
+std::vector<DigestKind> whole_kinds(bool sha256) {
+  return sha256 ? std::vector{DigestKind::sha256, DigestKind::crc32c}
+                : std::vector{DigestKind::crc32c};
+}
+
 cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
                          std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
                          OnBytes on_bytes) {
@@ -147,12 +158,12 @@ cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
 }
 
 Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
-                         std::string if_match, rt::Executor cpu) {
+                         std::string if_match, std::vector<DigestKind> kinds, rt::Executor cpu) {
   CO_TRY(cloud::Opened opened,
          co_await store.get(ctx, std::move(key), {.if_match = std::move(if_match)}));
   auto seen = std::make_shared<Seen>();
-  HashingSource source(std::move(opened.source), whole_kinds, opened.meta.digests, std::move(cpu),
-                       seen, {});
+  HashingSource source(std::move(opened.source), kinds, opened.meta.digests, std::move(cpu), seen,
+                       {});
   while (true) {
     CO_TRY(const cloud::Chunk chunk, co_await source.next(ctx));
     if (chunk.empty()) {

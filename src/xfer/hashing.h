@@ -27,11 +27,14 @@ cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
                          std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
                          OnBytes on_bytes);
 
-// Reads an object to its end for its SHA-256 and CRC32C.
+// Reads an object to its end for its digests.
 Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
-                         std::string if_match, rt::Executor cpu);
+                         std::string if_match, std::vector<DigestKind> kinds, rt::Executor cpu);
 
-// What an object is digested by where it is read whole.
-inline const std::vector<DigestKind> whole_kinds{DigestKind::sha256, DigestKind::crc32c};
+std::vector<DigestKind> kinds_of(const std::vector<Digest>& digests);
+
+// CRC32C finds every accident and costs next to nothing. SHA-256 beside it, where an object is read
+// whole and somebody wants a digest that nobody can forge.
+std::vector<DigestKind> whole_kinds(bool sha256);
 
 }  // namespace tutti::xfer

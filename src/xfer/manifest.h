@@ -16,7 +16,7 @@ namespace tutti::xfer {
 // How far it is proven that the destination has the source's bytes.
 enum class Proof : uint8_t {
   end_to_end,  // the destination was read back, or both ends know the same SHA-256 of their bytes
-  store,       // the store computed the same CRC32C over what it wrote
+  store,       // the store computed the same CRC32C over what it has
   size,        // only the sizes agree
 };
 std::string_view proof_name(Proof proof);  // "end_to_end", "store", "size"

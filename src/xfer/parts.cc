@@ -24,7 +24,13 @@ struct Parts {
   rt::Semaphore& slots;
   rt::Executor cpu;
   OnBytes on_bytes;
-  std::map<uint32_t, Digest> crcs = {};
+  std::shared_ptr<JournalFile> journal = nullptr;  // or none
+  std::map<uint32_t, Digest> crcs = {};            // of the parts that are there
+
+  cloud::Range range_of(uint32_t number) const {
+    const uint64_t offset = (number - 1) * part_bytes;
+    return {.offset = offset, .length = std::min(part_bytes, job.source.size - offset)};
+  }
 };
 
 cloud::Body part_body(Parts& parts, cloud::Range range, std::shared_ptr<Seen> seen) {
@@ -33,24 +39,35 @@ cloud::Body part_body(Parts& parts, cloud::Range range, std::shared_ptr<Seen> se
                       parts.on_bytes);
 }
 
-// Holds one of the slots, which the caller took.
-Task<Unit> send_part(rt::Context& ctx, Parts& parts, uint32_t number) {
-  const uint64_t offset = (number - 1) * parts.part_bytes;
-  const cloud::Range range{.offset = offset,
-                           .length = std::min(parts.part_bytes, parts.job.source.size - offset)};
-  auto seen = std::make_shared<Seen>();
-  auto sent = co_await parts.upload->part(ctx, number, part_body(parts, range, seen));
-  parts.slots.release();
-  CO_OK(sent);
-  parts.crcs[number] = seen->digests.front();
+// A part without its line is sent again, should this process die; that is no reason to fail.
+Task<Unit> write_down(Parts& parts, cloud::SentPart sent) {
+  if (parts.journal != nullptr) {
+    std::ignore = co_await rt::offload(
+        parts.cpu,
+        [journal = parts.journal, sent = std::move(sent)] { return journal->add(sent); });
+  }
   co_return Unit{};
 }
 
+// Holds one of the slots, which the caller took.
+Task<Unit> send_part(rt::Context& ctx, Parts& parts, uint32_t number) {
+  auto seen = std::make_shared<Seen>();
+  auto sent =
+      co_await parts.upload->part(ctx, number, part_body(parts, parts.range_of(number), seen));
+  parts.slots.release();
+  CO_OK(sent);
+  parts.crcs[number] = seen->digests.front();
+  co_return co_await write_down(parts, std::move(*sent));
+}
+
 Task<Unit> send_parts(rt::Scope& scope, Parts& parts) {
-  uint32_t number = 0;
-  for (uint64_t at = 0; at < parts.job.source.size; at += parts.part_bytes) {
+  const uint64_t count = (parts.job.source.size + parts.part_bytes - 1) / parts.part_bytes;
+  for (uint32_t number = 1; number <= count; ++number) {
+    if (parts.crcs.contains(number)) {
+      continue;
+    }
     CO_OK(co_await parts.slots.acquire(scope.context()));
-    auto started = co_await scope.spawn(send_part(scope.context(), parts, ++number));
+    auto started = co_await scope.spawn(send_part(scope.context(), parts, number));
     if (!started.has_value()) {
       parts.slots.release();
       co_return started;
@@ -62,8 +79,7 @@ Task<Unit> send_parts(rt::Scope& scope, Parts& parts) {
 Result<Digest> whole_crc(const Parts& parts) {
   Digest crc = digest_of(DigestKind::crc32c, "");
   for (const auto& [number, part] : parts.crcs) {
-    const uint64_t offset = (number - 1) * parts.part_bytes;
-    crc = combine_crc32c(crc, part, std::min(parts.part_bytes, parts.job.source.size - offset));
+    crc = combine_crc32c(crc, part, *parts.range_of(number).length);
   }
   TRY_OK(check_source({crc}, parts.job.source.digests));
   return crc;
@@ -76,6 +92,111 @@ Task<cloud::ObjectMeta> send_all(rt::Context& ctx, Parts& parts, std::shared_ptr
   co_return co_await parts.upload->commit(ctx, {crc});
 }
 
+// ---- what an earlier process left
+
+// Parts that are what this transfer would send under these numbers.
+std::vector<cloud::SentPart> fitting(const Parts& parts, std::vector<cloud::SentPart> sent) {
+  std::erase_if(sent, [&](const cloud::SentPart& each) {
+    return (each.number - 1) * parts.part_bytes >= parts.job.source.size ||
+           each.bytes != *parts.range_of(each.number).length;
+  });
+  return sent;
+}
+
+cloud::UploadOptions options_of(const Parts& parts) {
+  return {.put = parts.job.options,
+          .part_bytes = parts.part_bytes,
+          .size = parts.job.source.size,
+          .resumable = parts.journal != nullptr};
+}
+
+// False: nothing is left of it.
+Task<bool> take_over(rt::Context& ctx, Parts& parts, Underway left) {
+  cloud::UploadOptions options = options_of(parts);
+  options.part_bytes = left.part_bytes;
+  options.id = left.upload;
+  auto upload = co_await parts.job.to.begin_upload(ctx, parts.job.key, std::move(options));
+  if (!upload.has_value() && upload.error().code == Code::not_found) {
+    co_return false;
+  }
+  if (!upload.has_value()) {
+    co_return fail(std::move(upload).error());
+  }
+  if (left.source != parts.job.source_id) {  // the source has other bytes by now
+    std::ignore = co_await (*upload)->abort(ctx);
+    co_return false;
+  }
+  parts.part_bytes = left.part_bytes;
+  auto there = co_await (*upload)->take_over(ctx, fitting(parts, std::move(left.parts)));
+  if (!there.has_value() && there.error().code == Code::not_found) {
+    co_return false;
+  }
+  if (!there.has_value()) {
+    (*upload)->keep();
+    co_return fail(std::move(there).error());
+  }
+  parts.upload = std::move(*upload);
+  for (const cloud::SentPart& each : *there) {
+    parts.crcs[each.number] = each.crc32c;
+    parts.on_bytes(each.bytes);
+  }
+  co_return true;
+}
+
+Task<Unit> begin(rt::Context& ctx, Parts& parts) {
+  CO_TRY(parts.upload, co_await parts.job.to.begin_upload(ctx, parts.job.key, options_of(parts)));
+  const Underway underway{
+      .source = parts.job.source_id, .upload = parts.upload->id(), .part_bytes = parts.part_bytes};
+  if (parts.journal == nullptr || underway.upload.empty()) {
+    parts.journal.reset();
+    co_return Unit{};
+  }
+  auto begun = co_await rt::offload(
+      parts.cpu, [journal = parts.journal, underway] { return journal->begin(underway); });
+  if (!begun.has_value()) {
+    parts.journal.reset();  // no journal is no reason to fail
+  }
+  co_return Unit{};
+}
+
+Task<Unit> begin_or_go_on(rt::Context& ctx, Parts& parts) {
+  if (!parts.job.journal.empty()) {
+    auto opened = co_await rt::offload(
+        parts.cpu, [folder = parts.job.journal, destination = parts.job.destination] {
+          return JournalFile::open(folder, destination);
+        });
+    parts.journal = opened.has_value() ? std::move(*opened) : nullptr;
+  }
+  const uint64_t wanted = parts.part_bytes;
+  if (parts.journal != nullptr && parts.journal->found()) {
+    CO_TRY(const bool gone_on, co_await take_over(ctx, parts, *parts.journal->found()));
+    if (gone_on) {
+      co_return Unit{};
+    }
+    parts.part_bytes = wanted;
+  }
+  co_return co_await begin(ctx, parts);
+}
+
+bool may_be_finished_later(Code code) {
+  return is_retryable(code) || code == Code::cancelled || code == Code::timed_out ||
+         code == Code::unknown_outcome;
+}
+
+// After a failure: left to another try, or taken back.
+Task<Unit> give_up(rt::Context& ctx, Parts& parts, Code code) {
+  if (parts.journal != nullptr && may_be_finished_later(code)) {
+    parts.upload->keep();
+    co_return Unit{};
+  }
+  rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
+  std::ignore = co_await parts.upload->abort(patient);
+  if (parts.journal != nullptr) {
+    parts.journal->remove();
+  }
+  co_return Unit{};
+}
+
 }  // namespace
 
 Task<cloud::ObjectMeta> put_parts(rt::Context& ctx, PartsJob job, rt::Semaphore& slots,
@@ -85,18 +206,18 @@ Task<cloud::ObjectMeta> put_parts(rt::Context& ctx, PartsJob job, rt::Semaphore&
                                                             {.part_bytes_min = can.part_bytes_min,
                                                              .part_bytes_max = can.object_bytes_max,
                                                              .parts_max = can.parts_max}));
-  const cloud::UploadOptions options{.put = job.options, .part_bytes = part_bytes};
-  CO_TRY(auto upload, co_await job.to.begin_upload(ctx, job.key, options));
   Parts parts{.job = std::move(job),
               .part_bytes = part_bytes,
-              .upload = std::move(upload),
+              .upload = nullptr,
               .slots = slots,
               .cpu = std::move(cpu),
               .on_bytes = std::move(on_bytes)};
+  CO_OK(co_await begin_or_go_on(ctx, parts));
   auto written = co_await send_all(ctx, parts, std::move(seen));
   if (!written.has_value()) {
-    rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
-    std::ignore = co_await parts.upload->abort(patient);
+    std::ignore = co_await give_up(ctx, parts, written.error().code);
+  } else if (parts.journal != nullptr) {
+    parts.journal->remove();
   }
   co_return written;
 }

@@ -6,6 +6,7 @@
 #include "cloud/object_store.h"
 #include "rt/wait.h"
 #include "xfer/hashing.h"
+#include "xfer/journal.h"
 
 namespace tutti::xfer {
 
@@ -18,11 +19,15 @@ struct PartsJob {
   cloud::ObjectStore& to;
   cloud::Key key;
   cloud::PutOptions options;
+  std::filesystem::path journal = {};  // the folder; empty: it cannot go on after a kill
+  std::string source_id = {};          // object, version and size: which bytes these are
+  std::string destination = {};        // which object
 };
 
-// `slots`: parts of all objects that may be on their way at once. `seen` is of the whole. What was
-// begun is aborted where it fails. Errors: those of the stores; `corrupt` where the bytes are not
-// what the source says they are.
+// Goes on with what a killed process, or an earlier try, sent of the same bytes. `slots`: parts of
+// all objects that may be on their way at once. `seen` is of the whole. What was begun is aborted
+// where it fails for good, and kept where trying again may finish it. Errors: those of the stores;
+// `corrupt` where the bytes are not what the source says they are.
 Task<cloud::ObjectMeta> put_parts(rt::Context& ctx, PartsJob job, rt::Semaphore& slots,
                                   rt::Executor cpu, std::shared_ptr<Seen> seen, OnBytes on_bytes);
 

@@ -73,8 +73,9 @@ Task<std::optional<ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store
 // Each end is digested for itself, so that one buffer at a time is in hand.
 Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag) {
   CO_TRY(const Seen mine, co_await digest_object(ctx, *run.request.from.store, job.source.key,
-                                                 job.source.etag, run.cpu));
-  CO_TRY(const Seen theirs, co_await digest_object(ctx, *job.to->store, job.key, etag, run.cpu));
+                                                 job.source.etag, whole_kinds(true), run.cpu));
+  CO_TRY(const Seen theirs,
+         co_await digest_object(ctx, *job.to->store, job.key, etag, whole_kinds(true), run.cpu));
   if (mine.digests.front() != theirs.digests.front()) {
     co_return fail(
         Error{.code = Code::conflict,
@@ -112,8 +113,8 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
   if (run.request.verify == Verify::store && store_proves(*job.to, written, seen)) {
     co_return Proof::store;
   }
-  CO_TRY(const Seen back,
-         co_await digest_object(ctx, *job.to->store, job.key, written.etag, run.cpu));
+  CO_TRY(const Seen back, co_await digest_object(ctx, *job.to->store, job.key, written.etag,
+                                                 kinds_of(seen.digests), run.cpu));
   for (const Digest& each : seen.digests) {
     const auto there = std::ranges::find(back.digests, each.kind, &Digest::kind);
     if (there == back.digests.end() || *there != each) {
@@ -145,6 +146,18 @@ cloud::PutOptions put_options(const Run& run, const Job& job, const ObjectMeta* 
   return options;
 }
 
+// Names the object whatever the profile calls its connection.
+std::string text_of(const ObjectRef& ref) {
+  return to_json(Value(ValueList{ref.provider, ref.endpoint, ref.account, ref.bucket, ref.key}));
+}
+
+// Which bytes, and what the upload was begun with besides them.
+std::string source_id(const Run& run, const Job& job) {
+  return fmt::format("{} {} {} {} {}", text_of(cloud::ref_of(run.request.from, job.source.key)),
+                     job.source.etag, job.source.size, run.request.origin,
+                     run.request.storage_class);
+}
+
 // The bytes, whole, in one put. Its source is opened first: that says what the object is.
 Task<ObjectMeta> put_whole(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
                            std::shared_ptr<Seen> seen, OnBytes on_bytes) {
@@ -152,8 +165,9 @@ Task<ObjectMeta> put_whole(rt::Context& ctx, Run& run, Job& job, std::optional<O
   CO_TRY(cloud::Opened opened,
          co_await from.get(ctx, job.source.key, {.if_match = job.source.etag}));
   job.source = opened.meta;
-  cloud::Body body = hashing_body(cloud::body_of(from, std::move(opened)), whole_kinds,
-                                  job.source.digests, run.cpu, seen, std::move(on_bytes));
+  cloud::Body body =
+      hashing_body(cloud::body_of(from, std::move(opened)), whole_kinds(run.request.sha256),
+                   job.source.digests, run.cpu, seen, std::move(on_bytes));
   co_return co_await job.to->store->put(ctx, job.key, std::move(body),
                                         put_options(run, job, existing ? &*existing : nullptr));
 }
@@ -165,7 +179,10 @@ Task<ObjectMeta> put_large(rt::Context& ctx, Run& run, Job& job, std::optional<O
                  .source = job.source,
                  .to = *job.to->store,
                  .key = job.key,
-                 .options = put_options(run, job, existing ? &*existing : nullptr)};
+                 .options = put_options(run, job, existing ? &*existing : nullptr),
+                 .journal = run.request.journal,
+                 .source_id = source_id(run, job),
+                 .destination = text_of(cloud::ref_of(*job.to, job.key))};
   co_return co_await put_parts(ctx, std::move(parts), run.parts, run.cpu, std::move(seen),
                                std::move(on_bytes));
 }

@@ -232,6 +232,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
             .run = {.request = {.from = request.from,
                                 .to = {request.to},
                                 .verify = request.verify,
+                                .journal = request.journal,
                                 .on_progress = request.on_progress},
                     .cpu = std::move(cpu)}};
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};

@@ -28,6 +28,7 @@ struct SyncRequest {
   uint64_t removes_max = 1000;  // more: bad_input, and none is removed
   bool dry_run = false;
   Verify verify = Verify::store;
+  std::filesystem::path journal = {};  // as Request::journal
   size_t objects_parallel = 64;
   std::function<void(const Progress&)> on_progress = {};
 };

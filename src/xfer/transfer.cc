@@ -36,6 +36,25 @@ IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
   return ours ? IfExists::verify : rule;
 }
 
+Entry left_alone(rt::Context& ctx, const Run& run, const Job& job, const ObjectMeta& existing,
+                 Proof proof) {
+  Entry entry = entry_of(ctx, run, job);
+  entry.to.etag = existing.etag;
+  entry.bytes = existing.size;
+  entry.digests = existing.digests;
+  entry.digests_from_store = true;
+  entry.proof = proof;
+  entry.done = Done::skipped;
+  return entry;
+}
+
+// Both stores know the CRC32C of what they hold, of one size, and it is the same.
+bool crc_tells(const Run& run, const ObjectMeta& source, const ObjectMeta& existing) {
+  const auto crc = source.digest(DigestKind::crc32c);
+  return !run.request.sha256 && run.request.verify != Verify::full && crc &&
+         crc == existing.digest(DigestKind::crc32c);
+}
+
 Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   std::optional<Known> there;
   if (existing) {
@@ -49,18 +68,14 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
     case Act::replace:
       co_return co_await send(ctx, run, std::move(job), std::move(existing));
     case Act::compare:
+      if (crc_tells(run, job.source, *existing)) {
+        co_return left_alone(ctx, run, job, *existing, Proof::store);
+      }
       co_return co_await compare_bytes(ctx, run, std::move(job), existing->etag);
     case Act::skip:
-    case Act::equal: {
-      Entry entry = entry_of(ctx, run, job);
-      entry.to.etag = existing->etag;
-      entry.bytes = existing->size;
-      entry.digests = existing->digests;
-      entry.digests_from_store = true;
-      entry.proof = step.act == Act::equal ? Proof::end_to_end : Proof::size;
-      entry.done = Done::skipped;
-      co_return entry;
-    }
+      co_return left_alone(ctx, run, job, *existing, Proof::size);
+    case Act::equal:
+      co_return left_alone(ctx, run, job, *existing, Proof::end_to_end);
     default:
       co_return fail(Error{
           .code = Code::conflict,
@@ -71,15 +86,17 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
 }
 
 // A small object that must not be there yet is just sent: the destination's own condition decides.
-// That saves a question for each.
-bool sends_unasked(const Job& job) {
+// That saves a question for each. Where one that is there would be left alone the question is
+// cheaper than the bytes, unless a network is between.
+bool sends_unasked(const Run& run, const Job& job) {
   const cloud::Capabilities& can = job.to->store->capabilities();
-  return can.only_if_absent && can.far && job.source.size <= unasked_bytes_max;
+  return can.only_if_absent && (can.far || run.request.if_exists == IfExists::fail) &&
+         job.source.size <= unasked_bytes_max;
 }
 
 Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
   std::optional<Error> refused;
-  if (sends_unasked(job)) {
+  if (sends_unasked(run, job)) {
     auto entry = co_await send(ctx, run, job, std::nullopt);
     if (entry.has_value() || entry.error().code != Code::conflict) {
       co_return entry;
@@ -220,6 +237,12 @@ Result<Verify> parse_verify(std::string_view text) {
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   CO_TRY(Selected selected, co_await select(ctx, request));
   Run run{.request = std::move(request), .cpu = std::move(cpu)};
+  if (!run.request.journal.empty()) {
+    co_await rt::offload(run.cpu, [folder = run.request.journal, now = ctx.clock().wall()] {
+      sweep_journal(folder, now);
+      return Unit{};
+    });
+  }
   CO_OK(co_await rt::scoped(ctx,
                             {.children_max = std::max<size_t>(1, run.request.objects_parallel)},
                             copy_all, std::ref(run), std::move(selected)));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A transfer: one object, a prefix or a glob to one or several destinations.
 //
-// Streams in bounded memory, several objects at once; SHA-256 and CRC32C are computed in the same
-// pass; nothing is visible before it is complete; writes are create-only, or bound to the version
-// that was looked at. The first failure cancels the rest and is the result; what was complete by
-// then stays, and the same transfer run again with if_exists: verify finishes it.
+// Streams in bounded memory, several objects at once; digests are computed in the same pass;
+// nothing is visible before it is complete; writes are create-only, or bound to the version that
+// was looked at. The first failure cancels the rest and is the result; what was complete by then
+// stays, and the same transfer run again with if_exists: verify finishes it.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -41,11 +42,17 @@ struct Request {
   transfer::Filter filter = {};  // of what a prefix or pattern selects
   transfer::IfExists if_exists = transfer::IfExists::fail;
   Verify verify = Verify::store;
+  // SHA-256 of the objects that travel whole, beside CRC32C. With it equal objects are told by it,
+  // or by reading both; without it CRC32C and size tell, unless `verify` is full.
+  bool sha256 = false;
   std::string storage_class = {};  // given to stores that have classes
   bool allow_empty = false;        // else nothing to copy is not_found
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
   // first from other people's under if_exists: fail. Empty: nobody in particular.
   std::string origin = {};
+  // Where large objects under way are noted, so that the same transfer goes on with them after this
+  // process was killed (journal.h). Empty: they are sent anew.
+  std::filesystem::path journal = {};
   size_t objects_parallel = 64;                           // buffers bound what of them moves
   std::function<void(const Progress&)> on_progress = {};  // quick; on the loop
 };

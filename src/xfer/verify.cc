@@ -73,8 +73,8 @@ Task<std::string> look_at(rt::Context& ctx, Work& all, Claim claim) {
       co_return std::move(*told);
     }
   }
-  CO_TRY(const Seen seen,
-         co_await digest_object(ctx, *located.store, located.key, head->etag, all.cpu));
+  CO_TRY(const Seen seen, co_await digest_object(ctx, *located.store, located.key, head->etag,
+                                                 kinds_of(claim.digests), all.cpu));
   ++all.proven.read;
   co_return difference(claim, seen.digests)
       .value_or("the manifest has no digest of it: only its size is proven");

@@ -102,7 +102,7 @@ TEST_CASE("a lost reply of a write is looked at again, not written again") {
   REQUIRE_OK(report);
   CHECK(w.calls[{"b", Operation::put}] == 1);
   CHECK(report->skipped == 1);
-  CHECK(report->entries.at(0).proof == Proof::end_to_end);
+  CHECK(report->entries.at(0).proof == Proof::store);
   w.put("a", "2", "two");
   w.fault("b", Operation::put,
           {.kind = Fault::Kind::lose_reply,
@@ -154,28 +154,34 @@ TEST_CASE("equal objects are told by their digests or by reading both") {
   World w;
   w.put("a", "1", "one");
   w.put("b", "1", "one");
-  const auto read = w.copy("1", "1");
+  const auto known = w.copy("1", "1");
+  REQUIRE_OK(known);
+  CHECK(known->skipped == 1);
+  CHECK(known->entries.at(0).proof == Proof::store);  // by CRC32C and size
+  CHECK(w.calls[{"b", Operation::get}] == 0);
+  const auto read = w.copy("1", "1", transfer::IfExists::verify, Verify::full);
   REQUIRE_OK(read);
   CHECK(read->skipped == 1);
+  CHECK(read->entries.at(0).proof == Proof::end_to_end);
   CHECK(w.calls[{"b", Operation::get}] == 1);
   w.put("b", "1", "eno");
   const auto different = w.copy("1", "1");
   CHECK(different.error().code == Code::conflict);
   CHECK(different.error().what.find("it exists and is different") != std::string::npos);
-  // Written by a transfer, the destination knows its SHA-256; so does what is copied on from it.
-  REQUIRE_OK(w.copy("1", "2"));
-  auto back = w.loop.run(run(w.ctx,
-                             {.from = w.located("b", "2"),
-                              .to = {w.located("a", "2")},
-                              .if_exists = transfer::IfExists::verify},
-                             w.pool.executor()));
-  REQUIRE_OK(back);
+  // Written with a SHA-256, the destination knows it; so does what is copied on from it.
+  const auto with_sha256 = [&w](std::string from, std::string from_key, std::string to,
+                                std::string to_key) {
+    return w.loop.run(run(w.ctx,
+                          {.from = w.located(std::move(from), std::move(from_key)),
+                           .to = {w.located(std::move(to), std::move(to_key))},
+                           .if_exists = transfer::IfExists::verify,
+                           .sha256 = true},
+                          w.pool.executor()));
+  };
+  REQUIRE_OK(with_sha256("a", "1", "b", "2"));
+  REQUIRE_OK(with_sha256("b", "2", "a", "2"));
   w.calls.clear();
-  back = w.loop.run(run(w.ctx,
-                        {.from = w.located("b", "2"),
-                         .to = {w.located("a", "2")},
-                         .if_exists = transfer::IfExists::verify},
-                        w.pool.executor()));
+  const auto back = with_sha256("b", "2", "a", "2");
   REQUIRE_OK(back);
   CHECK(back->skipped == 1);
   CHECK(w.calls[{"a", Operation::get}] == 0);

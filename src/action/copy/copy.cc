@@ -23,6 +23,8 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(const std::string if_exists, objects::text_param(with, "if_exists"));
   TRY(const std::string verify, objects::text_param(with, "verify"));
   xfer::Request request{.from = std::move(from), .to = std::move(to)};
+  request.journal = services.journal;
+  request.sha256 = true;  // the manifest's digest stands for the content
   TRY(request.if_exists, transfer::parse_if_exists(if_exists.empty() ? "fail" : if_exists));
   TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
   TRY(request.storage_class, objects::text_param(with, "class"));

@@ -217,7 +217,8 @@ Task<Value> FileStaging::publish(rt::Context& ctx, Attempt& attempt, StagedFiles
     xfer::Request request{.from = folder(base, file),
                           .to = {std::move(to)},
                           .from_exactly = !file.empty(),
-                          .if_exists = transfer::IfExists::replace};
+                          .if_exists = transfer::IfExists::replace,
+                          .sha256 = true};
     Result<xfer::Report> report = co_await xfer::run(ctx, std::move(request), cpu_);
     if (!report.has_value()) {
       co_return fail(with_context(report.error(), fmt::format("files.out.{}", name)));

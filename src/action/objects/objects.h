@@ -2,6 +2,7 @@
 // Inputs and failures of the actions on objects.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,7 +17,8 @@ namespace tutti::action::objects {
 // What these actions are made with; outlives them.
 struct Services {
   const cloud::Connections& connections;
-  rt::Executor cpu;  // a pool's, for digests
+  rt::Executor cpu;                    // a pool's, for digests
+  std::filesystem::path journal = {};  // as xfer::Request::journal
 };
 
 // An address of `with`, opened in the attempt's profile. bad_input names the parameter.

@@ -177,7 +177,7 @@ Task<std::unique_ptr<Upload>> AzureStore::begin_upload(rt::Context& ctx, Key key
                 .remedy = "look again, or allow it to be replaced (if_exists: replace)"}));
     }
   }
-  std::string mark = new_mark(ctx.random());
+  std::string mark = options.id.empty() ? new_mark(ctx.random()) : options.id;
   co_return make_upload(blobs_, std::move(key), std::move(options), std::move(mark));
 }
 

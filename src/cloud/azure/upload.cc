@@ -42,13 +42,15 @@ class AzureUpload final : public Upload {
         options_(std::move(options)),
         mark_(std::move(mark)) {}
 
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context&) override {
     ended_ = true;
     parts_.clear();
     co_return Unit{};
   }
+  std::string id() const override { return mark_; }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
 
  private:
   struct Part {
@@ -69,7 +71,7 @@ class AzureUpload final : public Upload {
   bool ended_ = false;
 };
 
-Task<Unit> AzureUpload::part(rt::Context& ctx, uint32_t number, Body body) {
+Task<SentPart> AzureUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (ended_ || number == 0 || number > blobs_->capabilities().parts_max) {
     co_return fail(at({.code = Code::bad_input, .what = "no such part"}));
   }
@@ -88,7 +90,31 @@ Task<Unit> AzureUpload::part(rt::Context& ctx, uint32_t number, Body body) {
     co_return fail(at(std::move(sent).error()));
   }
   parts_[number] = *sent;
-  co_return Unit{};
+  co_return SentPart{.number = number, .bytes = sent->bytes, .crc32c = sent->crc};
+}
+
+// The service was told the CRC of each block when it took it: what waits under the id is the part.
+Task<std::vector<SentPart>> AzureUpload::take_over(rt::Context& ctx, std::vector<SentPart> parts) {
+  const auto reply = co_await blobs_->sender().reply(
+      ctx, {.request = sign::azure_blocks_request(blobs_->place().container, key_.text),
+            .where = blobs_->where(key_)});
+  if (!reply.has_value() && reply.error().code == Code::not_found) {
+    co_return std::vector<SentPart>();
+  }
+  CO_OK(reply);
+  auto blocks = sign::parse_azure_blocks(reply->body);
+  if (!blocks.has_value()) {
+    co_return fail(at(std::move(blocks).error()));
+  }
+  std::erase_if(parts, [&](const SentPart& each) {
+    const sign::AzureBlock waiting{.id = sign::azure_block_id(mark_, each.number),
+                                   .size = each.bytes};
+    return std::ranges::find(*blocks, waiting) == blocks->end();
+  });
+  for (const SentPart& each : parts) {
+    parts_[each.number] = {.bytes = each.bytes, .crc = each.crc32c};
+  }
+  co_return parts;
 }
 
 // The service says what it received; only then the block counts.

@@ -338,6 +338,11 @@ Task<std::unique_ptr<Upload>> GcsStore::begin_upload(rt::Context& ctx, Key key,
     }
   }
   CO_OK(co_await sweep(ctx));
+  if (!options.id.empty()) {
+    std::string begun = options.id;
+    co_return std::make_unique<GcsUpload>(*this, std::move(key), std::move(options),
+                                          std::move(begun));
+  }
   std::string folder = fmt::format("{}{}{:016x}{:016x}/", bucket_->options().parts_prefix,
                                    component_folder, ctx.random().next(), ctx.random().next());
   co_return std::make_unique<GcsUpload>(*this, std::move(key), std::move(options),

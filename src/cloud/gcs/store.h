@@ -65,10 +65,17 @@ class GcsUpload final : public Upload {
         key_(std::move(key)),
         options_(std::move(options)),
         folder_(std::move(folder)) {}
-  ~GcsUpload() override { store_.leave(std::move(made_)); }
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  ~GcsUpload() override {
+    if (!kept_) {
+      store_.leave(std::move(made_));
+    }
+  }
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context& ctx) override;
+  std::string id() const override { return folder_; }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
+  void keep() override { kept_ = true; }
 
  private:
   struct Piece {
@@ -85,10 +92,12 @@ class GcsUpload final : public Upload {
   Key key_;
   UploadOptions options_;
   std::string folder_;
+  std::string series_ = {};  // digits that keep the names of each process apart
   uint32_t made_count_ = 0;
   std::vector<sign::GcsComponent> made_;  // all, also those replaced since
   std::map<uint32_t, Piece> parts_;
   bool ended_ = false;
+  bool kept_ = false;
 };
 
 }  // namespace tutti::cloud::gcs

@@ -8,17 +8,24 @@
 #include "cloud/gcs/store.h"
 
 namespace tutti::cloud::gcs {
+namespace {
+
+std::string receipt_of(const sign::GcsComponent& component) {
+  return fmt::format("{} {}", component.generation, component.key);
+}
+
+}  // namespace
 
 Bucket::Target GcsUpload::next_component() {
   // Components have the class of the whole: the service composes only what is alike.
-  return {.name = fmt::format("{}{:06}", folder_, ++made_count_),
+  return {.name = fmt::format("{}{}{:06}", folder_, series_, ++made_count_),
           .if_generation = "0",
           .write = {.storage_class = options_.put.storage_class.empty()
                                          ? store_.bucket().options().storage_class
                                          : options_.put.storage_class}};
 }
 
-Task<Unit> GcsUpload::part(rt::Context& ctx, uint32_t number, Body body) {
+Task<SentPart> GcsUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   const Error no_part{.code = Code::bad_input, .what = "no such part"};
   const Error too_large{.code = Code::bad_input, .what = "a part larger than part_bytes"};
   if (ended_ || number == 0 || number > store_.capabilities().parts_max) {
@@ -41,8 +48,39 @@ Task<Unit> GcsUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (ended_) {  // meanwhile
     co_return fail(store_.at(key_, no_part));
   }
+  SentPart sent{.number = number,
+                .bytes = piece.size,
+                .crc32c = piece.crc,
+                .receipt = receipt_of(piece.component)};
   parts_[number] = std::move(piece);
-  co_return Unit{};
+  co_return sent;
+}
+
+Task<std::vector<SentPart>> GcsUpload::take_over(rt::Context& ctx, std::vector<SentPart> parts) {
+  series_ = fmt::format("{:020}", ctx.random().next());
+  std::map<std::string, sign::GcsObject> there;  // by receipt
+  sign::GcsListing listing{.prefix = folder_};
+  do {
+    CO_TRY(sign::GcsPage page, co_await store_.bucket().list(ctx, listing));
+    for (sign::GcsObject& each : page.objects) {
+      made_.push_back({.key = each.key, .generation = each.generation});
+      std::string receipt = receipt_of(made_.back());
+      there.emplace(std::move(receipt), std::move(each));
+    }
+    listing.token = page.next;
+  } while (!listing.token.empty());
+  std::erase_if(parts, [&](const SentPart& each) {
+    const auto at = there.find(each.receipt);
+    return at == there.end() || at->second.size != each.bytes ||
+           std::ranges::find(at->second.digests, each.crc32c) == at->second.digests.end();
+  });
+  for (const SentPart& each : parts) {
+    const sign::GcsObject& object = there.at(each.receipt);
+    parts_[each.number] = {.component = {.key = object.key, .generation = object.generation},
+                           .size = each.bytes,
+                           .crc = each.crc32c};
+  }
+  co_return parts;
 }
 
 Task<Unit> GcsUpload::abort(rt::Context& ctx) {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <set>
+#include <map>
 
 namespace tutti::cloud::local {
 namespace {
@@ -20,16 +20,16 @@ timespec timespec_of(int64_t ns) {
 
 struct Committer::Ticket {
   CommitJob job;
-  Result<struct stat> result = fail(Code::internal, "the commit was not carried out");
+  Result<Committed> result = fail(Code::internal, "the commit was not carried out");
   Placed placed = {};
   bool lead = false;  // whoever led before hands over
   std::shared_ptr<rt::Waiter> waiter = rt::Waiter::make();
 };
 
-Task<struct stat> Committer::commit(CommitJob job) {
+Task<Committed> Committer::commit(CommitJob job) {
   auto ticket = std::make_shared<Ticket>();
   ticket->job = std::move(job);
-  if (durability_ != Durability::batch) {
+  if (durability_ == Durability::object) {
     co_return co_await rt::offload(files_, [this, ticket] {
       Tickets alone{ticket};
       run(alone);
@@ -70,6 +70,14 @@ rt::asio::awaitable<void> Committer::lead() {
 
 // Time and notes; the bytes start on their way to the disk.
 void Committer::seal(Ticket& ticket) const {
+  if (ticket.job.make) {
+    auto made = std::exchange(ticket.job.make, {})(ticket.job.digests);
+    if (!made.has_value()) {
+      ticket.result = fail(std::move(made).error());
+      return;
+    }
+    ticket.job.file = std::move(*made);
+  }
   const int fd = ticket.job.file->file();
   const timespec time = timespec_of(ticket.job.modified_ns);
   const timespec times[2] = {time, time};
@@ -78,7 +86,7 @@ void Committer::seal(Ticket& ticket) const {
     ticket.result = fail(file_error(errno, "finishing the file", {}));
     return;
   }
-  ticket.result = info;
+  ticket.result = Committed{.info = info, .digests = ticket.job.digests};
   if (keeps_notes_) {
     const PutOptions& options = ticket.job.options;
     const Notes notes{.digests = ticket.job.digests,
@@ -95,11 +103,27 @@ void Committer::seal(Ticket& ticket) const {
   }
 }
 
+// Each folder once; those that failed, with errno.
+Committer::Failed Committer::sync_folders(const Tickets& group) {
+  std::map<std::string, int> synced;  // to 0 or errno
+  for (const auto& each : group) {
+    for (const std::string& folder : each->placed.changed_folders) {
+      if (synced.contains(folder)) {
+        continue;
+      }
+      const Fd fd = open_beneath(each->job.file->root(), folder, O_RDONLY | O_DIRECTORY);
+      const bool failed = (fd && fsync(fd.get()) != 0) || (!fd && errno != ENOENT);
+      synced[folder] = failed ? errno : 0;
+    }
+  }
+  std::erase_if(synced, [](const auto& each) { return each.second == 0; });
+  return synced;
+}
+
 void Committer::run(Tickets& group) const {
   for (const auto& each : group) {
     seal(*each);
   }
-  std::set<std::string> folders;
   for (const auto& each : group) {
     if (!each->result.has_value()) {
       continue;
@@ -109,22 +133,13 @@ void Committer::run(Tickets& group) const {
       continue;
     }
     auto placed = place(*each->job.file, each->job.path, names_, each->job.options);
-    if (!placed.has_value()) {
+    if (placed.has_value()) {
+      each->placed = std::move(*placed);
+    } else {
       each->result = fail(std::move(placed).error());
-      continue;
-    }
-    each->placed = std::move(*placed);
-    folders.insert(each->placed.changed_folders.begin(), each->placed.changed_folders.end());
-  }
-  std::map<std::string, int> failed;
-  const int root = group.front()->job.file->root();
-  for (const std::string& folder :
-       durability_ == Durability::none ? std::set<std::string>{} : folders) {
-    const Fd fd = open_beneath(root, folder, O_RDONLY | O_DIRECTORY);
-    if ((fd && fsync(fd.get()) != 0) || (!fd && errno != ENOENT)) {
-      failed[folder] = errno;
     }
   }
+  const auto failed = durability_ == Durability::none ? Failed{} : sync_folders(group);
   for (const auto& each : group) {
     for (const std::string& folder : each->placed.changed_folders) {
       if (const auto at = failed.find(folder); at != failed.end() && each->result.has_value()) {

@@ -70,17 +70,27 @@ Error file_error(int error_number, std::string_view doing, std::string where) {
   return error;
 }
 
+namespace {
+
+// To lock it, which needs the right to read it; else just to work in it.
+Fd open_folder(int root, const std::string& path) {
+  Fd fd = open_beneath(root, path, O_RDONLY | O_DIRECTORY);
+  return fd || errno != EACCES ? std::move(fd) : open_beneath(root, path, O_PATH | O_DIRECTORY);
+}
+
+}  // namespace
+
 MadeFolders make_folders(int root, const std::vector<std::string>& folders) {
   MadeFolders out;
   // Nearly always they are there already, and one call says so.
-  if (!folders.empty() &&
-      open_beneath(root, fmt::format("{}", fmt::join(folders, "/")), O_PATH | O_DIRECTORY)) {
+  out.folder =
+      open_folder(root, folders.empty() ? "." : fmt::format("{}", fmt::join(folders, "/")));
+  if (out.folder) {
     return out;
   }
   std::string path;
-  Fd parent;
   for (const std::string& each : folders) {
-    const int at = parent ? parent.get() : root;
+    const int at = out.folder ? out.folder.get() : root;
     path += path.empty() ? each : "/" + each;
     if (mkdirat(at, each.c_str(), 0777) == 0) {
       out.made.push_back(path);
@@ -88,13 +98,16 @@ MadeFolders make_folders(int root, const std::vector<std::string>& folders) {
       out.error_number = errno;
       return out;
     }
-    Fd next = open_beneath(at, each, O_PATH | O_DIRECTORY);
+    Fd next = open_folder(at, each);
     if (!next) {
       out.error_number = errno;
       out.blocker = errno == ENOTDIR ? path : std::string();
       return out;
     }
-    parent = std::move(next);
+    out.folder = std::move(next);
+  }
+  if (!out.folder) {
+    out.error_number = errno;
   }
   return out;
 }

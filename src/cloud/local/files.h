@@ -39,9 +39,10 @@ Fd open_beneath(int root, const std::string& path, int flags, unsigned mode = 0)
 // The error of a failed call, with the object's address as `where`.
 Error file_error(int error_number, std::string_view doing, std::string where);
 
-// Makes the folders of a path beneath root. `made` gets the paths of those that were not there.
-// ENOTDIR when one of them is a file: `blocker` is its path.
+// Makes the folders of a path beneath root. `made` gets the paths of those that were not there,
+// `folder` is the last. ENOTDIR when one of them is a file: `blocker` is its path.
 struct MadeFolders {
+  Fd folder;
   std::vector<std::string> made;
   std::string blocker;
   int error_number = 0;

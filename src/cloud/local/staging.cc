@@ -6,9 +6,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <bit>
 #include <cerrno>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/check.h"
 
@@ -17,6 +19,9 @@ namespace {
 
 // Somebody may remove the staging folder, or an empty folder on the way, between two of our calls.
 constexpr int races_max = 100;
+constexpr std::string_view resumable_suffix = ".parts";
+constexpr Duration resumable_for = hours(7 * 24);
+constexpr uintptr_t direct_alignment = 4096;  // of memory, place and length, on any file system
 
 Result<Fd> open_root(const std::filesystem::path& root, bool make) {
   if (make) {
@@ -48,9 +53,14 @@ std::string existing_folder(int root, const std::vector<std::string>& folders) {
 
 // Removes what a dead process left. A live one holds the lock from its first moment: who gets the
 // lock first and finds the entry unlinked starts anew.
-void remove_if_dead(int folder, const char* name) {
+void remove_if_dead(int folder, const char* name, Instant now) {
   const Fd entry(openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!entry || flock(entry.get(), LOCK_EX | LOCK_NB) != 0) {
+    return;
+  }
+  struct stat info{};
+  if (std::string_view(name).ends_with(resumable_suffix) && fstat(entry.get(), &info) == 0 &&
+      now - Instant{modified_ns(info) / 1000} < resumable_for) {
     return;
   }
   if (unlinkat(folder, name, 0) != 0 && errno == EISDIR) {
@@ -83,87 +93,160 @@ Error exists_error() {
 
 }  // namespace
 
-StagedFile::StagedFile(Staging& staging, Fd root, std::string folder_path, Fd folder, Fd file,
+StagedFile::StagedFile(Staging& staging, std::shared_ptr<StagingFolder> folder, Fd file,
                        std::string name)
     : staging_(staging),
-      root_(std::move(root)),
-      folder_path_(std::move(folder_path)),
       folder_(std::move(folder)),
       file_(std::move(file)),
       name_(std::move(name)) {}
 
 StagedFile::~StagedFile() {
   if (!placed_) {
-    unlinkat(folder_.get(), name_.c_str(), 0);
+    unlinkat(folder(), name_.c_str(), 0);
   }
-  staging_.leave(root_.get(), folder_path_);
+  staging_.leave(folder_, false);
+}
+
+int StagedFile::expect(uint64_t bytes) {
+  if (fallocate(file(), 0, 0, static_cast<off_t>(bytes)) != 0 &&
+      (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
+    return errno;
+  }
+  direct_ = Fd(openat(folder(), name_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_DIRECT));
+  return 0;
+}
+
+namespace {
+
+int write_all(int fd, std::span<const std::byte> bytes, uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return errno;
+    }
+    bytes = bytes.subspan(static_cast<size_t>(n));
+    at += static_cast<uint64_t>(n);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int StagedFile::write(std::span<const std::byte> bytes, uint64_t at) const {
+  const bool whole_pages =
+      (bytes.size() | at | std::bit_cast<uintptr_t>(bytes.data())) % direct_alignment == 0;
+  if (direct_ && whole_pages) {
+    const int error_number = write_all(direct_.get(), bytes, at);
+    if (error_number != EINVAL) {  // a file system that wants more than pages
+      return error_number;
+    }
+  }
+  return write_all(file(), bytes, at);
 }
 
 Staging::Staging(std::filesystem::path root, Names names) : root_(std::move(root)), names_(names) {}
 
 Result<std::unique_ptr<StagedFile>> Staging::create(const std::vector<std::string>& folders,
-                                                    uint64_t unique) {
-  TRY(Fd root, open_root(root_, names_ == Names::escaped));
-  // The file system of the target, which may be mounted somewhere below the root.
-  std::string at = names_ == Names::escaped ? std::string() : existing_folder(root.get(), folders);
-  const std::string folder_path =
-      at.empty() ? std::string(staging_name) : fmt::format("{}/{}", at, staging_name);
-  const std::string name = fmt::format("{:016x}", unique);
+                                                    NewFile what) {
+  const std::string name =
+      fmt::format("{:016x}{}", what.unique, what.resumable ? resumable_suffix : "");
+  std::string path;
   for (int i = 0; i < races_max; ++i) {
-    TRY(Fd folder, enter(root.get(), folder_path));
-    Fd file(openat(folder.get(), name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666));
+    TRY(auto folder, enter(folders, what.now));
+    path = folder->path;
+    Fd file(
+        openat(folder->folder.get(), name.c_str(), O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666));
     if (file && flock(file.get(), LOCK_EX | LOCK_NB) == 0 && !is_unlinked(file.get())) {
-      return std::make_unique<StagedFile>(*this, std::move(root), folder_path, std::move(folder),
-                                          std::move(file), name);
+      return std::make_unique<StagedFile>(*this, std::move(folder), std::move(file), name);
     }
     const int error_number = file ? ENOENT : errno;
-    leave(root.get(), folder_path);
+    leave(folder, error_number == ENOENT);
     if (error_number != ENOENT) {
       return fail(file_error(error_number, "creating a file in the staging folder",
-                             (root_ / folder_path).string()));
+                             (root_ / path).string()));
     }
   }
-  return fail(
-      file_error(EAGAIN, "creating a file in the staging folder", (root_ / folder_path).string()));
+  return fail(file_error(EAGAIN, "creating a file in the staging folder", (root_ / path).string()));
 }
 
-Result<Fd> Staging::enter(int root, const std::string& folder_path) {
+Result<std::unique_ptr<StagedFile>> Staging::adopt(const std::string& id) {
+  const size_t slash = id.rfind('/');
+  auto folder = std::make_shared<StagingFolder>();
+  TRY(folder->root, open_root(root_, false));
+  folder->path = id.substr(0, slash == std::string::npos ? 0 : slash);
+  folder->of = "\n" + id;  // shared with nobody
+  folder->files = 1;
+  const std::string name = id.substr(slash == std::string::npos ? 0 : slash + 1);
+  folder->folder = open_beneath(folder->root.get(), folder->path, O_RDONLY | O_DIRECTORY);
+  const bool ours = folder->path.ends_with(staging_name) && name.ends_with(resumable_suffix);
+  Fd file = folder->folder && ours ? open_beneath(folder->folder.get(), name, O_RDWR) : Fd();
+  if (!file || flock(file.get(), LOCK_EX | LOCK_NB) != 0 || is_unlinked(file.get())) {
+    return fail(Code::not_found, "what was written of it is gone, or somebody writes it");
+  }
+  return std::make_unique<StagedFile>(*this, std::move(folder), std::move(file), name);
+}
+
+Result<std::shared_ptr<StagingFolder>> Staging::enter(const std::vector<std::string>& folders,
+                                                      Instant now) {
   const std::lock_guard lock(mutex_);
+  const std::string of =
+      names_ == Names::escaped ? std::string() : fmt::format("{}", fmt::join(folders, "/"));
+  auto at = active_.find(of);
+  if (at == active_.end()) {
+    TRY(auto folder, open_folder(folders, now));
+    folder->of = of;
+    at = active_.emplace(of, std::move(folder)).first;
+  }
+  ++at->second->files;
+  return at->second;
+}
+
+Result<std::shared_ptr<StagingFolder>> Staging::open_folder(const std::vector<std::string>& folders,
+                                                            Instant now) {
+  auto out = std::make_shared<StagingFolder>();
+  TRY(out->root, open_root(root_, names_ == Names::escaped));
+  const int root = out->root.get();
+  // The file system of the target, which may be mounted somewhere below the root.
+  const std::string above =
+      names_ == Names::escaped ? std::string() : existing_folder(root, folders);
+  out->path = above.empty() ? std::string(staging_name) : fmt::format("{}/{}", above, staging_name);
   for (int i = 0; i < races_max; ++i) {
-    const size_t slash = folder_path.rfind('/');
     Fd parent;
-    if (slash != std::string::npos) {
-      parent = open_beneath(root, folder_path.substr(0, slash), O_PATH | O_DIRECTORY);
+    if (!above.empty()) {
+      parent = open_beneath(root, above, O_PATH | O_DIRECTORY);
     }
     const int at = parent ? parent.get() : root;
     if (mkdirat(at, std::string(staging_name).c_str(), 0777) != 0 && errno != EEXIST) {
-      return fail(file_error(errno, "making the staging folder", (root_ / folder_path).string()));
+      return fail(file_error(errno, "making the staging folder", (root_ / out->path).string()));
     }
-    Fd folder = open_beneath(at, std::string(staging_name), O_RDONLY | O_DIRECTORY);
-    if (folder) {
-      collect(folder.get());
-      ++active_[folder_path];
-      return folder;
+    out->folder = open_beneath(at, std::string(staging_name), O_RDONLY | O_DIRECTORY);
+    if (out->folder) {
+      collect(out->folder.get(), now);
+      return out;
     }
     if (errno != ENOENT) {
-      return fail(file_error(errno, "opening the staging folder", (root_ / folder_path).string()));
+      return fail(file_error(errno, "opening the staging folder", (root_ / out->path).string()));
     }
   }
-  return fail(file_error(EAGAIN, "opening the staging folder", (root_ / folder_path).string()));
+  return fail(file_error(EAGAIN, "opening the staging folder", (root_ / out->path).string()));
 }
 
-void Staging::leave(int root, const std::string& folder_path) {
+void Staging::leave(const std::shared_ptr<StagingFolder>& folder, bool gone) {
   const std::lock_guard lock(mutex_);
-  const auto count = active_.find(folder_path);
-  CHECK(count != active_.end());
-  if (--count->second > 0) {
-    return;
+  const bool last = --folder->files == 0;
+  const auto at = active_.find(folder->of);
+  if ((last || gone) && at != active_.end() && at->second == folder) {
+    active_.erase(at);
   }
-  active_.erase(count);
-  remove_folder(root, folder_path);
+  if (last) {
+    remove_folder(folder->root.get(), folder->path);
+  }
 }
 
-void Staging::collect(int folder) {
+void Staging::collect(int folder, Instant now) {
   struct stat info{};
   if (fstat(folder, &info) != 0 || !collected_.emplace(info.st_dev, info.st_ino).second) {
     return;
@@ -176,7 +259,7 @@ void Staging::collect(int folder) {
   while (const dirent* entry = readdir(entries)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") {
-      remove_if_dead(folder, entry->d_name);
+      remove_if_dead(folder, entry->d_name, now);
     }
   }
   closedir(entries);
@@ -222,14 +305,21 @@ namespace {
 class FolderLock {
  public:
   FolderLock(int root, const std::string& folder, int how)
-      : fd_(open_beneath(root, folder, O_RDONLY | O_DIRECTORY)) {
-    // Where folders cannot be locked (some network file systems) the check is best effort.
-    while (fd_ && flock(fd_.get(), how) != 0 && errno == EINTR) {
+      : own_(open_beneath(root, folder, O_RDONLY | O_DIRECTORY)), fd_(own_.get()) {
+    lock(how);
+  }
+  // Of a folder that is open: until that is closed.
+  FolderLock(const Fd& folder, int how) : fd_(folder.get()) { lock(how); }
+
+ private:
+  // Where folders cannot be locked (some network file systems) the check is best effort.
+  void lock(int how) const {
+    while (fd_ >= 0 && flock(fd_, how) != 0 && errno == EINTR) {
     }
   }
 
- private:
-  Fd fd_;
+  Fd own_;
+  int fd_;
 };
 
 // For `escaped`: a file stands where a folder is needed. A folder that has it as `%@` takes its
@@ -286,15 +376,15 @@ Result<Unit> check_match(int root, const KeyPath& path, Names names, const std::
 
 enum class Try : uint8_t { done, again };
 
-Result<Try> rename_into(StagedFile& staged, const KeyPath& path, Names names, bool only_if_absent) {
+Result<Try> rename_into(StagedFile& staged, const KeyPath& path, const Fd& parent, Names names,
+                        bool only_if_absent) {
   const unsigned flags = only_if_absent ? RENAME_NOREPLACE : 0;
   const auto rename_to = [&](int folder, const std::string& name) {
     return renameat2(staged.folder(), staged.name().c_str(), folder, name.c_str(), flags) == 0
                ? 0
                : errno;
   };
-  const Fd parent = open_beneath(staged.root(), path.folder(), O_PATH | O_DIRECTORY);
-  int error_number = parent ? rename_to(parent.get(), path.name) : errno;
+  int error_number = rename_to(parent.get(), path.name);
   if (error_number == EISDIR || error_number == EEXIST || error_number == ENOTEMPTY) {
     const Fd inside = open_beneath(parent.get(), path.name, O_PATH | O_DIRECTORY);
     if (inside && names == Names::natural) {
@@ -341,10 +431,11 @@ Result<Placed> try_place(StagedFile& staged, const KeyPath& path, Names names,
     if (folders.error_number != 0) {
       return fail(file_error(folders.error_number, "making its folder", path.text()));
     }
-    const FolderLock lock(staged.root(), names == Names::escaped ? "." : path.folder(),
-                          options.if_match.empty() ? LOCK_SH : LOCK_EX);
+    const int how = options.if_match.empty() ? LOCK_SH : LOCK_EX;
+    const FolderLock lock = names == Names::escaped ? FolderLock(staged.root(), ".", how)
+                                                    : FolderLock(folders.folder, how);
     TRY_OK(check_match(staged.root(), path, names, options.if_match));
-    TRY(const Try tried, rename_into(staged, path, names, options.only_if_absent));
+    TRY(const Try tried, rename_into(staged, path, folders.folder, names, options.only_if_absent));
     if (tried == Try::done) {
       Placed placed{.changed_folders = {path.folder()}};
       note_changed(placed, made_all);

@@ -19,7 +19,8 @@
 namespace tutti::cloud::local {
 namespace {
 
-constexpr size_t walks_max = 16;  // listings between two pages
+constexpr size_t walks_max = 16;                   // listings between two pages
+constexpr uint64_t direct_bytes_min = 16U << 20U;  // smaller files are soon read by others
 
 Error changed_error() {
   return {.code = Code::conflict,
@@ -29,21 +30,6 @@ Error changed_error() {
 
 bool is_same(const struct stat& a, const struct stat& b) {
   return a.st_size == b.st_size && modified_ns(a) == modified_ns(b);
-}
-
-int write_at(int fd, std::span<const std::byte> bytes, uint64_t at) {
-  while (!bytes.empty()) {
-    const ssize_t n = pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return errno;
-    }
-    bytes = bytes.subspan(static_cast<size_t>(n));
-    at += static_cast<uint64_t>(n);
-  }
-  return 0;
 }
 
 // A file being read. Shared with the call that runs on the files' executor.
@@ -83,6 +69,22 @@ struct Reading {
   }
 };
 
+bool is_written(int fd, uint64_t offset, const SentPart& part) {
+  constexpr size_t piece_bytes = 1U << 20U;
+  std::vector<std::byte> piece(piece_bytes);
+  Hasher hasher(DigestKind::crc32c);
+  for (uint64_t done = 0; done < part.bytes;) {
+    const ssize_t n = pread(fd, piece.data(), std::min<uint64_t>(piece_bytes, part.bytes - done),
+                            static_cast<off_t>(offset + done));
+    if (n <= 0) {
+      return false;
+    }
+    hasher.update(std::span(piece).first(static_cast<size_t>(n)));
+    done += static_cast<uint64_t>(n);
+  }
+  return hasher.finish() == part.crc32c;
+}
+
 class FileSource final : public ByteSource {
  public:
   FileSource(BufferPool& buffers, rt::Executor files, std::shared_ptr<Reading> reading)
@@ -106,22 +108,54 @@ class FileSource final : public ByteSource {
   std::shared_ptr<Reading> reading_;
 };
 
+// A small body, to its end: only there a source vouches for its bytes. It is one chunk, nearly
+// always; what comes in pieces is put together outside of the pool, as nobody may hold several of
+// its buffers.
+Task<Chunk> take_all(rt::Context& ctx, Body body) {
+  CO_TRY(auto source, co_await body.open(ctx, 0));
+  CO_TRY(Chunk chunk, co_await source->next(ctx));
+  if (chunk.size() >= *body.size) {
+    CO_TRY(const Chunk more, co_await source->next(ctx));
+    if (!more.empty()) {
+      co_return fail(Code::corrupt, fmt::format("more than the {} bytes announced", *body.size),
+                     "the source is damaged; nothing was kept");
+    }
+    co_return chunk;
+  }
+  std::string text;
+  while (!chunk.empty() && text.size() <= *body.size) {
+    text += chunk.text();
+    chunk = {};
+    CO_TRY(chunk, co_await source->next(ctx));
+  }
+  co_return Chunk(std::make_shared<const std::string>(std::move(text)));
+}
+
 class LocalStore;
 
 class LocalUpload final : public Upload {
  public:
   LocalUpload(LocalStore& store, Key key, KeyPath path, UploadOptions options,
-              std::unique_ptr<StagedFile> staged)
+              std::shared_ptr<StagedFile> staged)
       : store_(store),
         key_(std::move(key)),
         path_(std::move(path)),
         options_(std::move(options)),
         staged_(std::move(staged)) {}
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context&) override {
     staged_.reset();
     co_return Unit{};
+  }
+  std::string id() const override {
+    return options_.resumable && staged_ != nullptr ? staged_->id() : std::string();
+  }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
+  void keep() override {
+    if (staged_ != nullptr) {
+      staged_->keep();
+    }
   }
 
  private:
@@ -205,7 +239,11 @@ class LocalStore final : public ObjectStore {
   Result<KeyPath> checked_path(const Key& key, const PutOptions& options) const;
   Task<OpenedFile> open_file(Key key) const;
   Task<std::unique_ptr<StagedFile>> stage(rt::Context& ctx, Key key, KeyPath path,
-                                          PutOptions options);
+                                          PutOptions options, bool resumable = false);
+  Task<std::unique_ptr<StagedFile>> adopt(Key key, std::string id);
+  Task<ObjectMeta> put_small(rt::Context& ctx, Key key, KeyPath path, Body body,
+                             PutOptions options);
+  Task<Unit> make_room(Key key, std::shared_ptr<StagedFile> staged, uint64_t bytes);
   Result<Unit> clone(const OpenedFile& from, int to) const;
   int64_t new_time_ns(rt::Context& ctx) {
     last_ns_ = std::max(last_ns_ + 1, ctx.clock().wall().us * 1000);
@@ -275,11 +313,20 @@ Task<Opened> LocalStore::get(rt::Context& ctx, Key key, GetOptions options) {
 }
 
 // Looks at the conditions early too, so that they are not found out after a long body.
+Task<std::unique_ptr<StagedFile>> LocalStore::adopt(Key key, std::string id) {
+  auto staged = co_await rt::offload(files_, [this, id] { return staging_.adopt(id); });
+  if (!staged.has_value()) {
+    co_return fail(at(key, std::move(staged).error()));
+  }
+  co_return std::move(*staged);
+}
+
 Task<std::unique_ptr<StagedFile>> LocalStore::stage(rt::Context& ctx, Key key, KeyPath path,
-                                                    PutOptions options) {
-  const uint64_t unique = ctx.random().next();
+                                                    PutOptions options, bool resumable) {
+  const NewFile what{
+      .unique = ctx.random().next(), .now = ctx.clock().wall(), .resumable = resumable};
   auto make = [this, path = std::move(path), options = std::move(options),
-               unique]() -> Result<std::unique_ptr<StagedFile>> {
+               what]() -> Result<std::unique_ptr<StagedFile>> {
     if (options.only_if_absent || !options.if_match.empty()) {
       auto existing = open_object(options_.root, path, options_.names);
       if (!existing.has_value() && existing.error().code != Code::not_found) {
@@ -288,7 +335,7 @@ Task<std::unique_ptr<StagedFile>> LocalStore::stage(rt::Context& ctx, Key key, K
       const ObjectMeta meta = existing.has_value() ? meta_of({}, existing->info) : ObjectMeta{};
       TRY_OK(check_conditions(options, existing.has_value() ? &meta : nullptr));
     }
-    return staging_.create(path.folders, unique);
+    return staging_.create(path.folders, what);
   };
   auto staged = co_await rt::offload(files_, std::move(make));
   if (!staged.has_value()) {
@@ -313,7 +360,7 @@ Task<BodyCheck> LocalStore::receive(rt::Context& ctx, Key key, Body body,
     const uint64_t to = offset + check->size();
     auto write = [staged, chunk = std::move(chunk), check, to] {
       check->update(chunk.bytes());
-      return write_at(staged->file(), chunk.bytes(), to);
+      return staged->write(chunk.bytes(), to);
     };
     const int error_number = co_await rt::offload(files_, std::move(write));
     if (error_number != 0) {
@@ -324,15 +371,14 @@ Task<BodyCheck> LocalStore::receive(rt::Context& ctx, Key key, Body body,
 
 Task<ObjectMeta> LocalStore::finish(rt::Context& ctx, Key key, CommitJob job) {
   CO_OK(ctx.check());  // the last moment to give up without a trace
-  const std::vector<Digest> digests = job.digests;
   const PutOptions options = job.options;
   job.modified_ns = new_time_ns(ctx);
   auto done = co_await committer_.commit(std::move(job));
   if (!done.has_value()) {
     co_return fail(at(key, std::move(done).error()));
   }
-  ObjectMeta meta = meta_of(std::move(key), *done);
-  meta.digests = digests;
+  ObjectMeta meta = meta_of(std::move(key), done->info);
+  meta.digests = std::move(done->digests);
   if (keeps_notes_) {
     meta.content_type = options.content_type;
     meta.metadata = options.metadata;
@@ -343,8 +389,15 @@ Task<ObjectMeta> LocalStore::finish(rt::Context& ctx, Key key, CommitJob job) {
 Task<ObjectMeta> LocalStore::put(rt::Context& ctx, Key key, Body body, PutOptions options) {
   CO_OK(ctx.check());
   CO_TRY(KeyPath path, checked_path(key, options));
+  if (body.size && *body.size <= buffers_.chunk_bytes()) {
+    co_return co_await put_small(ctx, std::move(key), std::move(path), std::move(body),
+                                 std::move(options));
+  }
   CO_TRY(auto made, co_await stage(ctx, key, path, options));
   std::shared_ptr<StagedFile> staged = std::move(made);
+  if (body.size.value_or(0) >= direct_bytes_min) {
+    CO_OK(co_await make_room(key, staged, *body.size));
+  }
   CO_TRY(BodyCheck check, co_await receive(ctx, key, body, staged, 0, UINT64_MAX));
   auto digests = check.finish(body);
   if (!digests.has_value()) {
@@ -357,16 +410,51 @@ Task<ObjectMeta> LocalStore::put(rt::Context& ctx, Key key, Body body, PutOption
                              .digests = std::move(*digests)});
 }
 
+// One trip to the files' executor does it all, together with others.
+Task<ObjectMeta> LocalStore::put_small(rt::Context& ctx, Key key, KeyPath path, Body body,
+                                       PutOptions options) {
+  CO_TRY(const Chunk chunk, co_await take_all(ctx, body));
+  CommitJob job{.file = nullptr, .path = std::move(path), .options = std::move(options)};
+  const NewFile what{.unique = ctx.random().next(), .now = ctx.clock().wall()};
+  job.make = [this, chunk, body = std::move(body), folders = job.path.folders,
+              what](std::vector<Digest>& digests) -> Result<std::shared_ptr<StagedFile>> {
+    BodyCheck check(body);
+    check.update(chunk.bytes());
+    TRY(digests, check.finish(body));
+    TRY(std::shared_ptr<StagedFile> staged, staging_.create(folders, what));
+    if (const int error_number = staged->write(chunk.bytes(), 0); error_number != 0) {
+      return fail(file_error(error_number, "writing", {}));
+    }
+    return staged;
+  };
+  co_return co_await finish(ctx, std::move(key), std::move(job));
+}
+
+// No space is found out before the bytes have come a long way.
+Task<Unit> LocalStore::make_room(Key key, std::shared_ptr<StagedFile> staged, uint64_t bytes) {
+  const int error_number =
+      co_await rt::offload(files_, [staged, bytes] { return staged->expect(bytes); });
+  if (error_number != 0) {
+    co_return fail(at(key, file_error(error_number, "making room for it", {})));
+  }
+  co_return Unit{};
+}
+
 Task<std::unique_ptr<Upload>> LocalStore::begin_upload(rt::Context& ctx, Key key,
                                                        UploadOptions options) {
   CO_OK(ctx.check());
   CO_TRY(KeyPath path, checked_path(key, options.put));
-  CO_TRY(auto staged, co_await stage(ctx, key, path, options.put));
+  CO_TRY(std::shared_ptr<StagedFile> staged,
+         options.id.empty() ? co_await stage(ctx, key, path, options.put, options.resumable)
+                            : co_await adopt(key, options.id));
+  if (options.size.value_or(0) >= direct_bytes_min) {
+    CO_OK(co_await make_room(key, staged, *options.size));
+  }
   co_return std::make_unique<LocalUpload>(*this, std::move(key), std::move(path),
                                           std::move(options), std::move(staged));
 }
 
-Task<Unit> LocalUpload::part(rt::Context& ctx, uint32_t number, Body body) {
+Task<SentPart> LocalUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (staged_ == nullptr || number == 0 || number > store_.capabilities().parts_max) {
     co_return fail(store_.at(key_, {.code = Code::bad_input, .what = "no such part"}));
   }
@@ -378,7 +466,23 @@ Task<Unit> LocalUpload::part(rt::Context& ctx, uint32_t number, Body body) {
     co_return fail(store_.at(key_, std::move(digests).error()));
   }
   parts_[number] = {.size = check.size(), .crc = digests->front()};
-  co_return Unit{};
+  co_return SentPart{.number = number, .bytes = check.size(), .crc32c = digests->front()};
+}
+
+// What was written may not have reached the disk before a power cut: each part is read again.
+Task<std::vector<SentPart>> LocalUpload::take_over(rt::Context& ctx, std::vector<SentPart> parts) {
+  std::vector<SentPart> there;
+  for (const SentPart& each : parts) {
+    CO_OK(ctx.check());
+    auto same = [staged = staged_, each, offset = (each.number - 1) * options_.part_bytes] {
+      return is_written(staged->file(), offset, each);
+    };
+    if (co_await rt::offload(store_.files(), std::move(same))) {
+      parts_[each.number] = {.size = each.bytes, .crc = each.crc32c};
+      there.push_back(each);
+    }
+  }
+  co_return there;
 }
 
 Result<LocalUpload::Whole> LocalUpload::whole(std::vector<Digest> digests) const {

@@ -57,7 +57,7 @@ class MemoryUpload final : public Upload {
  public:
   MemoryUpload(MemoryStore& store, Key key, UploadOptions options)
       : store_(store), key_(std::move(key)), options_(std::move(options)) {}
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context&) override {
     ended_ = true;
@@ -273,7 +273,7 @@ Task<Page> MemoryStore::list(rt::Context& ctx, ListOptions options) {
   co_return page;
 }
 
-Task<Unit> MemoryUpload::part(rt::Context& ctx, uint32_t number, Body body) {
+Task<SentPart> MemoryUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (ended_ || number == 0 || number > store_.capabilities().parts_max) {
     co_return fail(store_.at(key_, {.code = Code::bad_input, .what = "no such part"}));
   }
@@ -282,8 +282,10 @@ Task<Unit> MemoryUpload::part(rt::Context& ctx, uint32_t number, Body body) {
     co_return fail(
         store_.at(key_, {.code = Code::bad_input, .what = "a part larger than part_bytes"}));
   }
-  parts_[number] = {.bytes = std::move(object.bytes), .crc = object.meta.digests.front()};
-  co_return Unit{};
+  const SentPart sent{
+      .number = number, .bytes = object.bytes.size(), .crc32c = object.meta.digests.front()};
+  parts_[number] = {.bytes = std::move(object.bytes), .crc = sent.crc32c};
+  co_return sent;
 }
 
 Result<Object> MemoryUpload::whole(std::vector<Digest> digests) {

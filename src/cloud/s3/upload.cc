@@ -33,10 +33,12 @@ class S3Upload final : public Upload {
         id_(std::move(id)),
         where_(std::move(where)) {}
 
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override;
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<Unit> copy_part(rt::Context& ctx, uint32_t number, ObjectMeta source, Range range);
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context& ctx) override;
+  std::string id() const override { return id_; }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
 
  private:
   sign::Request request_of(std::string method, sign::Pairs query) const {
@@ -78,7 +80,7 @@ class S3Upload final : public Upload {
   bool ended_ = false;
 };
 
-Task<Unit> S3Upload::part(rt::Context& ctx, uint32_t number, Body body) {
+Task<SentPart> S3Upload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (ended_ || number == 0 || number > 10'000) {
     co_return fail(bad("no such part"));
   }
@@ -92,8 +94,40 @@ Task<Unit> S3Upload::part(rt::Context& ctx, uint32_t number, Body body) {
   const uint64_t bytes = *body.size;
   Sending sending(*client_, [this, number] { return part_request(number); }, std::move(body));
   CO_TRY(const sign::S3Object said, co_await sending.send(ctx, where_));
-  parts_[number] = {.etag = said.etag, .bytes = bytes, .crc = sending.digests().front()};
-  co_return Unit{};
+  const Digest crc = sending.digests().front();
+  parts_[number] = {.etag = said.etag, .bytes = bytes, .crc = crc};
+  co_return SentPart{.number = number, .bytes = bytes, .crc32c = crc, .receipt = said.etag};
+}
+
+// The service lists what it has; a part counts where its ETag is still the one of then.
+Task<std::vector<SentPart>> S3Upload::take_over(rt::Context& ctx, std::vector<SentPart> parts) {
+  std::map<uint32_t, std::string> there;
+  std::optional<uint32_t> marker = 0;
+  while (marker) {
+    sign::Request request = request_of("GET", {{"part-number-marker", std::to_string(*marker)}});
+    for (const auto& [name, value] : client_->settings().keyed) {
+      sign::set_value(request.headers, name, value);
+    }
+    CO_TRY(const http::Reply reply, co_await client_->fetch(ctx, std::move(request), where_));
+    auto page = sign::parse_s3_parts(reply.body);
+    if (!page.has_value()) {
+      Error error = std::move(page).error();
+      error.where = where_;
+      co_return fail(std::move(error));
+    }
+    for (const sign::S3Part& each : page->parts) {
+      there[each.number] = each.etag;
+    }
+    marker = page->next > marker ? page->next : std::nullopt;
+  }
+  std::erase_if(parts, [&](const SentPart& each) {
+    const auto at = there.find(each.number);
+    return at == there.end() || at->second != each.receipt;
+  });
+  for (const SentPart& each : parts) {
+    parts_[each.number] = {.etag = each.receipt, .bytes = each.bytes, .crc = each.crc32c};
+  }
+  co_return parts;
 }
 
 Task<Unit> S3Upload::copy_part(rt::Context& ctx, uint32_t number, ObjectMeta source, Range range) {
@@ -258,6 +292,11 @@ Task<Unit> copy_parts(rt::Scope& scope, S3Upload& upload, ObjectMeta source, uin
 
 Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, std::shared_ptr<Client> client, Key key,
                                     UploadOptions options, std::string where) {
+  if (!options.id.empty()) {
+    std::string id = options.id;
+    co_return std::make_unique<S3Upload>(std::move(client), std::move(key), std::move(options),
+                                         std::move(id), std::move(where));
+  }
   CO_TRY(auto upload, co_await begin_upload(ctx, std::move(client), std::move(key),
                                             std::move(options), std::move(where), false));
   co_return std::move(upload);

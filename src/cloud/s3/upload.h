@@ -10,8 +10,9 @@
 
 namespace tutti::cloud::s3 {
 
-// Begins the upload. What is neither committed nor aborted stays, and costs, until the bucket's
-// lifecycle rule removes it: the destructor cannot wait for a service.
+// Begins the upload, or goes on with that of options.id. What is neither committed nor aborted
+// stays, and costs, until the bucket's lifecycle rule removes it: the destructor cannot wait for a
+// service.
 Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, std::shared_ptr<Client> client, Key key,
                                     UploadOptions options, std::string where);
 

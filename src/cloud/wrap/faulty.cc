@@ -72,7 +72,7 @@ class FaultyUpload final : public Upload {
   FaultyUpload(std::unique_ptr<Upload> inner, const FaultPlan& plan, Key key)
       : inner_(std::move(inner)), plan_(plan), key_(std::move(key)) {}
 
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override {
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override {
     const MaybeFault fault = fault_of(plan_, Operation::part, key_);
     CO_OK(co_await enter(ctx, fault));
     co_return leave(fault, co_await inner_->part(ctx, number, std::move(body)));
@@ -83,6 +83,11 @@ class FaultyUpload final : public Upload {
     co_return leave(fault, co_await inner_->commit(ctx, std::move(digests)));
   }
   Task<Unit> abort(rt::Context& ctx) override { co_return co_await inner_->abort(ctx); }
+  std::string id() const override { return inner_->id(); }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override {
+    return inner_->take_over(ctx, std::move(parts));
+  }
+  void keep() override { inner_->keep(); }
 
  private:
   std::unique_ptr<Upload> inner_;

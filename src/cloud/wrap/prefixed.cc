@@ -12,9 +12,14 @@ class PrefixedUpload final : public Upload {
  public:
   PrefixedUpload(const PrefixedStore& store, std::unique_ptr<Upload> inner)
       : store_(store), inner_(std::move(inner)) {}
-  Task<Unit> part(rt::Context& ctx, uint32_t number, Body body) override {
+  Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override {
     return inner_->part(ctx, number, std::move(body));
   }
+  std::string id() const override { return inner_->id(); }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override {
+    return inner_->take_over(ctx, std::move(parts));
+  }
+  void keep() override { inner_->keep(); }
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context& ctx) override { return inner_->abort(ctx); }
 
