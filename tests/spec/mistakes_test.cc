@@ -83,7 +83,7 @@ class Spots {
  private:
   void value(const YamlNode& node, const YamlNode& owner, const Type& type,
              const std::string& path) {
-    if (type.form == Form::object) {
+    if (type.form == Form::object || (type.form == Form::word_or_object && node.is_map())) {
       object(node, owner, *type.table, path);
     } else if (type.form == Form::connection) {
       const Table* table = connection_table(node.get("type")->text);

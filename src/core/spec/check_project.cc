@@ -7,6 +7,7 @@
 #include "base/closest.h"
 #include "core/spec/check_project.h"
 #include "core/spec/structure.h"
+#include "core/spec/table.h"
 
 namespace tutti::spec {
 
@@ -51,10 +52,31 @@ void check_local(const YamlMember& connection, Reporter& reporter) {
   }
 }
 
-// {secret: NAME} anywhere in the settings of a connection.
+// Azure is asked as one identity.
+void check_azure(const YamlMember& connection, Reporter& reporter) {
+  std::string_view first;
+  for (const YamlMember& member : connection.value.members) {
+    constexpr std::string_view ways[] = {"access_key", "sas", "connection_string", "client_secret",
+                                         "anonymous"};
+    const bool is_way = std::ranges::find(ways, member.key.text) != std::end(ways);
+    if (!is_way || to_value(member.value) == Value(false)) {
+      continue;
+    }
+    if (!first.empty()) {
+      reporter.error("conflicting_keys", member.key,
+                     fmt::format("'{}' and '{}' exclude each other", first, member.key.text),
+                     "keep one of access_key, sas, connection_string, client_secret, anonymous");
+      return;
+    }
+    first = member.key.text;
+  }
+}
+
+// {secret: NAME} and {customer_key: NAME} anywhere in the settings of a connection.
 void check_secret_names(const YamlNode& node, const Project& project, Reporter& reporter) {
   for (const YamlMember& member : node.members) {
-    if (member.key.text == "secret" && member.value.is_string() &&
+    const bool names_secret = member.key.text == "secret" || member.key.text == "customer_key";
+    if (names_secret && member.value.is_string() &&
         project.find_secret(member.value.text) == nullptr) {
       std::vector<std::string_view> known;
       for (const SecretSource& row : project.secrets) {
@@ -83,8 +105,12 @@ void check_profile(const YamlMember& profile, const Project& project, Reporter& 
     }
     check_local(connection, reporter);
     const YamlNode* type = connection.value.get("type");
-    if (type != nullptr && type->text == "http") {
+    const Table* table = type == nullptr ? nullptr : connection_table(type->text);
+    if (table != nullptr) {  // else any key may mean anything
       check_secret_names(connection.value, project, reporter);
+    }
+    if (type != nullptr && type->text == "azure") {
+      check_azure(connection, reporter);
     }
   }
 }

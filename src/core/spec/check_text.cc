@@ -347,8 +347,22 @@ class ConnectionCheck {
       error("connection_not_yet",
             fmt::format("'{}' is of type {}, which comes in a later version", named_.name,
                         connection.type),
-            "use a profile where it is of type local, file, duckdb or http");
+            fmt::format("use a profile where it is of type {}", usable_types()));
     }
+  }
+
+  // Those that can stand here.
+  std::string usable_types() const {
+    std::vector<std::string_view> names;
+    for (const ConnectionType& type : connection_types()) {
+      if (type.usable && type.serves(named_.asked)) {
+        names.push_back(type.name);
+      }
+    }
+    if (names.size() < 2) {
+      return fmt::format("{}", fmt::join(names, ""));
+    }
+    return fmt::format("{} or {}", fmt::join(names.begin(), names.end() - 1, ", "), names.back());
   }
 
   void unknown() {

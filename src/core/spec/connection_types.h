@@ -25,6 +25,7 @@ struct ConnectionType {
   std::string_view doc;
   bool usable;  // false: known, may stand in a profile, refused when used ("not yet")
   ConnectionUse use;
+  bool own_page = false;  // docs/stores/NAME.md
 
   bool serves(ConnectionUse asked) const {
     return use == asked || use == ConnectionUse::any || asked == ConnectionUse::any;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <set>
 
@@ -17,6 +18,8 @@ std::string type_text(const Type& type) {
   switch (type.form) {
     case Form::object:
       return fmt::format("*{}*", type.table->noun);
+    case Form::word_or_object:
+      return fmt::format("a word, or *{}*", type.table->noun);
     case Form::connection:
       return "*connection*";
     case Form::map_of:
@@ -82,10 +85,11 @@ class Pages {
  private:
   void words(const Table& table) {
     for (const Key& key : table.keys) {
-      if (key.type->form != Form::choice) {
+      if (key.type->form != Form::choice && key.type->form != Form::word_or_object) {
         continue;
       }
-      text += fmt::format("\n`{}` is one of:", key.name);
+      const bool more = key.type->form == Form::word_or_object;
+      text += fmt::format("\n`{}` is{} one of:", key.name, more ? " a map, or" : "");
       for (std::string_view word : key.type->choices) {
         text += fmt::format(" `{}`", word);
       }
@@ -94,7 +98,8 @@ class Pages {
   }
 
   void inner(const Type& type, std::string_view level) {
-    if (type.form == Form::object && seen_.insert(type.table).second) {
+    const bool has_keys = type.form == Form::object || type.form == Form::word_or_object;
+    if (has_keys && seen_.insert(type.table).second) {
       table(*type.table, level);
     } else if (type.form == Form::connection && seen_.insert(&any_connection_table()).second) {
       table(any_connection_table(), level);
@@ -105,24 +110,24 @@ class Pages {
   }
 
   void connections(std::string_view level) {
-    std::string own_page;
-    std::string later;
+    std::vector<std::string> described;
+    std::vector<std::string> own_page;
+    std::vector<std::string> later;
     for (const ConnectionType& type : connection_types()) {
-      if (const Table* keys = connection_table(type.name); keys != nullptr) {
+      const Table* keys = connection_table(type.name);
+      if (keys != nullptr) {
         table(*keys, level);
-        continue;
       }
-      std::string& list = type.usable ? own_page : later;
-      list += list.empty() ? "" : " ";
-      list += type.usable ? fmt::format("[`{0}`](stores/{0}.md)", type.name)
-                          : fmt::format("`{}`", type.name);
+      (keys != nullptr ? described : later).push_back(fmt::format("`{}`", type.name));
+      if (type.own_page) {
+        own_page.push_back(fmt::format("[`{0}`](stores/{0}.md)", type.name));
+      }
     }
     text += fmt::format(
-        "\n{} connection types\n\n`local` `file` `duckdb` `http` are described above. The settings "
-        "of "
-        "{} stand on their own pages. These may stand in a profile with any settings, and using "
+        "\n{} connection types\n\n{} are described above; {} have a page of their own, too: "
+        "credentials, proofs, limits. These may stand in a profile with any settings, and using "
         "them is refused until a later version has them: {}.\n",
-        level, own_page, later);
+        level, fmt::join(described, " "), fmt::join(own_page, " "), fmt::join(later, " "));
   }
 
   std::set<const Table*> seen_;

@@ -180,6 +180,13 @@ Value schema_of(const Type& type) {
       return connection_schema();
     case Form::secret_text:
       return types({"string", "number", "boolean", "object"});
+    case Form::secret_only:
+      return Value::of({{"type", "object"},
+                        {"properties", Value::of({{"secret", types({"string"})}})},
+                        {"additionalProperties", false},
+                        {"required", ValueList{Value("secret")}}});
+    case Form::word_or_object:
+      return any_of(choice_schema(type), table_schema(*type.table));
   }
   return ValueMap{};
 }

@@ -81,7 +81,7 @@ bool name_fits(std::string_view text, Form form) {
 // "a name: a-z, 0-9 ..." -> "a name": enough to say what something is not.
 std::string_view short_form(Form form) {
   const std::string_view text = form_text(form);
-  if (form == Form::secret_text) {
+  if (form == Form::secret_text || form == Form::secret_only) {
     return text;
   }
   return text.substr(0, std::min(text.find(':'), text.find(" such as")));
@@ -169,6 +169,28 @@ std::optional<FormProblem> check_choice(const YamlNode& node, const Type& type, 
                      remedy_for(node.text, type.choices)};
 }
 
+std::optional<FormProblem> check_word(const YamlNode& node, const Type& type, const Path& path) {
+  if (node.is_map()) {
+    return std::nullopt;
+  }
+  if (!node.is_string()) {
+    return wrong_type(node, type.form, path);
+  }
+  if (std::ranges::find(type.choices, node.text) != type.choices.end()) {
+    return std::nullopt;
+  }
+  std::vector<std::string> words;
+  for (const std::string_view word : type.choices) {
+    words.emplace_back(word);
+  }
+  for (const Key& key : type.table->keys) {
+    words.push_back(fmt::format("{{{}: ...}}", key.name));
+  }
+  return FormProblem{"bad_choice",
+                     fmt::format("{} cannot be '{}'", to_text(path), shown(node.text)),
+                     fmt::format("write one of: {}", fmt::join(words, ", "))};
+}
+
 std::optional<FormProblem> check_text(const YamlNode& node, const Type& type, const Path& path) {
   if (!node.is_string()) {
     return wrong_type(node, type.form, path);
@@ -184,12 +206,18 @@ std::optional<FormProblem> check_text(const YamlNode& node, const Type& type, co
   return std::nullopt;
 }
 
+std::optional<FormProblem> check_secret_only(const YamlNode& node, const Path& path) {
+  const YamlNode* name = node.is_map() ? node.get("secret") : nullptr;
+  return node.members.size() == 1 && name != nullptr && name->is_string()
+             ? std::nullopt
+             : std::optional(wrong_type(node, Form::secret_only, path));
+}
+
 std::optional<FormProblem> check_secret_text(const YamlNode& node, const Path& path) {
   if (node.is_map()) {
-    const YamlNode* name = node.get("secret");
-    return node.members.size() == 1 && name != nullptr && name->is_string()
-               ? std::nullopt
-               : std::optional(wrong_type(node, Form::secret_text, path));
+    return check_secret_only(node, path).has_value()
+               ? std::optional(wrong_type(node, Form::secret_text, path))
+               : std::nullopt;
   }
   if (!node.is_scalar() || node.kind == Kind::null) {
     return wrong_type(node, Form::secret_text, path);
@@ -273,7 +301,7 @@ class Walk {
       reporter_.error(problem->id, node, problem->what, problem->remedy);
       return;
     }
-    if (type.form == Form::object) {
+    if (type.form == Form::object || (type.form == Form::word_or_object && node.is_map())) {
       object(node, owner, *type.table, path);
     } else if (type.form == Form::connection) {
       connection(node, owner, path);
@@ -421,6 +449,10 @@ std::optional<FormProblem> check_form(const YamlNode& node, const Type& type, co
       return check_scalar(node, type, path);
     case Form::secret_text:
       return check_secret_text(node, path);
+    case Form::secret_only:
+      return check_secret_only(node, path);
+    case Form::word_or_object:
+      return check_word(node, type, path);
     case Form::object:
     case Form::map_of:
     case Form::connection:

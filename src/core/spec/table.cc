@@ -462,6 +462,141 @@ const Table http_table{
     .example = "inventory: {type: http, url: \"https://inventory.example.com\"}",
 };
 
+// ---- stores in a cloud; their openers (src/cloud) read these settings
+
+const Type secret_only{.form = Form::secret_only};
+const Type request_attempts{.form = Form::integer, .min = 1, .max = 100};
+const Type s3_checksum{.form = Form::choice, .choices = {"trailer", "header", "md5", "off"}};
+
+const Table s3_auth_table{
+    .noun = "s3 auth",
+    .doc = "Whose credentials are used: `none`, or one of `secret`, `profile` and `role`.",
+    .keys =
+        {
+            {"secret", &name, "Name of a secret whose value is `KEY_ID:SECRET_KEY[:TOKEN]`."},
+            {"profile", &text, "A profile of the AWS files."},
+            {"role", &text, "ARN of a role to take on with what is found."},
+            {"external_id", &text, "What the role's trust policy wants to hear."},
+        },
+    .hints = {{"role_arn", "role"}, {"access_key", "secret"}, {"key", "secret"}},
+    .example = "auth: {role: \"arn:aws:iam::123456789012:role/tutti\"}",
+};
+const Type s3_auth{.form = Form::word_or_object, .table = &s3_auth_table, .choices = {"none"}};
+const Table s3_encryption_table{
+    .noun = "s3 encryption",
+    .doc = "How what is written is encrypted there: `sse-s3`, or one of `kms` and `customer_key`.",
+    .keys =
+        {
+            {"kms", &text, "Id or ARN of a key of AWS KMS."},
+            {"customer_key", &name, "Name of a secret: 32 bytes in base64."},
+        },
+    .hints = {{"key", "kms"}, {"kms_key_id", "kms"}},
+    .example = "encryption: {kms: alias/archive}",
+};
+const Type s3_encryption{
+    .form = Form::word_or_object, .table = &s3_encryption_table, .choices = {"sse-s3"}};
+const Table s3_table{
+    .noun = "s3 connection",
+    .doc = "Amazon S3 or what speaks its API.",
+    .keys =
+        {
+            type_key,
+            {"region", &text, "Where the bucket is; a wrong one is corrected.", Need::optional,
+             "`AWS_REGION`, us-east-1"},
+            {"endpoint", &text, "URL of a compatible service: scheme, host, port."},
+            {"root", &text, "`s3://BUCKET` or `s3://BUCKET/FOLDER`: keys are below it."},
+            {"auth", &s3_auth, "`none`, or see *s3 auth*.", Need::optional, "AWS's usual chain"},
+            {"path_style", &boolean, "The bucket stands in the path, not in front of the host.",
+             Need::optional, "true with an `endpoint`"},
+            {"checksum", &s3_checksum, "How the service checks the bytes.", Need::optional,
+             "trailer"},
+            {"sign_payload", &boolean, "The bytes are part of the signature.", Need::optional,
+             "true without TLS"},
+            {"requester_pays", &boolean, "Whoever reads pays.", Need::optional, "false"},
+            {"expected_owner", &text, "The account that must own the bucket."},
+            {"encryption", &s3_encryption, "`sse-s3`, or see *s3 encryption*.", Need::optional,
+             "the bucket's"},
+            {"attempts", &request_attempts, "How often a request is tried (1 to 100).",
+             Need::optional, "6"},
+        },
+    .hints = {{"url", "endpoint"},
+              {"endpoint_url", "endpoint"},
+              {"bucket", "root"},
+              {"prefix", "root"},
+              {"credentials", "auth"},
+              {"region_name", "region"},
+              {"retries", "attempts"}},
+    .example = "archive: {type: s3, region: eu-west-1, root: \"s3://company-archive/2026\"}",
+};
+
+const Table gcs_auth_table{
+    .noun = "gcs auth",
+    .doc = "Whose credentials are used: `none`, or one of the keys.",
+    .keys =
+        {
+            {"file", &text, "A file of credentials; a relative path counts from the project."},
+            {"secret", &name, "Name of a secret that holds such a file."},
+        },
+    .hints = {{"path", "file"}, {"key_file", "file"}, {"keyfile", "file"}, {"credentials", "file"}},
+    .example = "auth: {file: keys/reader.json}",
+};
+const Type gcs_auth{.form = Form::word_or_object, .table = &gcs_auth_table, .choices = {"none"}};
+const Table gcs_table{
+    .noun = "gcs connection",
+    .doc = "Google Cloud Storage.",
+    .keys =
+        {
+            type_key,
+            {"root", &text, "`gs://BUCKET` or `gs://BUCKET/FOLDER/`: keys are below it."},
+            {"auth", &gcs_auth, "`none`, or see *gcs auth*.", Need::optional,
+             "Application Default Credentials"},
+            {"endpoint", &text, "URL instead of Google's: an emulator."},
+            {"project", &text, "Of the buckets that are made.", Need::optional,
+             "the service account's"},
+            {"user_project", &text, "The project that is billed where readers pay."},
+            {"storage_class", &text, "Of what is written: STANDARD, NEARLINE, COLDLINE, ARCHIVE.",
+             Need::optional, "the bucket's"},
+        },
+    .hints = {{"url", "endpoint"},
+              {"bucket", "root"},
+              {"prefix", "root"},
+              {"credentials", "auth"},
+              {"project_id", "project"},
+              {"class", "storage_class"}},
+    .example = "landing: {type: gcs, root: \"gs://acme-landing/raw/\"}",
+};
+
+const Table azure_table{
+    .noun = "azure connection",
+    .doc =
+        "Azure Blob Storage. At most one of `access_key`, `sas`, `connection_string`, "
+        "`client_secret` and `anonymous`.",
+    .keys =
+        {
+            type_key,
+            {"account", &text, "The storage account.", Need::optional, "`AZURE_STORAGE_ACCOUNT`"},
+            {"endpoint", &text, "URL instead of `https://ACCOUNT.blob.core.windows.net`."},
+            {"root", &text, "`az://CONTAINER` or `az://CONTAINER/FOLDER`: keys are below it."},
+            {"tier", &text, "Of what is written: Hot, Cool, Cold, Archive.", Need::optional,
+             "the account's"},
+            {"access_key", &secret_only, "The account's key: `{secret: NAME}`."},
+            {"sas", &secret_only, "A shared access signature: `{secret: NAME}`."},
+            {"connection_string", &secret_only, "As Azure's portal shows it: `{secret: NAME}`."},
+            {"tenant_id", &text, "The tenant of an application in Entra."},
+            {"client_id", &text, "The application, or the managed identity."},
+            {"client_secret", &secret_only, "The application's secret: `{secret: NAME}`."},
+            {"anonymous", &boolean, "As nobody: public containers.", Need::optional, "false"},
+        },
+    .hints = {{"url", "endpoint"},
+              {"container", "root"},
+              {"account_name", "account"},
+              {"storage_account", "account"},
+              {"key", "access_key"},
+              {"account_key", "access_key"},
+              {"sas_token", "sas"}},
+    .example = "az: {type: azure, account: shopdata, access_key: {secret: shopdata_key}}",
+};
+
 }  // namespace
 
 const Key* Table::find(std::string_view key) const {
@@ -476,16 +611,16 @@ const Table& any_connection_table() { return connection_keys; }
 const Table& workflow_table() { return workflow_keys; }
 
 const Table* connection_table(std::string_view type) {
-  if (type == "local") {
-    return &local_table;
+  constexpr std::pair<std::string_view, const Table*> tables[] = {
+      {"local", &local_table}, {"file", &file_table}, {"duckdb", &duckdb_table},
+      {"http", &http_table},   {"s3", &s3_table},     {"gcs", &gcs_table},
+      {"azure", &azure_table}};
+  for (const auto& [described, table] : tables) {
+    if (described == type) {
+      return table;
+    }
   }
-  if (type == "file") {
-    return &file_table;
-  }
-  if (type == "duckdb") {
-    return &duckdb_table;
-  }
-  return type == "http" ? &http_table : nullptr;
+  return nullptr;
 }
 
 std::string_view form_text(Form form) {
@@ -528,6 +663,10 @@ std::string_view form_text(Form form) {
       return "a name, or a list";
     case Form::secret_text:
       return "text, or {secret: NAME}";
+    case Form::secret_only:
+      return "{secret: NAME}";
+    case Form::word_or_object:
+      return "a word or a map";
   }
   return "";
 }

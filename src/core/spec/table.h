@@ -35,6 +35,8 @@ enum class Form : uint8_t {
   one_or_list,      // item, or a list of it
   connection,       // keys of connection_table(type)
   secret_text,      // text without templates, or {secret: NAME}
+  secret_only,      // {secret: NAME}
+  word_or_object,   // one of `choices`, or keys of `table`
 };
 
 struct Type {
