@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 #include <cstring>
 #include <map>
-#include <mutex>
 
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/check.h"
+#include "net/curl.h"
 #include "rt/wait.h"
 
 namespace tutti::net {
@@ -23,26 +21,6 @@ namespace {
 constexpr size_t waiting_bytes_max = 64u << 10;
 constexpr size_t spare_max = 64;
 constexpr long receive_bytes = 128l << 10;  // by one system call; curl shares the buffer
-
-void init_curl_once() {
-  static std::once_flag once;
-  std::call_once(once, [] { CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
-}
-
-std::string probe_ca_file() {
-  if (const char* own = std::getenv("SSL_CERT_FILE")) {
-    return own;
-  }
-  for (const char* path : {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-                           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-                           "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"}) {
-    struct stat info{};
-    if (stat(path, &info) == 0) {
-      return path;
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -204,7 +182,7 @@ void HttpClient::State::open() {
   multi = curl_multi_init();
   CHECK(multi != nullptr);
   if (options.ca_file.empty()) {
-    options.ca_file = probe_ca_file();
+    options.ca_file = find_ca_file();
   }
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
@@ -391,59 +369,7 @@ void set_up(Transfer& transfer, const HttpClientOptions& options) {
 }
 
 Error transfer_error(const Transfer& transfer) {
-  const CURLcode code = transfer.result;
-  Error error{.code = Code::unavailable,
-              .what = transfer.error_text[0] != '\0' ? transfer.error_text.data()
-                                                     : curl_easy_strerror(code),
-              .where = transfer.request.url,
-              .provider_code = fmt::format("curl {}", static_cast<int>(code))};
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      error.remedy = "check the host's name, and that this machine can resolve it";
-      return error;
-    case CURLE_COULDNT_CONNECT:
-      error.remedy = "check host and port, that the service runs, and the firewall between";
-      return error;
-    case CURLE_PEER_FAILED_VERIFICATION:
-      error.code = Code::denied;
-      error.what = "the server's certificate cannot be trusted: " + error.what;
-      error.remedy = "check the host's name; for an own CA name its PEM file in SSL_CERT_FILE";
-      return error;
-    case CURLE_SSL_CACERT_BADFILE:
-      error.code = Code::bad_input;
-      error.remedy = "name a PEM file of CA certificates in SSL_CERT_FILE";
-      return error;
-    case CURLE_SSL_CONNECT_ERROR:
-      error.what = "no TLS connection: " + error.what;
-      error.remedy = "check that the port speaks TLS";
-      return error;
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      error.code = Code::bad_input;
-      return error;
-    case CURLE_OPERATION_TIMEDOUT:
-      error.code = Code::timed_out;
-      break;
-    case CURLE_TOO_LARGE:
-      error.code = Code::bad_input;
-      error.what = "the reply's headers are too large";
-      break;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-      error.remedy = "the server ended the connection early; see its log";
-      break;
-    case CURLE_ABORTED_BY_CALLBACK:
-      error.what = "the connection was closed before a reply came";
-      break;
-    case CURLE_OUT_OF_MEMORY:
-      error.code = Code::internal;
-      break;
-    default:
-      break;
-  }
-  return error;
+  return error_of_curl(transfer.result, transfer.error_text.data(), transfer.request.url);
 }
 
 // No reply came, or not all of it: was the request carried out?
