@@ -85,7 +85,8 @@ Connections connections() {
   table["prod"]["warehouse"] = {.type = "duckdb"};
   table["local"]["landing"] = {.type = "local"};
   Openers openers;
-  openers["local"] = [](std::string_view name, const ConnectionConfig&, std::string_view rest) {
+  openers["local"].open = [](std::string_view name, const ConnectionConfig&,
+                             std::string_view rest) {
     return Result<Located>(Located{.store = nullptr,
                                    .key = Key{std::string(rest)},
                                    .ref = {.provider = "local"},

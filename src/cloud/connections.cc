@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/closest.h"
+#include "cloud/site.h"
 
 namespace tutti::cloud {
 namespace {
@@ -16,12 +17,14 @@ namespace {
 constexpr std::array<std::string_view, 3> later_types{"adls", "sftp", "hdfs"};
 
 // What the clouds' names mean from the start, where the profile says nothing about them.
-std::string_view builtin_type(std::string_view connection) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> builtin{
-      {{"file", "file"}, {"s3", "s3"}, {"gs", "gcs"}, {"az", "azure"}}};
-  const auto* at =
-      std::ranges::find(builtin, connection, &std::pair<std::string_view, std::string_view>::first);
-  return at == builtin.end() ? std::string_view() : at->second;
+const ConnectionConfig* find_builtin(std::string_view connection) {
+  static const std::map<std::string, ConnectionConfig, std::less<>> builtin{
+      {"file", {.type = "file"}},
+      {"s3", {.type = "s3"}},
+      {"gs", {.type = "gcs"}},
+      {"az", {.type = "azure"}}};
+  const auto at = builtin.find(connection);
+  return at == builtin.end() ? nullptr : &at->second;
 }
 
 std::unexpected<Error> unknown(std::string_view what, std::string_view name,
@@ -63,28 +66,49 @@ std::unexpected<Error> cannot_open(std::string_view name, const ConnectionConfig
 Connections::Connections(ConnectionTable table, Openers openers)
     : table_(std::move(table)), openers_(std::move(openers)) {}
 
-Result<Located> Connections::open(std::string_view profile, const Address& address) const {
+Result<const ConnectionConfig*> Connections::find(std::string_view profile,
+                                                  std::string_view connection) const {
   const auto in_profile = table_.find(std::string(profile));
-  ConnectionConfig builtin{.type = std::string(builtin_type(address.connection))};
-  const ConnectionConfig* config = builtin.type.empty() ? nullptr : &builtin;
   if (in_profile != table_.end()) {
-    if (const auto at = in_profile->second.find(address.connection);
+    if (const auto at = in_profile->second.find(std::string(connection));
         at != in_profile->second.end()) {
-      config = &at->second;
+      return &at->second;
     }
-  } else if (address.connection != "file") {
+  } else if (connection != "file") {
     return unknown("profile", profile, names_of(table_));
   }
-  if (config == nullptr) {
-    return unknown(fmt::format("connection in profile '{}' named", profile), address.connection,
+  const ConnectionConfig* builtin = find_builtin(connection);
+  if (builtin == nullptr) {
+    return unknown(fmt::format("connection in profile '{}' named", profile), connection,
                    names_of(in_profile->second));
   }
+  return builtin;
+}
+
+Result<Located> Connections::open(std::string_view profile, const Address& address) const {
+  TRY(const ConnectionConfig* config, find(profile, address.connection));
   const auto opener = openers_.find(config->type);
   if (opener == openers_.end()) {
     return cannot_open(address.connection, *config);
   }
-  return opener->second(address.connection, *config, address.rest);
+  return opener->second.open(address.connection, *config, address.rest);
 }
+
+Result<std::shared_ptr<Site>> Connections::site(std::string_view profile,
+                                                std::string_view connection) const {
+  TRY(const ConnectionConfig* config, find(profile, connection));
+  const auto opener = openers_.find(config->type);
+  if (opener == openers_.end()) {
+    return cannot_open(connection, *config);
+  }
+  if (!opener->second.site) {
+    return fail(Code::unsupported,
+                fmt::format("nobody can be asked about a connection of type {}", config->type));
+  }
+  return opener->second.site(connection, *config);
+}
+
+Task<std::string> Site::region(rt::Context&, std::string) { co_return facts().region; }
 
 Result<Located> Connections::open(std::string_view profile, std::string_view address) const {
   TRY(const Address parsed, parse_address(address));

@@ -34,9 +34,16 @@ struct Located {
   std::string root = {};  // what stands before every key in the bucket itself
 };
 
-// Opens the stores of one connection type. A few system calls at most, no network.
-using Opener = std::function<Result<Located>(std::string_view connection, const ConnectionConfig&,
-                                             std::string_view rest)>;
+class Site;  // cloud/site.h
+
+// What a connection type means. A few system calls at most, no network.
+struct Opener {
+  std::function<Result<Located>(std::string_view connection, const ConnectionConfig&,
+                                std::string_view rest)>
+      open;
+  std::function<Result<std::shared_ptr<Site>>(std::string_view connection, const ConnectionConfig&)>
+      site = nullptr;
+};
 using Openers = std::map<std::string, Opener, std::less<>>;  // by type
 
 class Connections {
@@ -49,6 +56,10 @@ class Connections {
   // have.
   Result<Located> open(std::string_view profile, const Address& address) const;
   Result<Located> open(std::string_view profile, std::string_view address) const;
+  // not_found as above; unsupported where there is nothing to be asked.
+  Result<std::shared_ptr<Site>> site(std::string_view profile, std::string_view connection) const;
+  // As the profile says, or what the name means from the start.
+  Result<const ConnectionConfig*> find(std::string_view profile, std::string_view connection) const;
 
  private:
   ConnectionTable table_;

@@ -98,6 +98,7 @@ class Chain final : public AwsSource {
     co_return std::optional(std::move(credentials));
   }
   void expired(const AwsCredentials& credentials) override { cache_.drop(credentials); }
+  std::string found() const override { return found_; }
 
  private:
   Task<Fresh<AwsCredentials>> fetch(rt::Context& ctx);
@@ -119,6 +120,7 @@ class Chain final : public AwsSource {
   AwsChoice choice_;
   AwsMachine machine_;
   TokenCache<AwsCredentials> cache_;
+  std::string found_;  // of what is in the cache
 };
 
 Task<http::Reply> Chain::ask(rt::Context& ctx, sign::Request request, bool tls, Duration within,
@@ -381,14 +383,17 @@ Task<Found> Chain::machine(rt::Context& ctx) {
 
 Task<AwsTemporary> Chain::first_of(rt::Context& ctx) {
   if (choice_.profile.empty()) {
+    found_ = "AWS_ACCESS_KEY_ID of the environment";
     if (Found found = environment()) {
       co_return std::move(*found);
     }
+    found_ = "web identity (AWS_WEB_IDENTITY_TOKEN_FILE)";
     CO_TRY(Found found, co_await web_identity(ctx));
     if (found) {
       co_return std::move(*found);
     }
   }
+  found_ = fmt::format("AWS profile '{}'", profile_name());
   CO_TRY(Found found, co_await profile(ctx, sections(), profile_name(), 0));
   if (!found && !choice_.profile.empty()) {
     co_return fail(Code::denied,
@@ -396,9 +401,11 @@ Task<AwsTemporary> Chain::first_of(rt::Context& ctx) {
                    "look into ~/.aws/config and ~/.aws/credentials, or run: aws configure");
   }
   if (!found) {
+    found_ = "the container's";
     CO_TRY(found, co_await container(ctx));
   }
   if (!found) {
+    found_ = "the machine's";
     CO_TRY(found, co_await machine(ctx));
   }
   if (!found) {
@@ -418,6 +425,10 @@ Task<Fresh<AwsCredentials>> Chain::fetch(rt::Context& ctx) {
   if (!choice_.role.empty()) {
     const sign::AwsRole role{.arn = choice_.role, .external_id = choice_.external_id};
     CO_TRY(found, co_await assume(ctx, role, found.credentials));
+    found_ = fmt::format("role {}, by {}", choice_.role, found_);
+  }
+  if (found.expires) {
+    found_ += fmt::format(", until {}", to_text(*found.expires));
   }
   const Duration valid = found.expires ? *found.expires - ctx.clock().wall() : lasting;
   co_return Fresh<AwsCredentials>{.value = std::move(found.credentials), .valid = valid};

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "cloud/sign/aws_v4.h"
 #include "net/http.h"
@@ -22,6 +23,8 @@ class AwsSource {
   virtual Task<std::optional<sign::AwsCredentials>> get(rt::Context& ctx) = 0;
   // The service says that these have expired: the next get() fetches others.
   virtual void expired(const sign::AwsCredentials& credentials) = 0;
+  // For people: where those of the last get() were found, and how long they are good.
+  virtual std::string found() const { return {}; }
 };
 
 // Always the same; nullopt: anonymous.

@@ -179,6 +179,14 @@ Task<sign::Request> AzureCredentials::sign(rt::Context& ctx, sign::Request reque
   co_return request;
 }
 
+Task<std::string> AzureCredentials::found(rt::Context& ctx) {
+  if (!access_.key && !access_.sas && !access_.anonymous) {
+    CO_OK(co_await tokens_.get(ctx));
+    co_return fmt::format("{} ({})", access_.found, way_);
+  }
+  co_return access_.found;
+}
+
 bool AzureCredentials::refused(const sign::Request& request) {
   const std::string* header = sign::find_value(request.headers, "authorization");
   constexpr std::string_view bearer = "Bearer ";
@@ -224,6 +232,7 @@ Task<Fresh<std::string>> AzureCredentials::fetch(rt::Context& ctx) {
     }
     CO_TRY(MaybeToken token, co_await (this->*way)(ctx));
     if (token) {
+      way_ = name;
       co_return Fresh<std::string>{.value = std::move(token->token), .valid = token->valid};
     }
   }

@@ -69,6 +69,8 @@ class AzureCredentials {
   // The request as it may be sent now, with a body of that size. Errors: denied (which ways were
   // tried, and what to do), unavailable, throttled, timed_out of who gives the tokens.
   Task<sign::Request> sign(rt::Context& ctx, sign::Request request, uint64_t body_bytes);
+  // For people: whose key, SAS or token it is. Gets a token where one is needed.
+  Task<std::string> found(rt::Context& ctx);
   // The service answered 401: its token is not used again. False: asking again cannot help.
   bool refused(const sign::Request& request);
 
@@ -89,6 +91,7 @@ class AzureCredentials {
   AzureSettings settings_;
   AzureMachine machine_;
   std::vector<std::string> tried_;  // of the fetch under way: what each way lacked
+  std::string way_;                 // that the last token came
   TokenCache<std::string> tokens_;
 };
 

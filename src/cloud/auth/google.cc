@@ -112,6 +112,13 @@ Task<sign::Request> GoogleAuth::presign(rt::Context& ctx, sign::Request request,
   co_return request;
 }
 
+Task<std::string> GoogleAuth::found(rt::Context& ctx) {
+  CO_TRY(const Found at, co_await find(ctx));
+  co_return at.credentials
+      ? fmt::format("{} ({})", at.from, sign::google_type(*at.credentials))
+      : fmt::format("the machine's, from {}", options_.environment.metadata_host);
+}
+
 Task<std::string> GoogleAuth::project(rt::Context& ctx) {
   CO_TRY(const Found found, co_await find(ctx));
   const auto* account =
@@ -175,7 +182,7 @@ Error GoogleAuth::nothing_found() const {
           .what = fmt::format("no credentials for Google were found: {}", looked),
           .remedy =
               "run `gcloud auth application-default login`, or name a key file in the "
-              "connection's credentials, or set anonymous: true for public data"};
+              "connection's `auth`, or set `auth: none` for public data"};
 }
 
 Task<sign::GoogleToken> GoogleAuth::from_metadata(rt::Context& ctx) {

@@ -46,6 +46,8 @@ class GoogleAuth {
   // A URL's request, signed with the key of the service account that is used. `unsupported` where
   // the credentials are others, which have no key.
   Task<sign::Request> presign(rt::Context& ctx, sign::Request request, Duration valid);
+  // For people: the file, the secret or the server a token comes from.
+  Task<std::string> found(rt::Context& ctx);
   // Of the service account that is used; empty where the credentials name none.
   Task<std::string> project(rt::Context& ctx);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <mutex>
 
@@ -7,7 +8,9 @@
 
 #include "base/digest.h"
 #include "cloud/azure/azure.h"
+#include "cloud/azure/sender.h"
 #include "cloud/azure/store.h"
+#include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
 
 namespace tutti::cloud::azure {
@@ -62,12 +65,8 @@ class Stores {
     std::weak_ptr<ObjectStore>& known = stores_[id];
     std::shared_ptr<ObjectStore> store = known.lock();
     if (store == nullptr) {
-      std::shared_ptr<auth::AzureCredentials>& credentials = credentials_[who];
-      if (credentials == nullptr) {
-        credentials = std::make_shared<auth::AzureCredentials>(environment_.http, access, settings,
-                                                               environment_.machine);
-      }
-      auto sender = std::make_unique<Sender>(environment_.http, credentials, environment_.retry);
+      auto sender = std::make_unique<Sender>(environment_.http, credentials(settings, access),
+                                             environment_.retry);
       const std::string base = place.base;
       store =
           make_store(std::make_shared<Blobs>(environment_, std::move(sender), std::move(place)));
@@ -77,6 +76,17 @@ class Stores {
       known = store;
     }
     return store;
+  }
+
+  std::shared_ptr<auth::AzureCredentials> credentials(const auth::AzureSettings& settings,
+                                                      const auth::AzureAccess& access) {
+    const std::lock_guard lock(credentials_mutex_);
+    std::shared_ptr<auth::AzureCredentials>& known = credentials_[identity_of(settings, access)];
+    if (known == nullptr) {
+      known = std::make_shared<auth::AzureCredentials>(environment_.http, access, settings,
+                                                       environment_.machine);
+    }
+    return known;
   }
 
  private:
@@ -98,6 +108,7 @@ class Stores {
   Environment environment_;
   std::mutex mutex_;
   std::map<std::string, std::weak_ptr<ObjectStore>> stores_;
+  std::mutex credentials_mutex_;
   std::map<std::string, std::shared_ptr<auth::AzureCredentials>> credentials_;
 };
 
@@ -118,8 +129,9 @@ Result<std::string> secret_of(const Environment& environment, std::string_view c
   return environment.secret(secret);
 }
 
-Result<auth::AzureSettings> settings_of(const Environment& environment, std::string_view connection,
-                                        const ConnectionConfig& config) {
+// What can be said without a secret.
+Result<auth::AzureSettings> open_settings(std::string_view connection,
+                                          const ConnectionConfig& config) {
   for (const auto& [name, value] : config.settings.as_map()) {
     if (!is_known(name)) {
       return fail(Code::bad_input,
@@ -134,15 +146,21 @@ Result<auth::AzureSettings> settings_of(const Environment& environment, std::str
   out.endpoint = given.get_string("endpoint");
   out.tenant_id = given.get_string("tenant_id");
   out.client_id = given.get_string("client_id");
+  out.anonymous = given.get_bool("anonymous");
+  return out;
+}
+
+Result<auth::AzureSettings> settings_of(const Environment& environment, std::string_view connection,
+                                        const ConnectionConfig& config) {
+  TRY(auth::AzureSettings out, open_settings(connection, config));
   const std::pair<std::string_view, std::string*> secrets[] = {
       {"access_key", &out.access_key},
       {"sas", &out.sas},
       {"connection_string", &out.connection_string},
       {"client_secret", &out.client_secret}};
   for (const auto& [name, field] : secrets) {
-    TRY(*field, secret_of(environment, connection, given, name));
+    TRY(*field, secret_of(environment, connection, config.settings, name));
   }
-  out.anonymous = given.get_bool("anonymous");
   return out;
 }
 
@@ -206,15 +224,102 @@ Result<Located> open_azure(Stores& stores, std::string_view connection,
   return located;
 }
 
+std::string describe_access(const Value& settings, const Result<auth::AzureAccess>& access) {
+  for (const std::string_view name : {"access_key", "sas", "connection_string", "client_secret"}) {
+    if (const std::string_view secret = settings[name].get_string("secret"); !secret.empty()) {
+      return fmt::format("{} in secret '{}'", name, secret);
+    }
+  }
+  return settings.get_bool("anonymous") ? "none: asked as nobody"
+         : access.has_value()           ? access->found
+                                        : "an Entra identity";
+}
+
+// Of an account that only a secret names, as a connection string, nothing is known without it.
+SiteFacts facts_of(const Environment& environment, std::string_view connection,
+                   const ConnectionConfig& config, const auth::AzureSettings& open) {
+  const auto settings = settings_of(environment, connection, config);
+  const auto access = auth::azure_access(settings.value_or(open), environment.machine);
+  SiteFacts facts{.credentials = describe_access(config.settings, access),
+                  .one_bucket = !config.settings.get_string("root").empty()};
+  if (access.has_value()) {
+    facts.url = fmt::format("{}://{}{}/", access->endpoint.tls ? "https" : "http",
+                            access->endpoint.host, access->endpoint.folder);
+  }
+  return facts;
+}
+
+class AzureSite final : public Site {
+ public:
+  AzureSite(std::shared_ptr<Stores> stores, std::string connection, ConnectionConfig config,
+            SiteFacts facts)
+      : stores_(std::move(stores)),
+        connection_(std::move(connection)),
+        config_(std::move(config)),
+        facts_(std::move(facts)) {}
+
+  const SiteFacts& facts() const override { return facts_; }
+
+  Task<std::string> credentials(rt::Context& ctx) override {
+    CO_TRY(const auto who, identity());
+    CO_TRY(std::string found, co_await who->found(ctx));
+    const bool is_token = !who->access().key && !who->access().sas && !who->access().anonymous;
+    co_return is_token ? std::move(found) : facts_.credentials;
+  }
+
+  Task<std::vector<std::string>> buckets(rt::Context& ctx) override {
+    CO_TRY(const auto who, identity());
+    const sign::AzureContainer account{.host = who->access().endpoint.host,
+                                       .folder = who->access().endpoint.folder,
+                                       .container = {}};
+    Sender sender(stores_->environment().http, who, stores_->environment().retry);
+    std::vector<std::string> names;
+    std::string marker;
+    do {
+      CO_TRY(const http::Reply reply,
+             co_await sender.reply(ctx,
+                                   {.request = sign::azure_containers_request(account, "", marker),
+                                    .where = fmt::format("{}://", connection_)}));
+      CO_TRY(sign::AzureContainers page, sign::parse_azure_containers(reply.body));
+      std::ranges::move(page.names, std::back_inserter(names));
+      marker = std::move(page.next);
+    } while (!marker.empty());
+    co_return names;
+  }
+
+ private:
+  Result<std::shared_ptr<auth::AzureCredentials>> identity() const {
+    TRY(const auth::AzureSettings settings,
+        settings_of(stores_->environment(), connection_, config_));
+    TRY(const auth::AzureAccess access,
+        auth::azure_access(settings, stores_->environment().machine));
+    return stores_->credentials(settings, access);
+  }
+
+  std::shared_ptr<Stores> stores_;
+  std::string connection_;
+  ConnectionConfig config_;
+  SiteFacts facts_;
+};
+
+Result<std::shared_ptr<Site>> site_of(std::shared_ptr<Stores> stores, std::string_view connection,
+                                      const ConnectionConfig& config) {
+  TRY(const auth::AzureSettings open, open_settings(connection, config));
+  SiteFacts facts = facts_of(stores->environment(), connection, config, open);
+  return std::make_shared<AzureSite>(std::move(stores), std::string(connection), config,
+                                     std::move(facts));
+}
+
 }  // namespace
 
 Openers openers(Environment environment) {
   auto stores = std::make_shared<Stores>(std::move(environment));
   Openers out;
-  out["azure"] = [stores](std::string_view name, const ConnectionConfig& config,
-                          std::string_view rest) {
-    return open_azure(*stores, name, config, rest);
-  };
+  out["azure"] = {
+      .open = [stores](std::string_view name, const ConnectionConfig& config,
+                       std::string_view rest) { return open_azure(*stores, name, config, rest); },
+      .site = [stores](std::string_view name,
+                       const ConnectionConfig& config) { return site_of(stores, name, config); }};
   return out;
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <mutex>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cloud/gcs/client.h"
 #include "cloud/gcs/gcs.h"
+#include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
 
 namespace tutti::cloud::gcs {
@@ -128,6 +131,10 @@ class Stores {
 
   Result<Located> open(std::string_view connection, const ConnectionConfig& config,
                        std::string_view rest);
+  const Environment& environment() const { return env_; }
+  // One for each connection: a token is got once. nullptr: asked as nobody.
+  Result<std::shared_ptr<auth::GoogleAuth>> auth(std::string_view connection,
+                                                 const Value& settings);
 
  private:
   Result<std::shared_ptr<ObjectStore>> store_of(std::string_view connection, const Value& settings,
@@ -136,21 +143,32 @@ class Stores {
   Environment env_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<ObjectStore>> stores_;
+  std::mutex auths_mutex_;
   std::map<std::string, std::shared_ptr<auth::GoogleAuth>> auths_;
 };
 
+std::string id_of(std::string_view connection, const Value& settings) {
+  return fmt::format("{}\n{}", connection, to_json(settings));
+}
+
+Result<std::shared_ptr<auth::GoogleAuth>> Stores::auth(std::string_view connection,
+                                                       const Value& settings) {
+  const std::string id = id_of(connection, settings);
+  const std::lock_guard lock(auths_mutex_);
+  if (!auths_.contains(id)) {
+    TRY(auths_[id], auth_of(connection, settings["auth"], env_));
+  }
+  return auths_[id];
+}
+
 Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connection,
                                                       const Value& settings, StoreOptions options) {
-  const std::string shared = fmt::format("{}\n{}", connection, to_json(settings));
-  const std::string id = fmt::format("{}\n{}", options.bucket, shared);
+  const std::string id = fmt::format("{}\n{}", options.bucket, id_of(connection, settings));
   const std::lock_guard lock(mutex_);
   if (const auto known = stores_.find(id); known != stores_.end()) {
     return known->second;
   }
-  if (!auths_.contains(shared)) {
-    TRY(auths_[shared], auth_of(connection, settings["auth"], env_));
-  }
-  options.auth = auths_[shared];
+  TRY(options.auth, auth(connection, settings));
   const std::string prefix = options.parts_prefix;
   const std::string base = options.base;
   auto store = open_store(env_.http, env_.buffers, std::move(options));
@@ -161,16 +179,23 @@ Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connectio
   return store;
 }
 
-Result<Located> Stores::open(std::string_view connection, const ConnectionConfig& config,
-                             std::string_view rest) {
-  const Value& settings = config.settings;
+// Where the service is; no bucket yet.
+Result<StoreOptions> service_of(std::string_view connection, const Value& settings) {
   TRY_OK(check_settings(connection, settings));
   StoreOptions options{.base = fmt::format("{}://", connection),
                        .storage_class = std::string(settings.get_string("storage_class")),
                        .project = std::string(settings.get_string("project"))};
   options.service.user_project = settings.get_string("user_project");
+  TRY_OK(read_endpoint(options, connection, settings.get_string("endpoint"),
+                       is_none(settings["auth"])));
+  return options;
+}
+
+Result<Located> Stores::open(std::string_view connection, const ConnectionConfig& config,
+                             std::string_view rest) {
+  const Value& settings = config.settings;
+  TRY(StoreOptions options, service_of(connection, settings));
   const std::string_view endpoint = settings.get_string("endpoint");
-  TRY_OK(read_endpoint(options, connection, endpoint, is_none(settings["auth"])));
   Located located{.store = nullptr, .key = {std::string(rest)}};
   if (const std::string_view root = settings.get_string("root"); !root.empty()) {
     TRY(BucketKey at, parse_root(connection, root));
@@ -193,13 +218,98 @@ Result<Located> Stores::open(std::string_view connection, const ConnectionConfig
   return located;
 }
 
+std::string describe_auth(const Value& wanted) {
+  if (is_none(wanted)) {
+    return "none: asked as nobody";
+  }
+  if (const std::string_view file = wanted.get_string("file"); !file.empty()) {
+    return fmt::format("file {}", file);
+  }
+  const std::string_view secret = wanted.get_string("secret");
+  return secret.empty() ? std::string("Application Default Credentials")
+                        : fmt::format("secret '{}'", secret);
+}
+
+class GcsSite final : public Site {
+ public:
+  GcsSite(std::shared_ptr<Stores> stores, std::string connection, Value settings,
+          StoreOptions service)
+      : stores_(std::move(stores)),
+        connection_(std::move(connection)),
+        settings_(std::move(settings)),
+        service_(std::move(service)),
+        facts_{
+            .url = fmt::format("{}://{}/", service_.tls ? "https" : "http", service_.service.host),
+            .credentials = describe_auth(settings_["auth"]),
+            .one_bucket = !settings_.get_string("root").empty()} {}
+
+  const SiteFacts& facts() const override { return facts_; }
+
+  Task<std::string> credentials(rt::Context& ctx) override {
+    CO_TRY(const auto auth, stores_->auth(connection_, settings_));
+    if (auth == nullptr) {
+      co_return facts_.credentials;
+    }
+    CO_OK(co_await auth->token(ctx));
+    co_return co_await auth->found(ctx);
+  }
+
+  Task<std::vector<std::string>> buckets(rt::Context& ctx) override {
+    CO_TRY(const auto auth, stores_->auth(connection_, settings_));
+    CO_TRY(const std::string project, co_await project_of(ctx, auth));
+    Client client(stores_->environment().http, auth, service_.tls, service_.patience);
+    std::vector<std::string> names;
+    std::string token;
+    do {
+      CO_TRY(const http::Reply reply,
+             co_await client.ask(
+                 ctx, {.request = sign::gcs_buckets_request(service_.service, project, token),
+                       .where = service_.base}));
+      CO_TRY(sign::GcsBuckets page, sign::parse_gcs_buckets(reply.body));
+      std::ranges::move(page.names, std::back_inserter(names));
+      token = std::move(page.next);
+    } while (!token.empty());
+    co_return names;
+  }
+
+ private:
+  // Buckets are listed of a project; an emulator knows none.
+  Task<std::string> project_of(rt::Context& ctx, std::shared_ptr<auth::GoogleAuth> auth) {
+    std::string project = service_.project;
+    if (project.empty() && auth != nullptr) {
+      CO_TRY(project, co_await auth->project(ctx));
+    }
+    if (project.empty() && settings_.get_string("endpoint").empty()) {
+      co_return bad(connection_, "it is not known of which project the buckets are",
+                    "set its `project`, or name a bucket");
+    }
+    co_return project;
+  }
+
+  std::shared_ptr<Stores> stores_;
+  std::string connection_;
+  Value settings_;
+  StoreOptions service_;
+  SiteFacts facts_;
+};
+
+Result<std::shared_ptr<Site>> site_of(std::shared_ptr<Stores> stores, std::string_view connection,
+                                      const ConnectionConfig& config) {
+  TRY(StoreOptions service, service_of(connection, config.settings));
+  return std::make_shared<GcsSite>(std::move(stores), std::string(connection), config.settings,
+                                   std::move(service));
+}
+
 }  // namespace
 
 Openers openers(Environment environment) {
   auto stores = std::make_shared<Stores>(std::move(environment));
   Openers out;
-  out["gcs"] = [stores](std::string_view name, const ConnectionConfig& config,
-                        std::string_view rest) { return stores->open(name, config, rest); };
+  out["gcs"] = {
+      .open = [stores](std::string_view name, const ConnectionConfig& config,
+                       std::string_view rest) { return stores->open(name, config, rest); },
+      .site = [stores](std::string_view name,
+                       const ConnectionConfig& config) { return site_of(stores, name, config); }};
   return out;
 }
 

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "cloud/local/local.h"
+#include "cloud/site.h"
+#include "rt/file.h"
 
 namespace tutti::cloud::local {
 namespace {
@@ -149,6 +151,47 @@ Result<Located> open_file(Stores& stores, const fs::path& project, std::string_v
   return located;
 }
 
+// The folder, or that of the buckets.
+class FolderSite final : public Site {
+ public:
+  explicit FolderSite(SiteFacts facts) : facts_(std::move(facts)) {}
+
+  const SiteFacts& facts() const override { return facts_; }
+  Task<std::string> credentials(rt::Context&) override { co_return facts_.credentials; }
+
+  Task<std::vector<std::string>> buckets(rt::Context&) override {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (fs::directory_iterator at(facts_.folder, error), end; !error && at != end;
+         at.increment(error)) {
+      std::error_code ignored;
+      if (at->is_directory(ignored) && !at->path().filename().string().starts_with('.')) {
+        names.push_back(at->path().filename().string());
+      }
+    }
+    if (error && error != std::errc::no_such_file_or_directory) {
+      co_return fail(rt::error_of_errno(error.value(), "listing", facts_.folder));
+    }
+    std::ranges::sort(names);
+    co_return names;
+  }
+
+ private:
+  SiteFacts facts_;
+};
+
+Result<std::shared_ptr<Site>> folder_site(const Stores& stores, std::string_view connection,
+                                          const ConnectionConfig& config) {
+  TRY_OK(common_options(connection, config));
+  const std::string_view root = config.settings.get_string("root");
+  const std::string_view buckets = config.settings.get_string("buckets");
+  const std::string_view folder = !root.empty() ? root : !buckets.empty() ? buckets : "/";
+  return std::make_shared<FolderSite>(SiteFacts{.folder = stores.folder(folder),
+                                                .credentials = "those of this process",
+                                                .one_bucket = buckets.empty(),
+                                                .made_when_written = config.type == "local"});
+}
+
 }  // namespace
 
 Result<Durability> parse_durability(std::string_view text) {
@@ -187,14 +230,19 @@ Openers openers(Environment environment) {
   const fs::path project = environment.project;
   auto stores = std::make_shared<Stores>(std::move(environment));
   Openers out;
-  out["local"] = [stores](std::string_view name, const ConnectionConfig& config,
-                          std::string_view rest) {
-    return open_local(*stores, name, config, rest);
+  const auto site = [stores](std::string_view name, const ConnectionConfig& config) {
+    return folder_site(*stores, name, config);
   };
-  out["file"] = [stores, project](std::string_view name, const ConnectionConfig& config,
-                                  std::string_view rest) {
-    return open_file(*stores, project, name, config, rest);
-  };
+  out["local"] = {
+      .open = [stores](std::string_view name, const ConnectionConfig& config,
+                       std::string_view rest) { return open_local(*stores, name, config, rest); },
+      .site = site};
+  out["file"] = {.open =
+                     [stores, project](std::string_view name, const ConnectionConfig& config,
+                                       std::string_view rest) {
+                       return open_file(*stores, project, name, config, rest);
+                     },
+                 .site = site};
   return out;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/digest.h"
 #include "cloud/s3/s3.h"
+#include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
 
 namespace tutti::cloud::s3 {
@@ -105,8 +106,8 @@ Result<Unit> check_type(std::string_view connection, std::string_view name, cons
              fmt::format("write {} as {}", name, wanted));
 }
 
-Result<Settings> settings_of(std::string_view connection, const Value& given,
-                             const Environment& env) {
+// Where the service is; what needs a secret is left out.
+Result<Settings> service_of(std::string_view connection, const Value& given) {
   for (const auto& [name, value] : given.as_map()) {
     if (std::ranges::find(setting_names, name) == setting_names.end()) {
       return bad(connection, fmt::format("it has a setting '{}', which s3 does not know", name),
@@ -134,6 +135,12 @@ Result<Settings> settings_of(std::string_view connection, const Value& given,
       break;
     }
   }
+  return settings;
+}
+
+Result<Settings> settings_of(std::string_view connection, const Value& given,
+                             const Environment& env) {
+  TRY(Settings settings, service_of(connection, given));
   TRY(settings.checksum, parse_checksum(given.get_string("checksum", "trailer")));
   if (given.get_bool("requester_pays", false)) {
     settings.every_request.emplace_back("x-amz-request-payer", "requester");
@@ -206,6 +213,10 @@ class Stores {
 
   Result<Located> open(std::string_view connection, const ConnectionConfig& config,
                        std::string_view rest);
+  const Environment& environment() const { return env_; }
+  // One for each connection: temporary credentials are got once.
+  Result<std::shared_ptr<auth::AwsSource>> source_of(std::string_view connection,
+                                                     const ConnectionConfig& config);
 
  private:
   Result<std::shared_ptr<ObjectStore>> store_of(std::string_view connection,
@@ -216,25 +227,36 @@ class Stores {
   Environment env_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<ObjectStore>> stores_;
+  std::mutex sources_mutex_;
   std::map<std::string, std::shared_ptr<auth::AwsSource>> sources_;
 };
+
+std::string id_of(std::string_view connection, const ConnectionConfig& config) {
+  return fmt::format("{}\n{}", connection, to_json(config.settings));
+}
+
+Result<std::shared_ptr<auth::AwsSource>> Stores::source_of(std::string_view connection,
+                                                           const ConnectionConfig& config) {
+  const std::lock_guard lock(sources_mutex_);
+  std::shared_ptr<auth::AwsSource>& source = sources_[id_of(connection, config)];
+  if (source == nullptr) {
+    TRY(source, credentials_of(connection, config.settings["auth"], env_));
+  }
+  return source;
+}
 
 Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connection,
                                                       const ConnectionConfig& config,
                                                       const std::string& bucket,
                                                       const std::string& prefix,
                                                       const std::string& base) {
-  const std::string shared = fmt::format("{}\n{}", connection, to_json(config.settings));
-  const std::string id = fmt::format("{}\n{}\n{}", bucket, base, shared);
+  const std::string id = fmt::format("{}\n{}\n{}", bucket, base, id_of(connection, config));
   const std::lock_guard lock(mutex_);
   if (const auto known = stores_.find(id); known != stores_.end()) {
     return known->second;
   }
   TRY(Settings settings, settings_of(connection, config.settings, env_));
-  std::shared_ptr<auth::AwsSource>& source = sources_[shared];
-  if (source == nullptr) {
-    TRY(source, credentials_of(connection, config.settings["auth"], env_));
-  }
+  TRY(const std::shared_ptr<auth::AwsSource> source, source_of(connection, config));
   auto store = make_store(env_.http, env_.buffers, source, std::move(settings), bucket, base);
   if (!prefix.empty()) {
     store = wrap::make_prefixed(std::move(store), prefix, base);
@@ -300,13 +322,86 @@ Result<Located> Stores::open(std::string_view connection, const ConnectionConfig
   return located;
 }
 
+std::string describe_auth(const Value& wanted) {
+  if (wanted.is_string() && wanted.as_string() == "none") {
+    return "none: asked as nobody";
+  }
+  if (const std::string_view secret = wanted.get_string("secret"); !secret.empty()) {
+    return fmt::format("secret '{}'", secret);
+  }
+  const std::string_view profile = wanted.get_string("profile");
+  const std::string from =
+      profile.empty() ? std::string("AWS's usual chain") : fmt::format("AWS profile '{}'", profile);
+  const std::string_view role = wanted.get_string("role");
+  return role.empty() ? from : fmt::format("role {}, by {}", role, from);
+}
+
+class S3Site final : public Site {
+ public:
+  S3Site(std::shared_ptr<Stores> stores, std::string connection, ConnectionConfig config,
+         const Settings& service)
+      : stores_(std::move(stores)), connection_(std::move(connection)), config_(std::move(config)) {
+    const Client client(stores_->environment().http, nullptr, service, {});
+    facts_ = {.url = fmt::format("{}://{}/", service.tls ? "https" : "http", client.bucket().host),
+              .credentials = describe_auth(config_.settings["auth"]),
+              .region = service.region,
+              .one_bucket = !config_.settings.get_string("root").empty()};
+  }
+
+  const SiteFacts& facts() const override { return facts_; }
+
+  Task<std::string> credentials(rt::Context& ctx) override {
+    CO_TRY(const auto source, stores_->source_of(connection_, config_));
+    CO_OK(co_await source->get(ctx));
+    co_return source->found().empty() ? facts_.credentials : source->found();
+  }
+
+  Task<std::vector<std::string>> buckets(rt::Context& ctx) override {
+    CO_TRY(const std::unique_ptr<Client> client, client_of(""));
+    CO_TRY(const http::Reply reply,
+           co_await client->fetch(ctx, sign::s3_request(client->bucket(), "GET"), facts_.url));
+    co_return sign::parse_s3_buckets(reply.body);
+  }
+
+  Task<std::string> region(rt::Context& ctx, std::string bucket) override {
+    CO_TRY(const std::unique_ptr<Client> client, client_of(std::move(bucket)));
+    // A refusal, too, says where the bucket is.
+    (void)co_await client->fetch(ctx, sign::s3_request(client->bucket(), "HEAD"), facts_.url);
+    CO_OK(ctx.check());
+    co_return client->settings().region;
+  }
+
+ private:
+  Result<std::unique_ptr<Client>> client_of(std::string bucket) const {
+    const Environment& env = stores_->environment();
+    TRY(Settings settings, settings_of(connection_, config_.settings, env));
+    TRY(auto source, stores_->source_of(connection_, config_));
+    return std::make_unique<Client>(env.http, std::move(source), std::move(settings),
+                                    std::move(bucket));
+  }
+
+  std::shared_ptr<Stores> stores_;
+  std::string connection_;
+  ConnectionConfig config_;
+  SiteFacts facts_;
+};
+
+Result<std::shared_ptr<Site>> site_of(std::shared_ptr<Stores> stores, std::string_view connection,
+                                      const ConnectionConfig& config) {
+  TRY(const Settings service, service_of(connection, config.settings));
+  return std::make_shared<S3Site>(std::move(stores), std::string(connection), config, service);
+}
+
 }  // namespace
 
 Openers openers(Environment environment) {
   auto stores = std::make_shared<Stores>(std::move(environment));
   Openers out;
-  out["s3"] = [stores](std::string_view name, const ConnectionConfig& config,
-                       std::string_view rest) { return stores->open(name, config, rest); };
+  out["s3"] = {
+      .open = [stores](std::string_view name, const ConnectionConfig& config,
+                       std::string_view rest) { return stores->open(name, config, rest); },
+      .site = [stores](std::string_view name,
+                       const ConnectionConfig& config) { return site_of(stores, name, config); }};
   return out;
 }
 
