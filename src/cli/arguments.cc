@@ -46,6 +46,7 @@ struct Raw {
   RbArgs rb;
   PresignArgs presign;
   VerifyArgs verify;
+  ConnectionsArgs connections;
   ConfigArgs config;
   ReferenceArgs reference;
 };
@@ -281,7 +282,26 @@ void add_data_commands(CLI::App& app, Raw& raw) {
   add_store_commands(app, raw);
 }
 
+void add_connections_command(CLI::App& app, ConnectionsArgs& args) {
+  auto* connections = app.add_subcommand("connections", "List connections, or test them");
+  connections->add_option("WHAT", args.what, "list or test")
+      ->check(CLI::IsMember({"list", "test"}))
+      ->default_val("list");
+  connections->add_option("NAME", args.names,
+                          "connections; to test also addresses. None: all of the profile");
+  connections->add_option("--bucket", args.bucket,
+                          "to test with, where the connection has no root");
+  connections->add_flag("--write", args.write,
+                        "also write and remove one small object with a random name");
+  connections->footer(examples(
+      {{"tutti connections", "Where each leads, and whose credentials it uses"},
+       {"tutti connections test", "All of the profile: what works, what is wrong, how to mend it"},
+       {"tutti connections test s3 --bucket archive --write", "One, with a bucket"},
+       {"tutti connections test gs://raw/2026/", "A prefix; of gs:// in any profile"}}));
+}
+
 void add_other_commands(CLI::App& app, Raw& raw) {
+  add_connections_command(app, raw.connections);
   auto* doctor =
       app.add_subcommand("doctor", "Check machine, project, connections, disk and clock");
   doctor->footer(examples({{"tutti doctor", "When something does not work"}}));
@@ -367,6 +387,7 @@ Result<Command> command_of(const std::string& name, Raw& raw) {
                                                                  {"rb", raw.rb},
                                                                  {"presign", raw.presign},
                                                                  {"verify", raw.verify},
+                                                                 {"connections", raw.connections},
                                                                  {"doctor", DoctorArgs{}},
                                                                  {"config", raw.config},
                                                                  {"version", VersionArgs{}},

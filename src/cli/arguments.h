@@ -142,6 +142,12 @@ struct VerifyArgs {
   std::string manifest;  // a local path
   bool quick = false;
 };
+struct ConnectionsArgs {
+  std::string what;                // list or test
+  std::vector<std::string> names;  // or addresses; empty: all of the profile
+  std::string bucket;
+  bool write = false;
+};
 struct DoctorArgs {};
 struct ConfigArgs {
   std::string explain;
@@ -151,10 +157,11 @@ struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
   std::string page;     // commands, actions or workflow-schema
 };
 
-using Command = std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs,
-                             LogsArgs, GraphArgs, RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs,
-                             CpArgs, MvArgs, SyncArgs, RmArgs, DuArgs, MbArgs, RbArgs, PresignArgs,
-                             VerifyArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
+using Command =
+    std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs, LogsArgs, GraphArgs,
+                 RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs, CpArgs, MvArgs, SyncArgs, RmArgs,
+                 DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs, ConnectionsArgs, DoctorArgs,
+                 ConfigArgs, VersionArgs, ReferenceArgs>;
 
 struct Arguments {
   Globals globals;

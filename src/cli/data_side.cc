@@ -52,6 +52,8 @@ Result<DataSide> open_data(Invocation& call) {
     TRY(side.profile, profile_of(call.globals, project->project));
     TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
     side.journal = project->folder / ".tutti" / "transfers";
+    side.folder = std::move(project->folder);
+    side.project = std::move(project->project);
     return side;
   }
   if (project.error().code != Code::not_found || !call.globals.project.empty()) {
@@ -59,10 +61,10 @@ Result<DataSide> open_data(Invocation& call) {
   }
   std::error_code ec;
   // No profile redirects the clouds here: s3://, gs:// and az:// mean the real ones.
-  spec::Project none;
   side.profile = "none";
-  none.profiles.push_back({.name = side.profile});
-  TRY(side.connections, call.environment.connections(none, fs::current_path(ec).string()));
+  side.folder = fs::current_path(ec);
+  side.project.profiles.push_back({.name = side.profile});
+  TRY(side.connections, call.environment.connections(side.project, side.folder.string()));
   side.journal = user_journal();
   return side;
 }

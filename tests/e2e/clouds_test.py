@@ -5,15 +5,19 @@
 Run under tests/servers/with_servers.py, which starts them and says where they are.
 """
 import argparse
+import contextlib
+import http.server
 import json
 import os
 import pathlib
 import random
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -35,6 +39,7 @@ profiles:
       gone: {{type: s3, endpoint: "http://127.0.0.1:1", auth: none, attempts: 2}}
       gs: {{type: gcs, endpoint: "{TUTTI_TEST_GCS}", auth: none}}
       az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: az_key}}}}
+      wrong_az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: wrong_az_key}}}}
 """
 
 
@@ -48,9 +53,9 @@ class World:
         self.bucket = f"bucket-{os.getpid()}-{World.count}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tutti-clouds."))
         self.env = {**os.environ, "TUTTI_PROFILE": "clouds", "TEST_S3_KEY": "testkey:testsecret",
-                    "TEST_AZ_KEY": AZURITE_KEY, "WRONG_KEY": "testkey:not-the-secret"}
+                    "TEST_AZ_KEY": AZURITE_KEY, "WRONG_KEY": "testkey:not-the-secret", "WRONG_AZ_KEY": "bm90LXRoZS1zZWNyZXQ="}
         text = SETTINGS.format(bucket=self.bucket, **os.environ).replace(
-            "az_key: {env: TEST_AZ_KEY}", "az_key: {env: TEST_AZ_KEY}, wrong_key: {env: WRONG_KEY}")
+            "az_key: {env: TEST_AZ_KEY}", "az_key: {env: TEST_AZ_KEY}, wrong_key: {env: WRONG_KEY}, wrong_az_key: {env: WRONG_AZ_KEY}")
         (self.folder / "tutti.yaml").write_text(text, encoding="utf-8")
 
     def __enter__(self):
@@ -224,7 +229,206 @@ def killed(tutti):
         expect(kills >= 5, f"only {kills} of 21 kills came while it ran")
 
 
+def checks_of(tested):
+    return {each["check"]: each for each in tested["checks"]}
+
+
+def verdicts_of(tested):
+    return {name: each["verdict"] for name, each in checks_of(tested).items()}
+
+
+def failed(tested, step):
+    """The check of that step, which must be the one that failed, with a remedy."""
+    wrong = [each for each in tested["checks"] if each["verdict"] == "failed"]
+    expect([each["check"] for each in wrong] == [step], f"{step} should fail: {json.dumps(tested, indent=1)}")
+    expect(wrong[0]["remedy"] and not tested["works"], f"no remedy: {wrong}")
+    return wrong[0]
+
+
+def connections_that_work(tutti):
+    """Every provider, with a bucket and without, reading alone and writing."""
+    with World(tutti) as world:
+        world.write("one.txt", b"1")
+        for scheme, region in (("s3", True), ("gs", False), ("az", False)):
+            bucket = f"{scheme}://{world.bucket}/"
+            world.run("mb", bucket)
+            tested, = world.json("connections", "test", scheme, "--bucket", world.bucket)
+            expect(tested["works"], f"{scheme}: {tested}")
+            seen = verdicts_of(tested)
+            expect(seen["list"] == "ok" and seen["read"] == "not tried" and "write" not in seen, f"an empty bucket: {seen}")
+            expect(seen["tls"] == "not tried" and seen["clock"] == "ok" and ("region" in seen) == region, f"{scheme}: {seen}")
+            world.run("cp", "one.txt", bucket + "d/one.txt")
+            tested, = world.json("connections", "test", bucket + "d/")
+            expect(verdicts_of(tested)["read"] == "ok" and "write" not in verdicts_of(tested), f"{scheme}: {tested}")
+            tested, = world.json("connections", "test", bucket + "d/", "--write")
+            seen = verdicts_of(tested)
+            expect(tested["works"] and seen["write"] == seen["remove"] == "ok", f"{scheme}: {seen}")
+            expect(checks_of(tested)["write"]["what"].startswith(bucket + "d/tutti-test-"), f"{tested}")
+            expect(list(world.names(bucket)) == ["d/one.txt"], "what was written is removed")
+            tested, = world.json("connections", "test", scheme)
+            bucket_check = checks_of(tested)["bucket"]
+            expect(tested["works"] and verdicts_of(tested)["credentials"] == "ok", f"{scheme} without a bucket: {tested}")
+            expect(bucket_check["verdict"] == "not tried" and "--bucket" in bucket_check["what"], f"{bucket_check}")
+        text = world.run("connections", "test", "below", "--write")
+        expect("testsecret" not in text and "secret 's3_key'" in text, text)
+        expect(len(world.names(f"s3://{world.bucket}/")) == 1, "a root is enough to test with")
+        text = world.run("connections", "test", "below", "--bucket", "x-y-z", status=2)
+        expect("leave --bucket away" in text, text)
+        text = world.run("connections", "test", "s4", status=2)
+        expect("no connection" in text, text)
+
+
+def connections_listed(tutti):
+    with World(tutti) as world:
+        rows = {each["name"]: each for each in world.json("connections", "list")}
+        expect(rows["s3"]["credentials"] == "secret 's3_key'", f"{rows['s3']}")
+        expect(rows["below"]["address"].startswith(f"s3://{world.bucket}/deep/er at http://127.0.0.1"), f"{rows['below']}")
+        expect(rows["az"]["credentials"] == "access_key in secret 'az_key'", f"{rows['az']}")
+        expect(rows["gs"]["credentials"].startswith("none"), f"{rows['gs']}")
+        text = world.run("connections")
+        for secret in ("testsecret", "not-the-secret", AZURITE_KEY):
+            expect(secret not in text, "a secret is shown")
+        del world.env["TEST_S3_KEY"]
+        expect("secret 's3_key'" in world.run("connections", "list", "s3"), "a secret that is not set is no obstacle")
+        tested, = json.loads(world.run("-q", "connections", "test", "s3", "--bucket", world.bucket, "-o", "json", status=2))
+        expect("TEST_S3_KEY" in failed(tested, "credentials")["what"], f"{tested}")
+
+
+class Answering(http.server.BaseHTTPRequestHandler):
+    """A service that answers each request alike: `server.answer` is status, headers, body."""
+
+    def do_GET(self):
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    do_HEAD = do_PUT = do_DELETE = do_CONNECT = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def answering(status, body, context=None):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as running:
+        running.answer = (status, {"Content-Type": "application/xml"}, body)
+        if context is not None:
+            running.socket = context.wrap_socket(running.socket, server_side=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"{'http' if context is None else 'https'}://127.0.0.1:{running.server_address[1]}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def unknown_certificate(folder):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+                    "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+                   check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+def s3_error(code, more=""):
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>it says so</Message>{more}</Error>".encode()
+
+
+def connections_that_do_not_work(tutti):
+    """Each mistake fails in its own step, and the exit status says of what kind it is."""
+    with World(tutti) as world:
+        world.run("mb", f"s3://{world.bucket}/")
+        world.run("mb", f"az://{world.bucket}/")
+
+        def test(name, step, status, *arguments):
+            tested, = json.loads(world.run("-q", "connections", "test", name, *arguments, "-o", "json", status=status))
+            return failed(tested, step)
+
+        def add(name, settings):
+            with open(world.folder / "tutti.yaml", "a", encoding="utf-8") as file:
+                file.write(f"      {name}: {settings}\n")
+
+        bucket = ("--bucket", world.bucket)
+        for name in ("wrong", "wrong_az"):
+            test(name, "credentials", 4, *bucket)
+            test(name, "credentials", 4)  # they are refused without a bucket, too
+        for scheme in ("s3", "gs", "az"):
+            test(scheme, "bucket", 2, "--bucket", "no-such-bucket-here")
+        expect(test("gone", "connection", 3, *bucket)["remedy"], "nothing listens there")
+        add("nowhere", '{type: s3, endpoint: "https://no-such-host.invalid", auth: none}')
+        test("nowhere", "name", 3, *bucket)
+        with answering(403, s3_error("RequestTimeTooSkewed", "<ServerTime>2020-01-01T00:00:00Z</ServerTime>")) as url:
+            add("skewed", f'{{type: s3, endpoint: "{url}", auth: {{secret: s3_key}}}}')
+            expect("clock" in test("skewed", "clock", 4, *bucket)["remedy"], "the clock")
+        with answering(400, s3_error("AuthorizationHeaderMalformed", "<Region>eu-west-9</Region>")) as url:
+            add("elsewhere", f'{{type: s3, endpoint: "{url}", auth: {{secret: s3_key}}}}')
+            expect("eu-west-9" in test("elsewhere", "region", 2, *bucket)["remedy"], "the right region")
+        with answering(403, s3_error("AccessDenied")) as url:
+            add("closed", f'{{type: s3, endpoint: "{url}", auth: {{secret: s3_key}}}}')
+            test("closed", "list", 4, *bucket)
+            tested, = world.json("connections", "test", "closed")  # listing buckets is not needed
+            expect("may not list buckets" in checks_of(tested)["bucket"]["what"], f"{tested}")
+        with answering(407, b"") as url:
+            world.env["https_proxy"] = url
+            expect("no_proxy" in test("nowhere", "connection", 3, *bucket)["remedy"], "a proxy that refuses")
+            del world.env["https_proxy"]
+        with answering(200, b"<html>a page</html>", unknown_certificate(world.folder)) as url:
+            add("untrusted", f'{{type: s3, endpoint: "{url}", auth: none}}')
+            expect("SSL_CERT_FILE" in test("untrusted", "tls", 4, *bucket)["remedy"], "an unknown certificate")
+            world.env["SSL_CERT_FILE"] = str(world.folder / "cert.pem")
+            tested, = json.loads(world.run("-q", "connections", "test", "untrusted", *bucket, "-o", "json", status=3))
+            expect(verdicts_of(tested)["tls"] == "ok", f"{tested}")
+        text = world.run("connections", "test", "gone", "wrong", "s3", *bucket, status=1)
+        expect("failed" in text and "of 3 connections" in text and "not-the-secret" not in text, text)
+
+
+def connections_of_this_machine(tutti):
+    """Folders, a database and a web service; a profile's built-in clouds are not asked by the way."""
+    with World(tutti) as world, answering(404, b"") as url:
+        (world.folder / "tutti.yaml").write_text(f"""
+project: here
+secrets: {{token: {{env: TEST_TOKEN}}}}
+profiles:
+  clouds:
+    connections:
+      landing: {{type: local, root: landing}}
+      buckets: {{type: local, buckets: clouds}}
+      inbox: {{type: file, root: inbox}}
+      warehouse: {{type: duckdb}}
+      later: {{type: snowflake}}
+      web: {{type: http, url: "{url}", auth: {{bearer: {{secret: token}}}}}}
+""", encoding="utf-8")
+        world.env["TEST_TOKEN"] = "a-token-of-ours"
+        (world.folder / "inbox").mkdir()
+        tested = {each["name"]: each for each in world.json("connections", "test", "--write")}
+        expect(sorted(tested) == ["buckets", "inbox", "landing", "later", "warehouse", "web"], f"{sorted(tested)}")
+        for name in ("inbox", "landing"):
+            seen = verdicts_of(tested[name])
+            expect(seen["space"] == seen["write"] == seen["read"] == seen["remove"] == "ok", f"{name}: {seen}")
+        expect(not list((world.folder / "inbox").glob("tutti-test-*")), "what was written is removed")
+        expect(verdicts_of(tested["web"])["answer"] == "ok" and "TOKEN" not in json.dumps(tested), f"{tested['web']}")
+        expect(verdicts_of(tested["warehouse"])["folder"] == "ok", f"{tested['warehouse']}")
+        expect("later version" in checks_of(tested["later"])["settings"]["what"], f"{tested['later']}")
+        (world.folder / "inbox").rmdir()
+        tested, = json.loads(world.run("connections", "test", "inbox", "-o", "json", status=2))
+        expect("mkdir" in failed(tested, "folder")["remedy"], f"{tested}")
+        del world.env["TEST_TOKEN"]
+        tested, = json.loads(world.run("connections", "test", "web", "-o", "json", status=2))
+        expect("TEST_TOKEN" in failed(tested, "credentials")["remedy"], f"{tested}")
+
+
 TESTS = [
+    ("connections of this machine", connections_of_this_machine),
+    ("connections that work", connections_that_work),
+    ("connections listed", connections_listed),
+    ("connections that do not work", connections_that_do_not_work),
     ("around the clouds", around_the_clouds),
     ("sync, filters, mv, rm", sync_and_filters),
     ("presigned URLs", presigned),

@@ -98,7 +98,7 @@ struct Meaning {
 };
 
 constexpr std::string_view credentials_remedy =
-    "check the credentials of the connection; `tutti doctor` shows which are found";
+    "check the credentials of the connection; `tutti connections test` shows which are found";
 constexpr std::string_view role_remedy =
     "give the identity a role for data, as Storage Blob Data Contributor, or the SAS the "
     "permission";

@@ -156,7 +156,7 @@ struct Meaning {
 };
 
 constexpr std::string_view credentials_remedy =
-    "check the credentials of the connection; `tutti doctor` shows which are found";
+    "check the credentials of the connection; `tutti connections test` shows which are found";
 constexpr std::string_view payer_remedy =
     "set the connection's user_project to a project that may be billed";
 

@@ -172,7 +172,7 @@ struct Meaning {
 };
 
 constexpr std::string_view credentials_remedy =
-    "check the credentials of the connection; `tutti doctor` shows which are found";
+    "check the credentials of the connection; `tutti connections test` shows which are found";
 
 // Those whose status says too little.
 constexpr Meaning meanings[] = {
