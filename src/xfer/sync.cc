@@ -224,6 +224,25 @@ Result<Unit> check(const SyncRequest& request) {
   return Unit{};
 }
 
+// A source without any object: one object of that name was meant, or nothing is there at all.
+Task<Error> nothing_below(rt::Context& ctx, Located from) {
+  cloud::Key one = from.key;
+  while (one.text.ends_with('/')) {
+    one.text.pop_back();
+  }
+  if (!one.text.empty()) {
+    const auto meta = co_await from.store->head(ctx, one);
+    CO_OK(ctx.check());
+    if (meta.has_value()) {
+      co_return Error{.code = Code::bad_input,
+                      .what = "sync copies what is below a folder, and this is one object",
+                      .where = cloud::address_of(from, one),
+                      .remedy = "`tutti cp` copies one object"};
+    }
+  }
+  co_return co_await nothing_there(ctx, std::move(from));
+}
+
 }  // namespace
 
 Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
@@ -238,7 +257,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
   CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
   if (!sync.any_source) {  // a misspelt folder must not empty the destination
-    CO_TRY(Error nothing, co_await nothing_there(ctx, request.from));
+    CO_TRY(Error nothing, co_await nothing_below(ctx, request.from));
     co_return fail(std::move(nothing));
   }
   if (request.remove_extra) {

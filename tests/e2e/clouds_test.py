@@ -142,9 +142,10 @@ def sync_and_filters(tutti):
         expect(plan["removed"] == 1 and len(world.names(s3 + "x/")) == 5, f"only said: {plan}")
         text = world.run("sync", "in/", s3 + "x/", "--delete", "--max-delete", "0", status=2)
         expect("--max-delete" in text and len(world.names(s3 + "x/")) == 5, text)
-        for nothing in ("inn/", "in/a.csv"):
-            text = world.run("sync", nothing, s3 + "x/", "--delete", status=2)
-            expect("there is no object" in text and len(world.names(s3 + "x/")) == 5, text)
+        for nothing, says in (("inn/", "there is no object"), ("in/a.csv", "`tutti cp` copies one object"),
+                              (s3 + "x/a.csv/", "`tutti cp` copies one object"), (s3 + "none/", "there is no object")):
+            text = world.run("sync", nothing, s3 + "z/" if nothing.startswith("s3") else s3 + "x/", "--delete", status=2)
+            expect(says in text and len(world.names(s3 + "x/")) == 5, text)
         world.run("sync", "in/", s3 + "x/", "--delete")
         world.run("sync", s3 + "x/", "back/")
         world.same("in", "back")
