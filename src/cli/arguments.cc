@@ -256,11 +256,13 @@ void add_store_commands(CLI::App& app, Raw& raw) {
 }
 
 void add_data_commands(CLI::App& app, Raw& raw) {
-  auto* ls = app.add_subcommand("ls", "List objects");
-  ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX")->required();
+  auto* ls = app.add_subcommand("ls", "List objects, or buckets");
+  ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX; CONNECTION:// alone: its buckets")
+      ->required();
   ls->add_flag("-r,--recursive", raw.ls.recursive, "all keys below, not one level");
-  ls->footer(examples(
-      {{"tutti ls s3://archive/", "One level"}, {"tutti ls -r s3://archive/2026/", "All of it"}}));
+  ls->footer(examples({{"tutti ls s3://archive/", "One level"},
+                       {"tutti ls -r s3://archive/2026/", "All of it"},
+                       {"tutti ls gs://", "The buckets, or containers, of a connection"}}));
 
   auto* cat = app.add_subcommand("cat", "Write an object to standard output");
   cat->add_option("ADDRESS", raw.cat.address, "CONNECTION://KEY")->required();

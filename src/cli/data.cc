@@ -12,6 +12,7 @@
 #include "base/closest.h"
 #include "cli/commands.h"
 #include "cli/data_side.h"
+#include "cloud/site.h"
 #include "rt/file.h"
 #include "xfer/select.h"
 
@@ -146,6 +147,34 @@ Task<int> list(Invocation& call, DataSide& side, LsArgs args) {
   co_return 0;
 }
 
+// The connection that NAME:// is, where many buckets are behind it.
+std::shared_ptr<cloud::Site> site_of_many(const DataSide& side, const std::string& text) {
+  const auto address = is_address(text) ? parse_address(text) : Result<Address>(Address{});
+  if (!address.has_value() || address->connection.empty() || !address->rest.empty()) {
+    return nullptr;
+  }
+  auto site = side.connections->site(side.profile, address->connection);
+  return site.has_value() && !(*site)->facts().one_bucket ? std::move(*site) : nullptr;
+}
+
+Task<int> list_buckets(Invocation& call, std::shared_ptr<cloud::Site> site, std::string base) {
+  CO_TRY(const std::vector<std::string> names, co_await site->buckets(call.environment.context()));
+  ValueList values;
+  std::string text;
+  for (const std::string& name : names) {
+    const std::string uri = fmt::format("{}{}/", base, name);
+    values.push_back(Value::of({{"bucket", name}, {"uri", uri}}));
+    text += printable(uri) + "\n";
+  }
+  if (call.output.json()) {
+    call.output.value(Value(std::move(values)));
+  } else {
+    call.output.text(text);
+    call.output.note(counted(std::ssize(names), "bucket"));
+  }
+  co_return 0;
+}
+
 Task<int> print_object(Invocation& call, DataSide& side, CatArgs args) {
   CO_TRY(cloud::Located located, open_address(side, args.address));
   CO_OK(co_await xfer::read_to(call.environment.context(), std::move(located), std::nullopt,
@@ -157,6 +186,9 @@ Task<int> print_object(Invocation& call, DataSide& side, CatArgs args) {
 
 Result<int> ls(Invocation& call, const LsArgs& args) {
   TRY(DataSide side, open_data(call));
+  if (auto site = site_of_many(side, args.address); site != nullptr) {
+    return call.environment.loop().run(list_buckets(call, std::move(site), args.address));
+  }
   return call.environment.loop().run(list(call, side, args));
 }
 

@@ -266,6 +266,8 @@ def connections_that_work(tutti):
             expect(tested["works"] and seen["write"] == seen["remove"] == "ok", f"{scheme}: {seen}")
             expect(checks_of(tested)["write"]["what"].startswith(bucket + "d/tutti-test-"), f"{tested}")
             expect(list(world.names(bucket)) == ["d/one.txt"], "what was written is removed")
+            expect({"bucket": world.bucket, "uri": bucket} in world.json("ls", f"{scheme}://"), f"buckets of {scheme}")
+            expect(bucket in world.run("ls", f"{scheme}://"), f"buckets of {scheme}")
             tested, = world.json("connections", "test", scheme)
             bucket_check = checks_of(tested)["bucket"]
             expect(tested["works"] and verdicts_of(tested)["credentials"] == "ok", f"{scheme} without a bucket: {tested}")
@@ -273,6 +275,9 @@ def connections_that_work(tutti):
         text = world.run("connections", "test", "below", "--write")
         expect("testsecret" not in text and "secret 's3_key'" in text, text)
         expect(len(world.names(f"s3://{world.bucket}/")) == 1, "a root is enough to test with")
+        expect(world.json("ls", "below://") == [], "a connection with a root has objects, not buckets")
+        text = world.run("ls", "wrong://", status=4)
+        expect("signature" in text and "not-the-secret" not in text, text)
         text = world.run("connections", "test", "below", "--bucket", "x-y-z", status=2)
         expect("leave --bucket away" in text, text)
         text = world.run("connections", "test", "s4", status=2)

@@ -65,7 +65,9 @@ def listing(tutti):
         says(project, ["ls", "s3://bb/"], 2, "no bucket 'bb'", "there are: b")
         says(project, ["ls", "gs://any/"], 2, "no bucket 'any'")
         says(project, ["ls", ""], 2, "no address")
-        says(project, ["ls", "s3://"], 2, "names no bucket")
+        says(project, ["ls", "s3://"], 0, "s3://b/", "1 bucket")
+        says(project, ["ls", "-o", "json", "s3://"], 0, '"bucket": "b"', '"uri": "s3://b/"')
+        says(project, ["ls", "gs://"], 0, "0 buckets")
         says(project, ["ls", "s4://b/"], 2, "did you mean")
 
 
