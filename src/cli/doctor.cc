@@ -183,7 +183,9 @@ Finding check_connection(Invocation& call, const LoadedProject& project,
     return check_url(call, connection, about);
   }
   if (connection.type != "local") {
-    return {Verdict::good, about, "type " + connection.type};
+    return {Verdict::good, about,
+            fmt::format("type {}; whether it works: tutti connections test {}", connection.type,
+                        connection.name)};
   }
   const std::string folder(
       connection.settings.get_string("buckets", connection.settings.get_string("root")));
