@@ -16,8 +16,8 @@ namespace tutti::cli {
 struct DataSide {
   std::unique_ptr<cloud::Connections> connections;
   std::string profile;
-  std::filesystem::path folder;  // of the project, or the working folder
-  spec::Project project;         // outside of one: a profile without connections
+  std::filesystem::path folder;        // of the project, or the working folder
+  spec::Project project;               // outside of one: a profile without connections
   std::filesystem::path journal = {};  // where transfers note what is under way; may be empty
 };
 Result<DataSide> open_data(Invocation& call);
