@@ -4,6 +4,7 @@
 
 #include "rt/file.h"
 #include "rt/loop.h"
+#include "rt/program.h"
 #include "rt/retry.h"
 #include "rt/scope.h"
 #include "rt/wait.h"
@@ -233,6 +234,22 @@ TEST_CASE("work moves to a pool and to another loop and comes back") {
   CHECK(result->first != here);
   CHECK(result->second != here);
   CHECK(result->first != result->second);
+}
+
+TEST_CASE("a program is run for what it prints") {
+  const auto run = [](const char* script, Duration within = seconds(20)) {
+    return run_program({"sh", "-c", script}, within);
+  };
+  CHECK(run("echo out; echo err >&2").value() == "out\n");
+  CHECK(run("cat").value().empty());  // there is no input
+  CHECK(run("yes | head -c 3000000").value().size() >= 1U << 20U);
+  const Error failed = run("echo secret; echo why >&2; echo more >&2; exit 3").error();
+  CHECK(failed.code == Code::denied);
+  CHECK(failed.what == "sh ended with status 3: why");  // what it printed may be a key
+  CHECK(run("kill -9 $$").error().what == "sh was ended by signal 9");
+  CHECK(run("exec sleep 60", milliseconds(50)).error().code == Code::timed_out);
+  CHECK(run_program({"/no/such/program"}, seconds(1)).error().code == Code::not_found);
+  CHECK(run_program({}, seconds(1)).error().code == Code::bad_input);
 }
 
 TEST_CASE("a file is replaced whole or not at all") {

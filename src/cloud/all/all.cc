@@ -8,13 +8,19 @@
 namespace tutti::cloud {
 
 Openers all_openers(StoreServices services) {
+  const auth::RunProgram run = auth::programs_on(services.local.files);
+  auth::AzureMachine azure_machine = auth::azure_machine();
+  azure_machine.run = run;
   Openers all = local::openers(services.local);
-  all.merge(s3::openers(
-      {.http = services.http, .buffers = services.local.buffers, .secret = services.secret}));
+  all.merge(s3::openers({.http = services.http,
+                         .buffers = services.local.buffers,
+                         .secret = services.secret,
+                         .run = run}));
   all.merge(azure::openers({.http = services.http,
                             .buffers = services.local.buffers,
                             .cpu = services.local.files,
-                            .secret = services.secret}));
+                            .secret = services.secret,
+                            .machine = std::move(azure_machine)}));
   all.merge(gcs::openers({.http = services.http,
                           .buffers = services.local.buffers,
                           .files = services.local.files,

@@ -107,6 +107,7 @@ class Chain final : public AwsSource {
   Task<Found> web_identity(rt::Context& ctx);
   Task<Found> profile(rt::Context& ctx, sign::AwsSections sections, std::string name, int depth);
   Task<Found> sso(rt::Context& ctx, sign::AwsSections sections, std::string name);
+  Task<Found> program(rt::Context& ctx, std::string command, std::string name);
   Task<Found> container(rt::Context& ctx);
   Task<Found> machine(rt::Context& ctx);
 
@@ -216,7 +217,12 @@ Task<Found> Chain::profile(rt::Context& ctx, sign::AwsSections sections, std::st
     if (keys) {
       co_return keys;
     }
-    co_return co_await sso(ctx, std::move(sections), std::move(name));
+    CO_TRY(Found found, co_await sso(ctx, std::move(sections), name));
+    const std::string command = value_in(section, "credential_process");
+    if (found || command.empty()) {
+      co_return found;
+    }
+    co_return co_await program(ctx, command, std::move(name));
   }
   sign::AwsRole role{.arn = arn, .external_id = value_in(section, "external_id")};
   if (std::string session = value_in(section, "role_session_name"); !session.empty()) {
@@ -251,6 +257,29 @@ Task<Found> Chain::profile(rt::Context& ctx, sign::AwsSections sections, std::st
   }
   CO_TRY(AwsTemporary found, co_await assume(ctx, std::move(role), by->credentials));
   co_return Found(std::move(found));
+}
+
+Task<Found> Chain::program(rt::Context& ctx, std::string command, std::string name) {
+  const auto named = [&name](Error error) {
+    error.where = fmt::format("credential_process of AWS profile '{}'", name);
+    return fail(std::move(error));
+  };
+  auto argv = sign::split_command(command);
+  if (!argv.has_value()) {
+    co_return named(std::move(argv).error());
+  }
+  if (!machine_.run) {
+    co_return named({.code = Code::unsupported, .what = "no programs are run here"});
+  }
+  auto printed = co_await machine_.run(ctx, std::move(*argv));
+  if (!printed.has_value()) {
+    co_return named(std::move(printed).error());
+  }
+  auto found = sign::parse_aws_credentials(*printed);
+  if (!found.has_value()) {
+    co_return named(std::move(found).error());
+  }
+  co_return Found(std::move(*found));
 }
 
 // `aws sso login` left a token for the start page in ~/.aws/sso/cache; it is exchanged for the
@@ -440,13 +469,14 @@ std::shared_ptr<AwsSource> fixed_aws(std::optional<AwsCredentials> credentials) 
   return std::make_shared<Fixed>(std::move(credentials));
 }
 
-AwsMachine this_machine() {
+AwsMachine this_machine(RunProgram run) {
   return {.variable =
               [](const char* name) {
                 const char* value = std::getenv(name);
                 return value == nullptr ? std::string() : std::string(value);
               },
-          .file = [](const std::string& path) { return rt::read_file(path); }};
+          .file = [](const std::string& path) { return rt::read_file(path); },
+          .run = std::move(run)};
 }
 
 std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice, AwsMachine machine) {

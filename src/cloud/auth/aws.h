@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "cloud/auth/run_program.h"
 #include "cloud/sign/aws_v4.h"
 #include "net/http.h"
 #include "rt/context.h"
@@ -42,16 +43,17 @@ struct AwsMachine {
   std::function<std::string(const char* name)> variable;  // of the environment; empty: not set
   // The content of a file; not_found.
   std::function<Result<std::string>(const std::string& path)> file;
+  RunProgram run = {};  // for credential_process; unset: a profile that has one is refused
   // Hosts that stand for the real ones: tests put a server of their own behind these names.
   std::string metadata_host = "169.254.169.254";
   std::string container_host = "169.254.170.2";
   std::string sts_url = {};  // empty: https://sts.REGION.amazonaws.com
 };
-AwsMachine this_machine();
+AwsMachine this_machine(RunProgram run = {});
 
 // The usual chain: environment, web identity (AWS_WEB_IDENTITY_TOKEN_FILE), the profile (keys, a
-// role with its source, SSO), container, machine (IMDSv2). An explicit profile leaves out the
-// environment. Temporary credentials are renewed before they end.
+// role with its source, SSO, credential_process), container, machine (IMDSv2). An explicit profile
+// leaves out the environment. Temporary credentials are renewed before they end.
 std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice,
                                      AwsMachine machine = this_machine());
 

@@ -158,6 +158,46 @@ TEST_CASE("a profile that was chosen leaves out the environment") {
   CHECK(w.server.requests().empty());  // nor is the machine asked
 }
 
+Task<std::string> printed(Result<std::string> text) { co_return text; }
+
+TEST_CASE("a profile's program is run for its credentials, again before they end") {
+  World w;
+  std::vector<std::string> ran;
+  Result<std::string> prints = w.credentials("PROGRAM", minutes(30));
+  AwsMachine machine = w.machine();
+  machine.run = [&](rt::Context&, std::vector<std::string> argv) {
+    ran = std::move(argv);
+    return printed(prints);
+  };
+  w.files["/h/.aws/config"] =
+      "[profile tool]\ncredential_process = /opt/get keys --for \"a b\"\n"
+      "[profile broken]\ncredential_process = get \"x\n";
+  const auto chain = aws_chain(w.client, {.profile = "tool"}, machine);
+  CHECK(w.get(*chain) == "PROGRAM");
+  CHECK(ran == std::vector<std::string>{"/opt/get", "keys", "--for", "a b"});
+  CHECK(chain->found().contains("'tool'"));
+  ran.clear();
+  CHECK(w.get(*chain) == "PROGRAM");
+  CHECK(ran.empty());
+  w.clock.move(minutes(29));
+  prints = w.credentials("LATER", minutes(30));
+  CHECK(w.get(*chain) == "LATER");
+
+  const auto why = [&](std::string profile) {
+    const auto other = aws_chain(w.client, {.profile = std::move(profile)}, machine);
+    const auto found = w.loop.run(other->get(w.ctx));
+    REQUIRE_FALSE(found.has_value());
+    return found.error();
+  };
+  prints = std::string("no json");
+  CHECK(why("tool").where == "credential_process of AWS profile 'tool'");
+  prints = fail(Code::denied, "get ended with status 1: not logged in");
+  CHECK(why("tool").text().contains("not logged in"));
+  CHECK(why("broken").text().contains("a quote of the command has no end"));
+  machine.run = {};
+  CHECK(why("tool").code == Code::unsupported);
+}
+
 // ---- roles
 
 TEST_CASE("a profile takes on a role with another's keys") {

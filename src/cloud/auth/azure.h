@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/auth/run_program.h"
 #include "cloud/auth/token_cache.h"
 #include "cloud/sign/azure_token.h"
 #include "net/http.h"
@@ -38,7 +39,7 @@ struct AzureMachine {
   std::function<std::string(const std::string&)> variable;  // empty: not set
   std::function<Result<std::string>(const std::filesystem::path&)> read_file;
   // What a program prints; not_found: there is none. Without it the Azure CLI is not asked.
-  std::function<Task<std::string>(rt::Context&, std::vector<std::string>)> run = {};
+  RunProgram run = {};
   std::string metadata_server = "http://169.254.169.254";
 };
 

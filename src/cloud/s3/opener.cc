@@ -203,7 +203,7 @@ Result<std::shared_ptr<auth::AwsSource>> credentials_of(std::string_view connect
                "write {secret: NAME}, {profile: NAME}, {role: ARN} or none; without `auth` the "
                "credentials of this machine are used");
   }
-  return auth::aws_chain(env.http, std::move(choice));
+  return auth::aws_chain(env.http, std::move(choice), auth::this_machine(env.run));
 }
 
 // One store for each bucket of a connection, so that what it has learned (region, clock) stays.

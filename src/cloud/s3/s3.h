@@ -21,6 +21,7 @@ struct Environment {
   BufferPool& buffers;
   // The value of a secret of the project; unset: there are none.
   std::function<Result<std::string>(std::string_view name)> secret = {};
+  auth::RunProgram run = {};  // for profiles with a credential_process
 };
 
 // The opener of type `s3`.

@@ -74,6 +74,47 @@ AwsSections parse_aws_files(std::string_view config, std::string_view credential
   return sections;
 }
 
+Result<std::vector<std::string>> split_command(std::string_view command) {
+  std::vector<std::string> words;
+  bool in_word = false;
+  char quote = 0;
+  const auto add = [&](char c) {
+    if (!in_word) {
+      words.emplace_back();
+      in_word = true;
+    }
+    words.back() += c;
+  };
+  for (size_t i = 0; i < command.size(); ++i) {
+    const char c = command[i];
+    if (c == '\\' && quote != '\'' && i + 1 < command.size()) {
+      add(command[++i]);
+    } else if (quote != 0) {
+      if (c == quote) {
+        quote = 0;
+      } else {
+        add(c);
+      }
+    } else if (c == '"' || c == '\'') {
+      quote = c;
+      if (!in_word) {  // it may be empty
+        words.emplace_back();
+        in_word = true;
+      }
+    } else if (c == ' ' || c == '\t') {
+      in_word = false;
+    } else {
+      add(c);
+    }
+  }
+  if (quote != 0 || words.empty()) {
+    return fail(Code::bad_input,
+                words.empty() ? "the command is empty" : "a quote of the command has no end",
+                "write PROGRAM ARGUMENT..., with quotes around what has blanks");
+  }
+  return words;
+}
+
 Result<AwsTemporary> parse_aws_credentials(std::string_view json) {
   const auto value = parse_json(json);
   if (!value.has_value()) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/time.h"
@@ -25,6 +26,9 @@ using AwsSections = std::map<std::string, std::map<std::string, std::string>>;
 // ~/.aws/config names its profiles "profile x", ~/.aws/credentials "x"; the second wins.
 AwsSections parse_aws_files(std::string_view config, std::string_view credentials);
 
+// The words of a credential_process: separated by blanks; "..." and '...' keep them together, a
+// backslash keeps one character. bad_input: a quote without its end, or no word at all.
+Result<std::vector<std::string>> split_command(std::string_view command);
 // What credential_process prints and the metadata services of containers and machines answer.
 Result<AwsTemporary> parse_aws_credentials(std::string_view json);
 // GetRoleCredentials of IAM Identity Center.

@@ -6,6 +6,17 @@
 namespace tutti::cloud::sign {
 namespace {
 
+TEST_CASE("a command is split into its words") {
+  using Words = std::vector<std::string>;
+  CHECK(split_command("  a  bc\td ").value() == Words{"a", "bc", "d"});
+  CHECK(split_command("\"/a b/c\" 'x \"y' z\\ 1 \"q\\\"r\"").value() ==
+        Words{"/a b/c", "x \"y", "z 1", "q\"r"});
+  CHECK(split_command("a '' b\"c\"'d'").value() == Words{"a", "", "bcd"});
+  for (const std::string_view broken : {"", "  \t", "a 'b", "\""}) {
+    CHECK(split_command(broken).error().code == Code::bad_input);
+  }
+}
+
 TEST_CASE("profiles of both files, the credentials file wins, odd lines are passed over") {
   const AwsSections sections = parse_aws_files(
       "[default]\nregion = eu-west-1\n# comment\n[profile ops]\nrole_arn=arn:aws:iam::1:role/x\n"
