@@ -53,10 +53,12 @@ struct StagedPart {
   Digest crc;
 };
 
+using StagedParts = std::map<uint32_t, StagedPart>;
+
 class MemoryUpload final : public Upload {
  public:
-  MemoryUpload(MemoryStore& store, Key key, UploadOptions options)
-      : store_(store), key_(std::move(key)), options_(std::move(options)) {}
+  MemoryUpload(MemoryStore& store, Key key, UploadOptions options, std::string id)
+      : store_(store), key_(std::move(key)), options_(std::move(options)), id_(std::move(id)) {}
   Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context&) override {
@@ -64,6 +66,9 @@ class MemoryUpload final : public Upload {
     parts_.clear();
     co_return Unit{};
   }
+  std::string id() const override { return options_.resumable ? id_ : std::string(); }
+  Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
+  void keep() override;
 
  private:
   Result<Object> whole(std::vector<Digest> digests);
@@ -71,7 +76,8 @@ class MemoryUpload final : public Upload {
   MemoryStore& store_;
   Key key_;
   UploadOptions options_;
-  std::map<uint32_t, StagedPart> parts_;
+  std::string id_;
+  StagedParts parts_;
   bool ended_ = false;
 };
 
@@ -120,7 +126,12 @@ class MemoryStore final : public ObjectStore {
     CO_OK(ctx.check());
     CO_OK(check(key, options.put));
     CO_OK(condition(key, options.put));
-    co_return std::make_unique<MemoryUpload>(*this, std::move(key), std::move(options));
+    if (!options.id.empty() && !kept_.contains(options.id)) {
+      co_return fail(at(key, {.code = Code::not_found, .what = "there is no such upload"}));
+    }
+    std::string id = options.id.empty() ? fmt::format("{:x}", ++uploads_) : options.id;
+    co_return std::make_unique<MemoryUpload>(*this, std::move(key), std::move(options),
+                                             std::move(id));
   }
 
   Task<Page> list(rt::Context& ctx, ListOptions options) override;
@@ -179,6 +190,12 @@ class MemoryStore final : public ObjectStore {
     co_return object;
   }
 
+  void keep_parts(const std::string& id, StagedParts parts) { kept_[id] = std::move(parts); }
+  StagedParts take_parts(const std::string& id) {
+    auto found = kept_.extract(id);
+    return found.empty() ? StagedParts{} : std::move(found.mapped());
+  }
+
   // Makes it visible, in one step of the loop.
   Result<ObjectMeta> keep(Key key, Object object, PutOptions options, Instant now) {
     TRY_OK(condition(key, options));
@@ -231,6 +248,8 @@ class MemoryStore final : public ObjectStore {
   std::string base_;
   Capabilities can_;
   std::map<std::string, ObjectPtr, std::less<>> objects_;
+  std::map<std::string, StagedParts> kept_;  // of uploads that others may go on with
+  uint64_t uploads_ = 0;
   uint64_t writes_ = 0;
 };
 
@@ -286,6 +305,26 @@ Task<SentPart> MemoryUpload::part(rt::Context& ctx, uint32_t number, Body body) 
       .number = number, .bytes = object.bytes.size(), .crc32c = object.meta.digests.front()};
   parts_[number] = {.bytes = std::move(object.bytes), .crc = sent.crc32c};
   co_return sent;
+}
+
+Task<std::vector<SentPart>> MemoryUpload::take_over(rt::Context& ctx, std::vector<SentPart> parts) {
+  CO_OK(ctx.check());
+  StagedParts kept = store_.take_parts(id_);
+  std::erase_if(parts, [&](const SentPart& each) {
+    const auto at = kept.find(each.number);
+    return at == kept.end() || at->second.crc != each.crc32c ||
+           at->second.bytes.size() != each.bytes;
+  });
+  for (const SentPart& each : parts) {
+    parts_[each.number] = std::move(kept[each.number]);
+  }
+  co_return parts;
+}
+
+void MemoryUpload::keep() {
+  if (options_.resumable && !ended_) {
+    store_.keep_parts(id_, std::move(parts_));
+  }
 }
 
 Result<Object> MemoryUpload::whole(std::vector<Digest> digests) {

@@ -471,6 +471,59 @@ TEST_CASE_TEMPLATE("parts make an object in any order", S, ALL_STORES) {
   CHECK(w.buffers.in_use() == 0);
 }
 
+TEST_CASE_TEMPLATE("an upload goes on with what another process sent", S, ALL_STORES) {
+  S w;
+  const size_t size = w.part(1000);
+  const std::string text = pattern(3 * size + 500);
+  UploadOptions options{.part_bytes = size, .size = text.size(), .resumable = true};
+  std::vector<SentPart> sent;
+  {
+    auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), options));
+    REQUIRE_OK(upload);
+    for (const uint32_t number : {1U, 3U, 4U}) {
+      const auto part = w.run((*upload)->part(
+          w.ctx, number, body_of(w.buffers, text.substr((number - 1) * size, size))));
+      REQUIRE_OK(part);
+      CHECK(part->number == number);
+      CHECK(part->bytes == std::min(size, text.size() - (number - 1) * size));
+      CHECK(part->crc32c == digest_of(DigestKind::crc32c, text.substr((number - 1) * size, size)));
+      sent.push_back(*part);
+    }
+    options.id = (*upload)->id();
+    REQUIRE_FALSE(options.id.empty());
+    (*upload)->keep();
+  }
+  CHECK(w.text("d/big") == "not_found");
+  SentPart never = sent.back();  // its line was written, but it is not there
+  never.number = 2;
+  never.receipt += "x";
+  sent.push_back(never);
+
+  auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), options));
+  REQUIRE_OK(upload);
+  CHECK((*upload)->id() == options.id);
+  auto there = w.run((*upload)->take_over(w.ctx, sent));
+  REQUIRE_OK(there);
+  std::ranges::sort(*there, {}, &SentPart::number);
+  sent.pop_back();
+  CHECK(*there == sent);
+  REQUIRE_OK(w.run((*upload)->part(w.ctx, 2, body_of(w.buffers, text.substr(size, size)))));
+  const auto meta = w.run((*upload)->commit(w.ctx, {digest_of(DigestKind::crc32c, text)}));
+  REQUIRE_OK(meta);
+  CHECK((w.text("d/big") == text));
+  upload->reset();
+  CHECK(w.junk() == 0);
+
+  // By then it is gone: said at once, or no part is there.
+  auto late = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), options));
+  if (late.has_value()) {
+    const auto left = w.run((*late)->take_over(w.ctx, sent));
+    CHECK((left.has_value() ? left->empty() : left.error().code == Code::not_found));
+  } else {
+    CHECK(late.error().code == Code::not_found);
+  }
+}
+
 TEST_CASE_TEMPLATE("an upload without parts is an empty object", S, ALL_STORES) {
   S w;
   auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("e"), {.part_bytes = w.part(10)}));
