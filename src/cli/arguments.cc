@@ -176,6 +176,8 @@ void add_filter_options(CLI::App& command, FilterArgs& filter) {
       ->allow_extra_args(false);
   command.add_option("--larger", filter.larger, "only objects of more bytes: 10MB");
   command.add_option("--smaller", filter.smaller, "only objects of fewer bytes");
+  command.add_option("--names-from", filter.names_from,
+                     "only the names in this file, a line each, as they are below the prefix");
 }
 
 void add_verify_option(CLI::App& command, std::string& verify) {
@@ -184,6 +186,13 @@ void add_verify_option(CLI::App& command, std::string& verify) {
                   "full: read back, store: by the store's own checksum, none: sizes only")
       ->check(CLI::IsMember({"full", "store", "none"}))
       ->default_val("store");
+}
+
+void add_failures_option(CLI::App& command, uint64_t& failures_max) {
+  command
+      .add_option("--max-failures", failures_max,
+                  "the others go on when an object fails, until so many have")
+      ->default_val(1000);
 }
 
 void add_copy_options(CLI::App& command, CpArgs& args) {
@@ -198,6 +207,10 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
   command.add_option("--manifest", args.manifest, "write a line for each object to this file");
   command.add_option("--class", args.storage_class, "storage class, where the store has classes");
   add_filter_options(command, args.filter);
+  command.add_option("--only-failed", args.only_failed,
+                     "only what this manifest of an earlier copy says has failed");
+  add_failures_option(command, args.failures_max);
+  command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
 
@@ -213,6 +226,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   add_verify_option(*sync, args.verify);
   sync->add_option("--manifest", args.manifest, "write a line for each copied object to this file");
   add_filter_options(*sync, args.filter);
+  add_failures_option(*sync, args.failures_max);
   sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
   sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
                          {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",

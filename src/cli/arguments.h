@@ -92,6 +92,7 @@ struct FilterArgs {
   std::vector<std::string> exclude;
   std::string larger;  // "10MB"
   std::string smaller;
+  std::string names_from;  // a local path; empty: all
 };
 struct CpArgs {
   std::string from;
@@ -101,6 +102,9 @@ struct CpArgs {
   std::string manifest;  // a local path; empty: none
   std::string storage_class;
   FilterArgs filter;
+  std::string only_failed;  // a manifest; empty: all
+  uint64_t failures_max = 1000;
+  bool sha256 = false;
   bool dry_run = false;
 };
 struct MvArgs {
@@ -112,6 +116,7 @@ struct SyncArgs {
   std::string verify;
   std::string manifest;
   FilterArgs filter;
+  uint64_t failures_max = 1000;
   bool remove = false;
   uint64_t removes_max = 1000;
   bool checksum = false;

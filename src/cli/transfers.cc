@@ -7,6 +7,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_side.h"
+#include "cli/ledger.h"
 #include "rt/file.h"
 #include "xfer/remove.h"
 #include "xfer/select.h"
@@ -62,7 +63,53 @@ Result<transfer::Filter> filter_of(const FilterArgs& args) {
   if (!args.smaller.empty()) {
     TRY(filter.smaller_than, transfer::parse_bytes(args.smaller));
   }
+  if (!args.names_from.empty()) {
+    TRY(const std::string text, rt::read_file(args.names_from));
+    filter.only.emplace();
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      if (end > at) {
+        filter.only->insert(text.substr(at, end - at));
+      }
+      at = end + 1;
+    }
+  }
   return filter;
+}
+
+std::unexpected<Error> in_file(const std::string& path, Error error) {
+  error.where = error.where.empty() ? path : fmt::format("{}, {}", path, error.where);
+  return fail(std::move(error));
+}
+
+// --only-failed: the names below the source that the manifest says have failed.
+Result<Unit> select_failed(xfer::Request& request, const CpArgs& args) {
+  if (args.only_failed.empty()) {
+    return Unit{};
+  }
+  TRY(const std::string text, rt::read_file(args.only_failed));
+  auto failed = xfer::parse_failed(text);
+  if (!failed.has_value()) {
+    return in_file(args.only_failed, std::move(failed).error());
+  }
+  const std::string prefix = cloud::address_of(request.from, request.from.key);
+  if (!prefix.ends_with('/')) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = "--only-failed goes with a source that is a prefix",
+                      .where = prefix,
+                      .remedy = "give the FROM of the copy that wrote the manifest"});
+  }
+  request.filter.only.emplace();
+  for (const std::string& each : *failed) {
+    if (!each.starts_with(prefix)) {
+      return in_file(args.only_failed,
+                     {.code = Code::bad_input,
+                      .what = fmt::format("{} failed, and is not below {}", each, prefix),
+                      .remedy = "give the FROM of the copy that wrote the manifest"});
+    }
+    request.filter.only->insert(each.substr(prefix.size()));
+  }
+  return Unit{};
 }
 
 Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
@@ -82,7 +129,10 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
   TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter));
+  TRY_OK(select_failed(request, args));
   request.storage_class = args.storage_class;
+  request.sha256 = args.sha256;
+  request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
 }
@@ -92,20 +142,15 @@ std::string objects_text(uint64_t objects) {
   return counted(static_cast<int64_t>(objects), "object");
 }
 
-Result<Unit> write_manifest(const std::string& path, std::vector<xfer::Entry> entries) {
-  return path.empty() ? Result<Unit>(Unit{})
-                      : rt::write_file(path, xfer::to_text(std::move(entries)));
-}
-
-// "12 by the store's checksum, 3 read back"
-std::string proofs_text(const std::vector<xfer::Entry>& entries) {
+// "12 proven equal by the store's checksum, 3 proven equal by reading back"
+std::string proofs_text(const std::array<uint64_t, 3>& proofs) {
   constexpr std::pair<xfer::Proof, std::string_view> words[] = {
       {xfer::Proof::store, "proven equal by the store's checksum"},
       {xfer::Proof::end_to_end, "proven equal by reading back"},
       {xfer::Proof::size, "by size only"}};
   std::string text;
   for (const auto& [proof, word] : words) {
-    const auto count = std::ranges::count(entries, proof, &xfer::Entry::proof);
+    const uint64_t count = proofs[static_cast<size_t>(proof)];
     if (count > 0) {
       text += fmt::format("{}{} {}", text.empty() ? "" : ", ", count, word);
     }
@@ -129,31 +174,84 @@ Task<int> preview_copy(Invocation& call, xfer::Request request) {
   co_return plan.conflicts > 0 ? 1 : 0;
 }
 
-Task<xfer::Report> copy_objects(Invocation& call, xfer::Request request, std::string manifest) {
+struct Copied {
+  xfer::Report report;
+  std::unique_ptr<Ledger> ledger;
+};
+
+// `request.on_entry` is called beside the ledger.
+Task<Copied> copy_objects(Invocation& call, xfer::Request request, std::string manifest) {
   rt::Context& ctx = call.environment.context();
+  Copied copied;
+  CO_TRY(copied.ledger, Ledger::open(manifest));
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
+  request.on_entry = [&ledger = *copied.ledger, also = request.on_entry](const xfer::Entry& entry) {
+    ledger.take(entry);
+    if (also) {
+      also(entry);
+    }
+  };
   auto result = co_await xfer::run(ctx, std::move(request), call.environment.cpu());
   progress.clear();
+  const auto closed = copied.ledger->close();
   CO_OK(result);
-  CO_OK(write_manifest(manifest, result->entries));
-  co_return std::move(*result);
+  CO_OK(closed);
+  copied.report = std::move(*result);
+  co_return copied;
 }
 
-void say_copied(Invocation& call, const xfer::Report& report, std::string_view verb) {
+Value failures_value(const Ledger& ledger) {
+  ValueList list;
+  for (const xfer::Entry& each : ledger.failures()) {
+    list.push_back(Value::of({{"from", each.from.address},
+                              {"to", each.to.address},
+                              {"code", code_name(each.error->code)},
+                              {"what", each.error->what}}));
+  }
+  return Value(std::move(list));
+}
+
+// Which objects failed, and how to finish. True: none did.
+bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
+                  const std::string& manifest) {
+  if (failed == 0) {
+    return true;
+  }
+  std::string text = fmt::format("{} failed:", objects_text(failed));
+  for (const xfer::Entry& each : ledger.failures()) {
+    text += fmt::format("\n  {}: {}", printable(each.from.address), printable(each.error->what));
+  }
+  if (failed > ledger.failures().size()) {
+    text += fmt::format("\n  and {} more", failed - ledger.failures().size());
+  }
+  text += manifest.empty()
+              ? "\nThe same command with --if-exists verify finishes it; --manifest FILE lists all."
+              : fmt::format("\nThe same command with --only-failed {} tries them again.", manifest);
+  call.output.note(text);
+  return false;
+}
+
+int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
+               const std::string& manifest) {
+  const xfer::Report& report = copied.report;
   if (call.output.json()) {
-    call.output.value(Value::of(
-        {{"objects", report.objects}, {"bytes", report.bytes}, {"skipped", report.skipped}}));
-    return;
+    call.output.value(Value::of({{"objects", report.objects},
+                                 {"bytes", report.bytes},
+                                 {"skipped", report.skipped},
+                                 {"failed", report.failed},
+                                 {"failures", failures_value(*copied.ledger)}}));
+    return report.failed == 0 ? 0 : 1;
   }
   call.output.note(
       fmt::format("{} {}, {}{}", verb, objects_text(report.objects), bytes_text(report.bytes),
                   report.skipped > 0 ? fmt::format("; {} {} there already", report.skipped,
                                                    report.skipped == 1 ? "was" : "were")
                                      : ""));
-  if (call.output.verbose() && !report.entries.empty()) {
-    call.output.note(proofs_text(report.entries));
+  if (call.output.verbose() && report.objects + report.skipped > 0) {
+    call.output.note(proofs_text(report.proofs));
   }
+  return say_failures(call, report.failed, *copied.ledger, manifest) ? 0 : 1;
 }
 
 Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
@@ -161,9 +259,8 @@ Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
   if (args.dry_run) {
     co_return co_await preview_copy(call, std::move(request));
   }
-  CO_TRY(const xfer::Report report, co_await copy_objects(call, std::move(request), args.manifest));
-  say_copied(call, report, "copied");
-  co_return 0;
+  CO_TRY(const Copied copied, co_await copy_objects(call, std::move(request), args.manifest));
+  co_return say_copied(call, copied, "copied", args.manifest);
 }
 
 Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
@@ -181,14 +278,15 @@ Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
   }
   xfer::Counted sources{.located = request.from, .objects = {}};
   const size_t base = request.from.base.size();
-  CO_TRY(const xfer::Report report, co_await copy_objects(call, std::move(request), args.manifest));
-  for (const xfer::Entry& each : report.entries) {
-    sources.objects.push_back(
-        {.key = {each.from.address.substr(base)}, .size = each.bytes, .etag = each.from.etag});
-  }
+  request.on_entry = [&sources, base](const xfer::Entry& each) {
+    if (each.done != xfer::Done::failed) {
+      sources.objects.push_back(
+          {.key = {each.from.address.substr(base)}, .size = each.bytes, .etag = each.from.etag});
+    }
+  };
+  CO_TRY(const Copied copied, co_await copy_objects(call, std::move(request), args.manifest));
   CO_OK(co_await xfer::remove(call.environment.context(), std::move(sources), {}));
-  say_copied(call, report, "moved");
-  co_return 0;
+  co_return say_copied(call, copied, "moved", args.manifest);
 }
 
 // ---- sync
@@ -208,6 +306,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args)
   request.remove_extra = args.remove;
   request.removes_max = args.removes_max;
   request.dry_run = args.dry_run;
+  request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
 }
@@ -215,22 +314,25 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args)
 Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   rt::Context& ctx = call.environment.context();
   CO_TRY(xfer::SyncRequest request, request_of(side, args));
+  CO_TRY(const auto ledger, Ledger::open(args.dry_run ? "" : args.manifest));
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
+  request.on_entry = [&ledger](const xfer::Entry& entry) { ledger->take(entry); };
   auto result = co_await xfer::sync(ctx, std::move(request), call.environment.cpu());
   progress.clear();
+  const auto closed = ledger->close();
   CO_TRY(const xfer::SyncReport report, std::move(result));
-  if (!args.dry_run) {
-    CO_OK(write_manifest(args.manifest, report.entries));
-  }
+  CO_OK(closed);
   if (call.output.json()) {
     call.output.value(Value::of({{"copied", report.copied},
                                  {"bytes", report.bytes},
                                  {"same", report.same},
                                  {"extra", report.extra},
                                  {"removed", report.removed},
+                                 {"failed", report.failed},
+                                 {"failures", failures_value(*ledger)},
                                  {"dry_run", args.dry_run}}));
-    co_return 0;
+    co_return report.failed == 0 ? 0 : 1;
   }
   const std::string text = fmt::format(
       "{} {}, {}; the same: {}; {}", args.dry_run ? "would copy" : "copied",
@@ -242,7 +344,10 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   } else {
     call.output.note(text);
   }
-  co_return 0;
+  if (report.failed > 0 && args.remove) {
+    call.output.note("Nothing was removed, as not everything was copied.");
+  }
+  co_return say_failures(call, report.failed, *ledger, {}) ? 0 : 1;
 }
 
 // ---- rm, du
@@ -377,8 +482,7 @@ Task<int> prove(Invocation& call, DataSide& side, VerifyArgs args) {
   CO_OK(text);
   auto claims = xfer::parse_claims(*text);
   if (!claims.has_value()) {
-    claims.error().where = fmt::format("{}, {}", args.manifest, claims.error().where);
-    co_return fail(std::move(claims).error());
+    co_return in_file(args.manifest, std::move(claims).error());
   }
   CO_TRY(const xfer::Proven proven,
          co_await xfer::prove_again(

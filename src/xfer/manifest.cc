@@ -10,7 +10,7 @@ namespace tutti::xfer {
 namespace {
 
 constexpr std::array<std::string_view, 3> proof_names{"end_to_end", "store", "size"};
-constexpr std::array<std::string_view, 3> done_names{"written", "replaced", "skipped"};
+constexpr std::array<std::string_view, 4> done_names{"written", "replaced", "skipped", "failed"};
 
 Value side_value(const Side& side) {
   Value value = Value::of({{"address", side.address},
@@ -60,9 +60,13 @@ Value to_value(const Entry& entry) {
                            {"bytes", entry.bytes},
                            {"digests", Value(std::move(digests))},
                            {"computed_by", entry.digests_from_store ? "store" : "tutti"},
-                           {"proof", proof_name(entry.proof)},
+                           {"proof", entry.error ? "none" : proof_name(entry.proof)},
                            {"done", done_name(entry.done)},
                            {"at", to_text(entry.at)}});
+  if (entry.error) {
+    value.edit_map().set(
+        "error", Value::of({{"code", code_name(entry.error->code)}, {"what", entry.error->what}}));
+  }
   if (!entry.storage_class.empty()) {
     value.edit_map().set("class", entry.storage_class);
     value.edit_map().set("class_kept", entry.class_kept);

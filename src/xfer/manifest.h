@@ -2,6 +2,7 @@
 // The manifest: one JSON line for each object of a transfer, `tutti.manifest/1`. Values; pure.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,7 @@ enum class Proof : uint8_t {
 };
 std::string_view proof_name(Proof proof);  // "end_to_end", "store", "size"
 
-enum class Done : uint8_t { written, replaced, skipped };
+enum class Done : uint8_t { written, replaced, skipped, failed };
 std::string_view done_name(Done done);
 
 struct Side {
@@ -38,8 +39,9 @@ struct Entry {
   bool digests_from_store = false;   // else computed by Tutti from the bytes it read
   Proof proof = Proof::size;
   Done done = Done::written;
-  std::string storage_class = {};  // asked for
-  bool class_kept = false;         // the destination has classes and took it
+  std::optional<Error> error = std::nullopt;  // of what failed; there is no proof of it then
+  std::string storage_class = {};             // asked for
+  bool class_kept = false;                    // the destination has classes and took it
   Instant at = {};
 };
 

@@ -15,6 +15,12 @@ using cloud::Located;
 using cloud::ObjectMeta;
 using transfer::Known;
 
+namespace {
+
+constexpr uint64_t hopeless_failures = 12;
+
+}  // namespace
+
 Known known(const ObjectMeta& meta) {
   return {.key = meta.key.text, .size = meta.size, .digests = meta.digests};
 }
@@ -43,15 +49,50 @@ Entry entry_of(rt::Context& ctx, const Run& run, const Job& job) {
 
 void note(Run& run, Entry entry) {
   ++run.progress.objects_done;
-  if (entry.done == Done::skipped) {
-    ++run.report.skipped;
-    run.progress.bytes_done += entry.bytes;
-  } else {
-    ++run.report.objects;
-    run.report.bytes += entry.bytes;
+  Report& report = run.report;
+  switch (entry.done) {
+    case Done::failed:
+      ++report.failed;
+      break;
+    case Done::skipped:
+      ++report.skipped;
+      run.progress.bytes_done += entry.bytes;
+      break;
+    default:
+      ++report.objects;
+      report.bytes += entry.bytes;
   }
-  run.report.entries.push_back(std::move(entry));
+  if (entry.done != Done::failed) {
+    ++report.proofs[static_cast<size_t>(entry.proof)];
+  }
+  if (run.request.on_entry) {
+    run.request.on_entry(entry);
+  } else {
+    report.entries.push_back(std::move(entry));
+  }
   run.tell();
+}
+
+Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error error) {
+  const Report& report = run.report;
+  const bool hopeless = report.failed >= hopeless_failures && report.objects + report.skipped == 0;
+  if (!ctx.check().has_value() || report.failed >= run.request.failures_max || hopeless) {
+    return fail(at(run, job, std::move(error)));
+  }
+  if (!run.first_failure) {
+    run.first_failure = at(run, job, error);
+  }
+  Entry entry = entry_of(ctx, run, job);
+  entry.done = Done::failed;
+  entry.error = std::move(error);
+  note(run, std::move(entry));
+  return Unit{};
+}
+
+Result<Unit> check_any_done(const Run& run) {
+  return run.first_failure && run.report.objects + run.report.skipped == 0
+             ? fail(*run.first_failure)
+             : Result<Unit>(Unit{});
 }
 
 Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job) {
@@ -187,9 +228,48 @@ Task<ObjectMeta> put_large(rt::Context& ctx, Run& run, Job& job, std::optional<O
                                std::move(on_bytes));
 }
 
+// Within one bucket of a service that copies by itself.
+bool stays_inside(const Run& run, const Job& job) {
+  return job.to->store->capabilities().far && cloud::same_bucket(run.request.from, *job.to) &&
+         run.request.from.root == job.to->root;
+}
+
+// Proven by a digest the service has of both; where it has none in common both are read.
+Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
+  CO_OK(co_await know_source(ctx, run, job));
+  CO_TRY(ObjectMeta written, co_await job.to->store->copy_within(
+                                 ctx, job.source.key, job.key,
+                                 {.if_match = job.source.etag,
+                                  .put = put_options(run, job, existing ? &*existing : nullptr)}));
+  if (written.digests.empty()) {
+    CO_TRY(written, co_await job.to->store->head(ctx, job.key));
+  }
+  if (written.size != job.source.size) {
+    co_return fail(Code::corrupt,
+                   fmt::format("the service copied {} of {} bytes", written.size, job.source.size));
+  }
+  CO_OK(check_source(written.digests, job.source.digests));
+  Entry entry = entry_of(ctx, run, job);
+  entry.digests = job.source.digests;
+  entry.digests_from_store = true;
+  const bool common = store_proves(*job.to, written, {.digests = job.source.digests});
+  if (run.request.verify != Verify::none && (!common || run.request.verify == Verify::full)) {
+    CO_TRY(entry, co_await compare_bytes(ctx, run, job, written.etag));
+  } else {
+    entry.proof = common ? Proof::store : Proof::size;
+  }
+  entry.to.etag = written.etag;
+  entry.done = existing ? Done::replaced : Done::written;
+  entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
+  co_return entry;
+}
+
 }  // namespace
 
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
+  if (stays_inside(run, job)) {
+    co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
+  }
   auto seen = std::make_shared<Seen>();
   const uint64_t bytes_before = run.progress.bytes_done;
   auto sent = std::make_shared<uint64_t>(0);

@@ -21,6 +21,7 @@ struct Run {
   Report report = {};
   Progress progress = {};
   rt::Semaphore parts{parts_parallel};  // of all objects together
+  std::optional<Error> first_failure = std::nullopt;
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
 
@@ -42,8 +43,12 @@ transfer::Known known(const cloud::ObjectMeta& meta);
 // With both addresses in front of what happened.
 Error at(const Run& run, const Job& job, Error error);
 Entry entry_of(rt::Context& ctx, const Run& run, const Job& job);
-// Counts the entry and keeps it.
+// Counts the entry and keeps it, or hands it on.
 void note(Run& run, Entry entry);
+// The object failed: noted where the request allows it, else the error that ends everything.
+Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error error);
+// At the end: where nothing at all succeeded, the first failure is the result.
+Result<Unit> check_any_done(const Run& run);
 // What is there; nothing is no error.
 Task<std::optional<cloud::ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store,
                                             cloud::Key key);

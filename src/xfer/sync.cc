@@ -144,7 +144,9 @@ Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
   auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
   auto entry = co_await rt::retry(ctx, {}, attempt);
   if (!entry.has_value()) {
-    co_return fail(at(sync.run, job, std::move(entry).error()));
+    --sync.report.copied;
+    sync.report.bytes -= job.source.size;
+    co_return note_failure(ctx, sync.run, job, std::move(entry).error());
   }
   note(sync.run, std::move(*entry));
   co_return Unit{};
@@ -252,7 +254,9 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
                                 .to = {request.to},
                                 .verify = request.verify,
                                 .journal = request.journal,
-                                .on_progress = request.on_progress},
+                                .failures_max = request.failures_max,
+                                .on_progress = request.on_progress,
+                                .on_entry = request.on_entry},
                     .cpu = std::move(cpu)}};
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
   CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
@@ -260,7 +264,9 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
     CO_TRY(Error nothing, co_await nothing_below(ctx, request.from));
     co_return fail(std::move(nothing));
   }
-  if (request.remove_extra) {
+  CO_OK(check_any_done(sync.run));
+  sync.report.failed = sync.run.report.failed;
+  if (request.remove_extra && sync.report.failed == 0) {
     if (sync.report.extra > request.removes_max) {
       co_return fail(
           Error{.code = Code::bad_input,

@@ -30,7 +30,9 @@ struct SyncRequest {
   Verify verify = Verify::store;
   std::filesystem::path journal = {};  // as Request::journal
   size_t objects_parallel = 64;
+  uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
   std::function<void(const Progress&)> on_progress = {};
+  std::function<void(const Entry&)> on_entry = {};
 };
 
 struct SyncReport {
@@ -39,7 +41,8 @@ struct SyncReport {
   uint64_t same = 0;                // left as they are
   uint64_t extra = 0;               // only the destination has them
   uint64_t removed = 0;             // of those; or would be
-  std::vector<Entry> entries = {};  // of what was copied
+  uint64_t failed = 0;              // not copied; entries say why
+  std::vector<Entry> entries = {};  // of what was copied, unless on_entry takes them
 };
 
 Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu);

@@ -115,7 +115,7 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   auto attempt = [&run, &job](rt::Context& inner) { return copy_to(inner, run, job); };
   auto entry = co_await rt::retry(ctx, {}, attempt);
   if (!entry.has_value()) {
-    co_return fail(at(run, job, std::move(entry).error()));
+    co_return note_failure(ctx, run, job, std::move(entry).error());
   }
   note(run, std::move(*entry));
   co_return Unit{};
@@ -250,6 +250,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
     CO_TRY(Error error, co_await nothing_there(ctx, run.request.from));
     co_return fail(std::move(error));
   }
+  CO_OK(check_any_done(run));
   co_return std::move(run.report);
 }
 

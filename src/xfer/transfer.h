@@ -3,10 +3,11 @@
 //
 // Streams in bounded memory, several objects at once; digests are computed in the same pass;
 // nothing is visible before it is complete; writes are create-only, or bound to the version that
-// was looked at. The first failure cancels the rest and is the result; what was complete by then
-// stays, and the same transfer run again with if_exists: verify finishes it.
+// was looked at. A failure cancels the rest and is the result, unless some are allowed; what was
+// complete by then stays, and the same transfer run again with if_exists: verify finishes it.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -53,15 +54,21 @@ struct Request {
   // Where large objects under way are noted, so that the same transfer goes on with them after this
   // process was killed (journal.h). Empty: they are sent anew.
   std::filesystem::path journal = {};
-  size_t objects_parallel = 64;                           // buffers bound what of them moves
+  size_t objects_parallel = 64;  // buffers bound what of them moves
+  // So many objects may fail without stopping the others: they are entries that say why. Where
+  // nothing at all succeeds the first dozen stops it.
+  uint64_t failures_max = 0;
   std::function<void(const Progress&)> on_progress = {};  // quick; on the loop
+  std::function<void(const Entry&)> on_entry = {};        // the same; instead of Report.entries
 };
 
 struct Report {
   uint64_t objects = 0;  // written, counted once for each destination
   uint64_t bytes = 0;
   uint64_t skipped = 0;
-  std::vector<Entry> entries;  // all of them
+  uint64_t failed = 0;
+  std::array<uint64_t, 3> proofs = {};  // by Proof
+  std::vector<Entry> entries = {};      // all of them, unless on_entry takes them
 };
 
 // `cpu`: where digests of large pieces are computed. Errors: those of the stores; conflict for an

@@ -2,6 +2,7 @@
 #include "xfer/verify.h"
 
 #include <algorithm>
+#include <functional>
 
 #include <fmt/format.h>
 
@@ -31,6 +32,7 @@ Result<Claim> claim_of(const Value& line) {
     return fail(Code::bad_input, "this is no line of a manifest",
                 "give a file that --manifest wrote");
   }
+  claim.failed = line.get_string("done") == done_name(Done::failed);
   for (const auto& [kind, value] : line["digests"].as_map()) {
     if (value.is_string()) {
       TRY(const Digest digest, parse_digest(kind + ":" + value.as_string()));
@@ -38,6 +40,27 @@ Result<Claim> claim_of(const Value& line) {
     }
   }
   return claim;
+}
+
+// Errors say which line.
+Result<Unit> for_each_line(std::string_view text,
+                           const std::function<Result<Unit>(const Value&)>& take) {
+  for (size_t number = 1; !text.empty(); ++number) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (line.empty()) {
+      continue;
+    }
+    const auto value = parse_json(line);
+    auto taken = value.has_value() ? take(*value) : Result<Unit>(fail(value.error()));
+    if (!taken.has_value()) {
+      Error error = std::move(taken).error();
+      error.where = fmt::format("line {}", number);
+      return fail(std::move(error));
+    }
+  }
+  return Unit{};
 }
 
 // What differs between the claim and digests that are known; nullopt: they have none in common.
@@ -59,6 +82,9 @@ std::optional<std::string> difference(const Claim& claim, const std::vector<Dige
 
 // Empty: it is as claimed.
 Task<std::string> look_at(rt::Context& ctx, Work& all, Claim claim) {
+  if (claim.failed) {
+    co_return std::string("it was not copied: the manifest says that it failed");
+  }
   CO_TRY(const cloud::Located located, all.connections.open(all.profile, claim.address));
   const auto head = co_await located.store->head(ctx, located.key);
   if (!head.has_value() && head.error().code == Code::not_found) {
@@ -107,23 +133,23 @@ Task<Unit> prove_all(rt::Scope& scope, Work& all) {
 
 Result<std::vector<Claim>> parse_claims(std::string_view manifest) {
   std::vector<Claim> claims;
-  for (size_t number = 1; !manifest.empty(); ++number) {
-    const size_t end = std::min(manifest.find('\n'), manifest.size());
-    const std::string_view line = manifest.substr(0, end);
-    manifest.remove_prefix(std::min(end + 1, manifest.size()));
-    if (line.empty()) {
-      continue;
-    }
-    const auto value = parse_json(line);
-    auto claim = value.has_value() ? claim_of(*value) : Result<Claim>(fail(value.error()));
-    if (!claim.has_value()) {
-      Error error = std::move(claim).error();
-      error.where = fmt::format("line {}", number);
-      return fail(std::move(error));
-    }
-    claims.push_back(std::move(*claim));
-  }
+  TRY_OK(for_each_line(manifest, [&](const Value& line) -> Result<Unit> {
+    TRY(claims.emplace_back(), claim_of(line));
+    return Unit{};
+  }));
   return claims;
+}
+
+Result<std::vector<std::string>> parse_failed(std::string_view manifest) {
+  std::vector<std::string> sources;
+  TRY_OK(for_each_line(manifest, [&](const Value& line) -> Result<Unit> {
+    TRY_OK(claim_of(line));
+    if (line.get_string("done") == done_name(Done::failed)) {
+      sources.emplace_back(line["from"].get_string("address"));
+    }
+    return Unit{};
+  }));
+  return sources;
 }
 
 Task<Proven> prove_again(rt::Context& ctx, const cloud::Connections& connections,

@@ -14,9 +14,12 @@ struct Claim {
   std::string address;
   uint64_t bytes = 0;
   std::vector<Digest> digests;
+  bool failed = false;  // it was not copied
 };
 // bad_input with the line's number.
 Result<std::vector<Claim>> parse_claims(std::string_view manifest);
+// The addresses of the sources that were not copied. The same errors.
+Result<std::vector<std::string>> parse_failed(std::string_view manifest);
 
 enum class Proving : uint8_t {
   read,   // every object is read to its end

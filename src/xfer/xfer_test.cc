@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <filesystem>
 #include <map>
+
+#include <fmt/format.h>
 
 #include "cloud/memory/memory.h"
 #include "cloud/wrap/faulty.h"
+#include "rt/file.h"
 #include "rt/loop.h"
+#include "xfer/journal.h"
 #include "xfer/parts.h"
 #include "xfer/select.h"
 #include "xfer/transfer.h"
+#include "xfer/verify.h"
 
 #include "base/doctest.h"
 
@@ -206,6 +214,45 @@ TEST_CASE("the first failure stops the rest, and the same transfer again finishe
   CHECK(w.buffers.in_use() == 0);
 }
 
+TEST_CASE("objects that fail are listed, and the others go on") {
+  World w;
+  for (int i = 0; i < 40; ++i) {
+    w.put("a", "d/" + std::to_string(100 + i), "text");
+  }
+  w.put("b", "e/120", "other");
+  w.put("b", "e/130", "other");
+  const auto copy = [&](uint64_t failures_max, transfer::Filter filter = {}) {
+    return w.loop.run(run(w.ctx,
+                          {.from = w.located("a", "d/"),
+                           .to = {w.located("b", "e/")},
+                           .filter = std::move(filter),
+                           .if_exists = transfer::IfExists::verify,
+                           .failures_max = failures_max},
+                          w.pool.executor()));
+  };
+  const auto report = copy(2);
+  REQUIRE_OK(report);
+  CHECK(report->failed == 2);
+  CHECK(report->objects == 38);
+  const std::string manifest = to_text(report->entries);
+  const std::vector<std::string> failed{"a://d/120", "a://d/130"};
+  CHECK(parse_failed(manifest).value() == failed);
+  const auto claims = parse_claims(manifest);
+  REQUIRE_OK(claims);
+  CHECK(std::ranges::count(*claims, true, &Claim::failed) == 2);
+  CHECK(copy(1).error().code == Code::conflict);  // more than allowed
+
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"e/120"}, {})));
+  const auto rest = copy(5, {.only = {{"120", "130"}}});
+  REQUIRE_OK(rest);
+  CHECK(rest->objects == 1);
+  CHECK(rest->failed == 1);
+  // Nothing succeeds: the failure is the result, with both addresses.
+  const auto none = copy(5, {.only = {{"130"}}});
+  REQUIRE_FALSE(none.has_value());
+  CHECK(none.error().what.starts_with("copying a://d/130 to b://e/130: "));
+}
+
 TEST_CASE("two writers of one object: one wins and the other says so") {
   World w;
   w.put("a", "1", "mine");
@@ -229,6 +276,111 @@ TEST_CASE("two writers of one object: one wins and the other says so") {
   REQUIRE_FALSE(report.has_value());
   CHECK(report.error().code == Code::conflict);
   CHECK(w.text("b", "1") == "theirs");
+}
+
+// Folders for the journal, gone with the test.
+struct JournalFolder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / fmt::format("tutti-journal.{}", getpid());
+  ~JournalFolder() { std::filesystem::remove_all(path); }
+  size_t files() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
+  }
+};
+
+TEST_CASE("a large object goes on where an earlier try stopped") {
+  World w;
+  const JournalFolder journal;
+  const std::string text(whole_bytes_max * 2 + 12'345, 'x');  // three parts
+  w.put("a", "big", text);
+  const auto copy = [&] {
+    return w.loop.run(run(w.ctx,
+                          {.from = w.located("a", "big"),
+                           .to = {w.located("b", "big")},
+                           .if_exists = transfer::IfExists::verify,
+                           .journal = journal.path},
+                          w.pool.executor()));
+  };
+  const Error trouble{.code = Code::unavailable, .what = "503"};
+  const Error stopped{.code = Code::cancelled, .what = "stopped"};
+  const Error refused{.code = Code::denied, .what = "no"};
+
+  // Within one run: only what is missing is sent by the next try.
+  w.fault("b", Operation::commit, {.kind = refuse, .error = trouble});
+  REQUIRE_OK(copy());
+  CHECK(w.calls[{"b", Operation::part}] == 3);
+  CHECK((w.text("b", "big") == text));
+  CHECK(journal.files() == 0);
+
+  // In the next run: the parts that were there are not sent again, and count as progress.
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"big"}, {})));
+  w.calls.clear();
+  w.fault("b", Operation::commit, {.kind = refuse, .error = stopped});
+  CHECK(copy().error().code == Code::cancelled);
+  CHECK(journal.files() == 1);
+  const auto second = copy();
+  REQUIRE_OK(second);
+  CHECK(second->bytes == text.size());
+  CHECK(w.calls[{"b", Operation::part}] == 3);
+  CHECK((w.text("b", "big") == text));
+  CHECK(journal.files() == 0);
+
+  // The source has other bytes by then: nothing of the old ones is used.
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"big"}, {})));
+  w.fault("b", Operation::commit, {.kind = refuse, .error = stopped});
+  CHECK(copy().error().code == Code::cancelled);
+  const std::string other(text.size(), 'y');
+  w.put("a", "big", other);
+  w.calls.clear();
+  REQUIRE_OK(copy());
+  CHECK(w.calls[{"b", Operation::part}] == 3);
+  CHECK((w.text("b", "big") == other));
+
+  // What failed for good is taken back.
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"big"}, {})));
+  w.fault("b", Operation::commit, {.kind = refuse, .error = refused});
+  CHECK(copy().error().code == Code::denied);
+  CHECK(journal.files() == 0);
+  CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("a journal is read as far as it is whole") {
+  const JournalFolder folder;
+  const Underway underway{
+      .source = "a 1",
+      .upload = "id \" \n",
+      .part_bytes = 5,
+      .parts = {{.number = 1, .bytes = 5, .crc32c = digest_of(DigestKind::crc32c, "1")},
+                {.number = 7,
+                 .bytes = 2,
+                 .crc32c = digest_of(DigestKind::crc32c, "7"),
+                 .receipt = "etag"}}};
+  auto file = JournalFile::open(folder.path, "b");
+  REQUIRE_OK(file);
+  CHECK_FALSE((*file)->found().has_value());
+  REQUIRE_OK((*file)->begin(underway));
+  const auto other = JournalFile::open(folder.path, "b");
+  REQUIRE_OK(other);
+  CHECK(*other == nullptr);  // one process at a time
+  const auto path = std::filesystem::directory_iterator(folder.path)->path();
+  const std::string text = rt::read_file(path).value();
+  CHECK(parse_underway(text) == underway);
+  for (size_t n = 0; n < text.size(); ++n) {  // killed while it was written
+    const auto part = parse_underway(text.substr(0, n));
+    CHECK((!part || part->parts.size() < 2));
+  }
+  for (const std::string_view broken :
+       {"", "\n", "{}\n", "[]\n", "{\"format\":\"tutti.transfer/1\"}\n", "\xff\xfe\n",
+        "{\"format\":\"tutti.transfer/2\",\"upload\":\"1\",\"part_bytes\":5}\n"}) {
+    CHECK_FALSE(parse_underway(broken).has_value());
+  }
+  file->reset();
+  auto again = JournalFile::open(folder.path, "b");
+  REQUIRE_OK(again);
+  CHECK((*again)->found() == underway);
+  (*again)->remove();
+  again->reset();
+  CHECK(std::filesystem::is_empty(folder.path));
 }
 
 TEST_CASE("a large object goes in parts, proven as a whole, or not at all") {

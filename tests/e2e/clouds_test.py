@@ -160,6 +160,56 @@ def sync_and_filters(tutti):
         expect("inside" in text, text)
 
 
+def failures(tutti):
+    """Objects that fail are listed, the others go on, and the manifest finishes it."""
+    with World(tutti) as world:
+        s3 = f"s3://{world.bucket}/"
+        world.run("mb", s3)
+        for n in range(20):
+            world.write(f"in/{n:02}", bytes([n]) * 1000)
+        world.write("other", b"in the way")
+        for n in ("03", "07"):
+            world.run("cp", "other", f"{s3}x/{n}")
+        copy = ("cp", "in/", s3 + "x/", "--if-exists", "fail", "--manifest", "copied.jsonl")
+        text = world.run(*copy, status=1)
+        expect("2 objects failed" in text and "/03: " in text and "--only-failed copied.jsonl" in text, text)
+        expect(world.names(s3 + "x/")["04"] == 1000 and len(world.names(s3 + "x/")) == 20, "the others are there")
+        text = world.run("verify", "copied.jsonl", status=1)
+        expect("it was not copied" in text and "18 objects" in text, text)
+        world.run("rm", "--yes", s3 + "x/03")
+        report = world.json("cp", "in/", s3 + "x/", "--only-failed", "copied.jsonl", "--if-exists", "replace")
+        expect(report["objects"] == 2 and report["failed"] == 0, f"only those: {report}")
+        world.run("cp", s3 + "x/", "out/")
+        world.same("in", "out")
+        world.write("names", b"03\n05\n")
+        expect(world.json("cp", "in/", s3 + "y/", "--names-from", "names")["objects"] == 2, "a list of names")
+        world.write("broken", b"not a manifest\n")
+        text = world.run("cp", "in/", s3 + "x/", "--only-failed", "broken", status=2)
+        expect("broken, line 1" in text, text)
+        text = world.run("cp", "other", f"{s3}x/03", "--if-exists", "fail", status=1)
+        expect("exists already" in text and "failed:" not in text, text)  # the one object's error is the command's
+
+
+def inside_a_bucket(tutti):
+    """Copies within a bucket are made by the service, and proven all the same."""
+    with World(tutti) as world:
+        make_files(world)
+        for scheme in ("s3", "gs", "az"):
+            bucket = f"{scheme}://{world.bucket}/"
+            world.run("mb", bucket)
+            world.run("cp", "in/", bucket + "a/")
+            report = world.json("cp", bucket + "a/", bucket + "b/", "--manifest", f"{scheme}.jsonl")
+            expect(report["objects"] == 5 and report["failed"] == 0, f"{scheme}: {report}")
+            lines = [json.loads(line) for line in (world.folder / f"{scheme}.jsonl").read_text("utf-8").splitlines()]
+            expect(all(line["proof"] in ("store", "end_to_end") for line in lines), f"proofs: {lines}")
+            if scheme != "az":
+                expect(all(line["computed_by"] == "store" for line in lines), f"by the service: {lines}")
+            world.run("mv", bucket + "b/", bucket + "c/")
+            expect(all(not name.startswith("b/") for name in world.names(bucket)), "moved")
+            world.run("cp", bucket + "c/", f"out-{scheme}/")
+            world.same("in", f"out-{scheme}")
+
+
 def presigned(tutti):
     with World(tutti) as world:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -437,6 +487,8 @@ TESTS = [
     ("connections that do not work", connections_that_do_not_work),
     ("around the clouds", around_the_clouds),
     ("sync, filters, mv, rm", sync_and_filters),
+    ("failures are listed", failures),
+    ("inside a bucket", inside_a_bucket),
     ("presigned URLs", presigned),
     ("what is refused", refusals),
     ("killed", killed),

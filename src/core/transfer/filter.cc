@@ -56,9 +56,9 @@ bool Filter::matches(std::string_view name, uint64_t size, Instant modified) con
   if (!include.empty() && !any_matches(include, name)) {
     return false;
   }
-  return !any_matches(exclude, name) && (!larger_than || size > *larger_than) &&
-         (!smaller_than || size < *smaller_than) && (!newer_than || modified > *newer_than) &&
-         (!older_than || modified < *older_than);
+  return (!only || only->contains(name)) && !any_matches(exclude, name) &&
+         (!larger_than || size > *larger_than) && (!smaller_than || size < *smaller_than) &&
+         (!newer_than || modified > *newer_than) && (!older_than || modified < *older_than);
 }
 
 }  // namespace tutti::transfer

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct Filter {
   std::optional<uint64_t> smaller_than = std::nullopt;  // bytes
   std::optional<Instant> newer_than = std::nullopt;
   std::optional<Instant> older_than = std::nullopt;
+  std::optional<std::set<std::string, std::less<>>> only = std::nullopt;  // these names alone
 
   bool matches(std::string_view name, uint64_t size, Instant modified) const;
 };
