@@ -7,6 +7,8 @@ usage: with_servers.py SERVER... -- COMMAND [ARGUMENT...]
 Servers and the variable in which the command finds the URL of each:
   versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE
   strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
+proxy:SERVER is SERVER behind tests/fakes/fault_proxy: its variable has the proxy's URL, TUTTI_DIRECT_S3 (..._GCS ...)
+its own, TUTTI_PROXY_S3 the URL that commands faults. TUTTI_DISK_S3 is the folder of versitygw's buckets.
 The command's status is the status. The servers end with it, and their folders with them.
 """
 import contextlib
@@ -19,6 +21,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 DEPS = pathlib.Path(os.environ.get("TUTTI_DEPS", pathlib.Path.home() / ".cache/tutti/deps"))
@@ -42,7 +45,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def versitygw(folder, port):
+def versitygw(folder, port, _):
     (folder / "objects").mkdir()
     (folder / "versions").mkdir()
     return {
@@ -50,26 +53,27 @@ def versitygw(folder, port):
                  "--keep-alive", "--quiet", "posix", "--versioning-dir", folder / "versions", folder / "objects"],
         "env": {"ROOT_ACCESS_KEY": "testkey", "ROOT_SECRET_KEY": "testsecret"},
         "ready": "/health", "variable": "TUTTI_TEST_S3", "url": f"http://127.0.0.1:{port}",
+        "more": {"TUTTI_DISK_S3": folder / "objects"},
     }
 
 
-def gcs(folder, port):
+def gcs(folder, port, public):
     return {
         "argv": [installed("fake-gcs-server") / "bin/fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1",
-                 "-port", str(port), "-public-host", f"127.0.0.1:{port}",
-                 "-external-url", f"http://127.0.0.1:{port}", "-backend", "memory"],
+                 "-port", str(port), "-public-host", f"127.0.0.1:{public}",
+                 "-external-url", f"http://127.0.0.1:{public}", "-backend", "memory"],
         "env": {}, "ready": "/_internal/healthcheck", "variable": "TUTTI_TEST_GCS", "url": f"http://127.0.0.1:{port}",
     }
 
 
-def strict_gcs(folder, port):
+def strict_gcs(folder, port, _):
     return {
         "argv": [sys.executable, FAKES / "gcs/server.py", "--port", str(port)],
         "env": {}, "ready": "/_control/requests", "variable": "TUTTI_TEST_STRICT_GCS", "url": f"http://127.0.0.1:{port}",
     }
 
 
-def azurite(folder, port):
+def azurite(folder, port, _):
     return {
         "argv": [installed("azurite") / "node_modules/.bin/azurite-blob", "--silent", "--disableTelemetry",
                  "--skipApiVersionCheck", "-l", folder, "--blobHost", "127.0.0.1", "--blobPort", str(port)],
@@ -92,22 +96,49 @@ def is_ready(url):
 
 
 def start(name, folder, stack):
-    folder.mkdir()
+    """The server's variables."""
+    kind = name.removeprefix("proxy:")
     for _ in range(5):  # a port can be taken between its choice and its use
-        server = SERVERS[name](folder, free_port())
-        log = stack.enter_context(open(folder.parent / f"{name}.log", "wb"))
-        process = subprocess.Popen([str(word) for word in server["argv"]], env={**os.environ, **server["env"]},
-                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
-        deadline = time.monotonic() + READY_SECONDS
-        while process.poll() is None and time.monotonic() < deadline:
-            if is_ready(server.get("root", server["url"]) + server["ready"]):
-                stack.callback(stop, process)
-                return server
-            time.sleep(0.05)  # tidy: allow sleep, nothing but its answer tells that a foreign server is ready
-        stop(process)
-        shutil.rmtree(folder)
         folder.mkdir()
-    sys.exit(f"with_servers: {name} does not start:\n{(folder.parent / f'{name}.log').read_text()[-2000:]}")
+        port, public = free_port(), free_port()
+        server = SERVERS[kind](folder, port, port if name == kind else public)
+        if run(server, f"{folder}.log", folder, stack):
+            env = {server["variable"]: server["url"], **server.get("more", {})}
+            if name == kind:
+                return env
+            proxy = fault_proxy(server, port, public)
+            if run(proxy, f"{folder}.proxy.log", folder, stack):
+                return env | proxied(server["variable"], server["url"], proxy["url"])
+        shutil.rmtree(folder)
+    log = pathlib.Path(f"{folder}.log").read_text(errors="replace")
+    return sys.exit(f"with_servers: {name} does not start:\n{log[-2000:]}")
+
+
+def fault_proxy(server, port, public):
+    return {"argv": [sys.executable, FAKES / "fault_proxy/proxy.py", "--to", f"http://127.0.0.1:{port}",
+                     "--port", str(public)],
+            "env": {}, "ready": "/_faults", "url": f"http://127.0.0.1:{public}"}
+
+
+def proxied(variable, url, proxy):
+    path = urllib.parse.urlsplit(url).path
+    return {variable: proxy + path, variable.replace("_TEST_", "_DIRECT_"): url,
+            variable.replace("_TEST_", "_PROXY_"): proxy + "/_faults"}
+
+
+def run(server, log_name, folder, stack):
+    """Whether it came to run."""
+    log = stack.enter_context(open(log_name, "wb"))
+    process = subprocess.Popen([str(word) for word in server["argv"]], env={**os.environ, **server["env"]},
+                               stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder)
+    deadline = time.monotonic() + READY_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        if is_ready(server.get("root", server["url"]) + server["ready"]):
+            stack.callback(stop, process)
+            return True
+        time.sleep(0.05)  # tidy: allow sleep, nothing but its answer tells that a foreign server is ready
+    stop(process)
+    return False
 
 
 def stop(process):
@@ -124,14 +155,14 @@ def main(arguments):
         sys.exit(__doc__)
     split = arguments.index("--")
     names, command = arguments[:split], arguments[split + 1:]
-    unknown = [name for name in names if name not in SERVERS]
+    unknown = [name for name in names if name.removeprefix("proxy:") not in SERVERS]
     if unknown or not command:
         sys.exit(f"with_servers: no server {' '.join(unknown)}; there are: {' '.join(SERVERS)}")
     with tempfile.TemporaryDirectory(prefix="tutti-servers.") as folder, contextlib.ExitStack() as stack:
         env = dict(os.environ)
         for name in names:
-            server = start(name, pathlib.Path(folder) / name, stack)
-            env[server["variable"]] = server["url"]
+            started = start(name, pathlib.Path(folder) / name.removeprefix("proxy:"), stack)
+            env |= {variable: str(value) for variable, value in started.items()}
         return subprocess.call(command, env=env)
 
 
