@@ -20,6 +20,7 @@ namespace {
 struct Answer {
   std::string bytes;  // empty: the connection ends without a reply
   bool close = false;
+  bool early = false;  // as soon as a request begins, whatever it is
 };
 
 // Gives K1/S1, and after each end of these the next ones.
@@ -62,6 +63,13 @@ struct World {
 
   void serve(net::TestConnection& connection) {
     while (true) {
+      if (const auto early = early_answer()) {
+        pollfd begun{connection.fd(), POLLIN, 0};
+        poll(&begun, 1, 10'000);
+        connection.send(early->bytes);
+        connection.wait_for_close();
+        return;
+      }
       const std::string request = connection.read_request();
       if (request.empty()) {
         return;
@@ -80,6 +88,15 @@ struct World {
         return;
       }
     }
+  }
+  std::optional<Answer> early_answer() {
+    const std::lock_guard lock(mutex);
+    if (script.empty() || !script.front().early) {
+      return std::nullopt;
+    }
+    Answer answer = std::move(script.front());
+    script.pop_front();
+    return answer;
   }
   void answer(std::deque<Answer> answers) {
     const std::lock_guard lock(mutex);
@@ -352,6 +369,28 @@ TEST_CASE("a conditional put whose reply was lost looks whether it was its own")
   w.answer({refusal("404 Not Found", "NoSuchKey")});
   CHECK(w.put(*store, {.if_match = "old"}).error().code == Code::conflict);
   CHECK(header_of(w.server.requests().back(), "if-match") == "\"old\"");
+}
+
+TEST_CASE("a refusal before the body was read is judged by the whole body") {
+  Answer exists = refusal("412 Precondition Failed", "PreconditionFailed");
+  exists.early = true;
+  World w;
+  const auto store = w.store();
+  const std::string text(32U << 20U, 'x');
+  for (const bool own : {true, false}) {
+    w.answer({lost, exists, own ? head(text) : head(std::string(text.size(), 'y'))});
+    const auto put =
+        w.run(store->put(w.ctx, {"k"}, body_of(w.buffers, text), {.only_if_absent = true}));
+    CHECK(put.has_value() == own);
+    CHECK((own || put.error().code == Code::conflict));
+    CHECK(w.all_answered());
+  }
+  // A body that cannot be read again is nobody's.
+  Body once = body_of(w.buffers, text);
+  once.one_shot = true;
+  w.answer({exists});
+  CHECK(w.run(store->put(w.ctx, {"k"}, once, {.only_if_absent = true})).error().code ==
+        Code::conflict);
 }
 
 // ---- gets

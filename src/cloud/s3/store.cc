@@ -209,8 +209,12 @@ Task<ObjectMeta> S3Store::send(rt::Context& ctx, Key key, Body body, PutOptions 
     }
     // The first try may have done it, and its reply been lost.
     CO_TRY(ObjectMeta there, co_await look(ctx, key, {}));
-    if (there.size == size && there.digest(DigestKind::crc32c) == sending.digests().front()) {
-      co_return there;
+    if (there.size == size && there.digest(DigestKind::crc32c)) {
+      const auto crc = co_await sending.crc(ctx);
+      CO_OK(ctx.check());
+      if (crc.has_value() && there.digest(DigestKind::crc32c) == *crc) {
+        co_return there;
+      }
     }
     co_return fail(std::move(said).error());
   }

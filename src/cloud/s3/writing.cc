@@ -49,19 +49,34 @@ Task<Unit> Sending::read_ahead(rt::Context& ctx) {
                    "set `checksum: trailer` or `off` for the connection");
   }
   Hasher md5(DigestKind::md5);
-  CO_TRY(const auto reader, co_await http::BodyReader::open(ctx, body_));
-  while (true) {
-    CO_TRY(const Chunk chunk, co_await reader->next(ctx));
-    if (chunk.empty()) {
-      break;
-    }
-    if (client_.settings().checksum == Checksum::md5) {
-      md5.update(chunk.bytes());
-    }
-  }
+  CO_TRY(const auto reader,
+         co_await read_whole(ctx, client_.settings().checksum == Checksum::md5 ? &md5 : nullptr));
   digests_ = reader->digests();
   digests_.push_back(md5.finish());
   co_return Unit{};
+}
+
+Task<std::shared_ptr<http::BodyReader>> Sending::read_whole(rt::Context& ctx, Hasher* md5) const {
+  CO_TRY(std::shared_ptr<http::BodyReader> reader, co_await http::BodyReader::open(ctx, body_));
+  while (true) {
+    CO_TRY(const Chunk chunk, co_await reader->next(ctx));
+    if (chunk.empty()) {
+      co_return reader;
+    }
+    if (md5 != nullptr) {
+      md5->update(chunk.bytes());
+    }
+  }
+}
+
+Task<Digest> Sending::crc(rt::Context& ctx) {
+  if (digests().empty()) {
+    if (body_.one_shot) {
+      co_return fail(Code::unsupported, "the source can be read only once");
+    }
+    CO_TRY(reader_, co_await read_whole(ctx, nullptr));
+  }
+  co_return digests().front();
 }
 
 Task<Call> Sending::make(rt::Context& ctx) {

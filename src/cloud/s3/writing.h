@@ -24,12 +24,15 @@ class Sending {
   Task<sign::S3Object> send(rt::Context& ctx, std::string where);
   // How often it left, or may have.
   int tries() const { return tries_; }
-  // Of the bytes, computed on the way, CRC32C first. After a try that was sent whole.
+  // Of the bytes, computed on the way, CRC32C first. After send() has succeeded.
   const std::vector<Digest>& digests() const { return held_ ? digests_ : reader_->digests(); }
+  // Of the bytes, whatever became of them: read again where the service did not wait for the end.
+  Task<Digest> crc(rt::Context& ctx);
 
  private:
   Task<Unit> prepare(rt::Context& ctx);
   Task<Unit> read_ahead(rt::Context& ctx);
+  Task<std::shared_ptr<http::BodyReader>> read_whole(rt::Context& ctx, Hasher* md5) const;
   Task<Call> make(rt::Context& ctx);
   void add_checksum(sign::Request& request) const;
 
