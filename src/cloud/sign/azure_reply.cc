@@ -102,7 +102,8 @@ constexpr std::string_view credentials_remedy =
 constexpr std::string_view role_remedy =
     "give the identity a role for data, as Storage Blob Data Contributor, or the SAS the "
     "permission";
-constexpr std::string_view again_remedy = "the bytes changed on the way; they are sent again";
+constexpr std::string_view again_remedy =
+    "the bytes changed on the way; nothing was kept: try again";
 constexpr std::string_view lease_remedy =
     "somebody holds a lease on it: wait until it ends, or break it";
 

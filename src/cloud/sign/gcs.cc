@@ -173,7 +173,7 @@ constexpr Meaning meanings[] = {
     {"accountDisabled", Code::denied, "the project's billing account is closed or suspended"},
     {"retentionPolicyNotMet", Code::denied, "it may be changed once its retention time has passed"},
     {"objectUnderActiveHold", Code::denied, "release the object's hold first"},
-    {"BadDigest", Code::corrupt, "the bytes changed on the way; they are sent again"},
+    {"BadDigest", Code::corrupt, "the bytes changed on the way; nothing was kept: try again"},
     {"InvalidDigest", Code::corrupt, ""},
     {"uploadTooLarge", Code::bad_input, "an object may have 5 TiB"},
     {"conflict", Code::conflict, ""},
@@ -595,7 +595,7 @@ Error gcs_error(const GcsFailure& failure, std::string where) {
     error.remedy = meaning->remedy;
   } else if (is_digest_mismatch(failure)) {
     error.code = Code::corrupt;
-    error.remedy = "the bytes changed on the way; they are sent again";
+    error.remedy = "the bytes changed on the way; nothing was kept: try again";
   }
   return error;
 }

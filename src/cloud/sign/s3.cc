@@ -189,7 +189,7 @@ constexpr Meaning meanings[] = {
     {"AuthorizationHeaderMalformed", Code::bad_input, "set the connection's region"},
     {"PermanentRedirect", Code::bad_input, "set the connection's region"},
     {"IllegalLocationConstraintException", Code::bad_input, "set the connection's region"},
-    {"BadDigest", Code::corrupt, "the bytes changed on the way; they are sent again"},
+    {"BadDigest", Code::corrupt, "the bytes changed on the way; nothing was kept: try again"},
     {"InvalidDigest", Code::corrupt, ""},
     {"XAmzContentSHA256Mismatch", Code::corrupt, "the bytes changed on the way"},
     {"XAmzContentChecksumMismatch", Code::corrupt, "the bytes changed on the way"},
