@@ -21,8 +21,9 @@ constexpr cloud::BufferPoolOptions buffer_options{.bytes_max = 24U << 20U,
 
 }  // namespace
 
-CommandEnvironment::CommandEnvironment()
-    : clock_(rt::make_system_clock()),
+CommandEnvironment::CommandEnvironment(WrapOpeners wrap)
+    : wrap_(std::move(wrap)),
+      clock_(rt::make_system_clock()),
       random_(rt::make_system_random()),
       signals_([this](int, int count) {
         if (count == 1) {
@@ -80,14 +81,14 @@ Result<std::unique_ptr<cloud::Connections>> CommandEnvironment::connections(
   if (buffers_ == nullptr) {
     buffers_ = std::make_unique<cloud::BufferPool>(buffer_options);
   }
+  cloud::Openers openers = cloud::all_openers(
+      {.local = {.project = project_folder, .buffers = *buffers_, .files = cpu()},
+       .http = http_,
+       .secret = [source = secret_source(project, project_folder)](std::string_view name) {
+         return source.read(name);
+       }});
   return std::make_unique<cloud::Connections>(
-      connection_table(project),
-      cloud::all_openers(
-          {.local = {.project = project_folder, .buffers = *buffers_, .files = cpu()},
-           .http = http_,
-           .secret = [source = secret_source(project, project_folder)](std::string_view name) {
-             return source.read(name);
-           }}));
+      connection_table(project), wrap_ ? wrap_(std::move(openers)) : std::move(openers));
 }
 
 Task<std::vector<cli::TaskPreview>> CommandEnvironment::preview(rt::Context& ctx,

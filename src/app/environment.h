@@ -3,6 +3,7 @@
 // layers they may not see.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 
@@ -18,9 +19,12 @@
 
 namespace tutti::app {
 
+// Stores around the stores of a command; for tests.
+using WrapOpeners = std::function<cloud::Openers(cloud::Openers)>;
+
 class CommandEnvironment final : public cli::Environment {
  public:
-  CommandEnvironment();
+  explicit CommandEnvironment(WrapOpeners wrap = {});
   ~CommandEnvironment() override;
 
   rt::Loop& loop() override { return loop_; }
@@ -40,6 +44,7 @@ class CommandEnvironment final : public cli::Environment {
                                  cloud::ConnectionTable table, cloud::local::Environment local,
                                  rt::Executor cpu);
 
+  WrapOpeners wrap_;
   std::unique_ptr<rt::Clock> clock_;
   std::unique_ptr<rt::Random> random_;
   rt::CancelSource first_;   // the first Ctrl-C

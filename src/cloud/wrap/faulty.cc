@@ -67,6 +67,25 @@ class FaultySource final : public ByteSource {
   uint64_t passed_ = 0;
 };
 
+Task<std::unique_ptr<ByteSource>> open_flipped(rt::Context& ctx, std::shared_ptr<const Body> body,
+                                               uint64_t offset, Fault fault) {
+  CO_TRY(auto source, co_await body->open(ctx, offset));
+  fault.at -= std::min(fault.at, offset);
+  co_return std::make_unique<FaultySource>(std::move(source), std::move(fault));
+}
+
+// The bytes go wrong behind whoever digested them on their way here.
+Body flipped_body(MaybeFault fault, Body body) {
+  if (!fault || fault->kind != Fault::Kind::flip) {
+    return body;
+  }
+  auto inner = std::make_shared<const Body>(body);
+  body.open = [inner, fault](rt::Context& ctx, uint64_t offset) {
+    return open_flipped(ctx, inner, offset, *fault);
+  };
+  return body;
+}
+
 class FaultyUpload final : public Upload {
  public:
   FaultyUpload(std::unique_ptr<Upload> inner, const FaultPlan& plan, Key key)
@@ -75,7 +94,8 @@ class FaultyUpload final : public Upload {
   Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override {
     const MaybeFault fault = fault_of(plan_, Operation::part, key_);
     CO_OK(co_await enter(ctx, fault));
-    co_return leave(fault, co_await inner_->part(ctx, number, std::move(body)));
+    co_return leave(fault,
+                    co_await inner_->part(ctx, number, flipped_body(fault, std::move(body))));
   }
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override {
     const MaybeFault fault = fault_of(plan_, Operation::commit, key_);
@@ -117,7 +137,8 @@ class FaultyStore final : public ObjectStore {
   Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override {
     const MaybeFault fault = fault_of(plan_, Operation::put, key);
     CO_OK(co_await enter(ctx, fault));
-    co_return leave(fault, co_await inner_->put(ctx, std::move(key), std::move(body), options));
+    co_return leave(fault, co_await inner_->put(ctx, std::move(key),
+                                                flipped_body(fault, std::move(body)), options));
   }
   Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
                                              UploadOptions options) override {

@@ -17,7 +17,7 @@ struct Fault {
     refuse,      // fails with `error`, nothing was done
     lose_reply,  // is done, then fails with `error`
     cut,         // get: ends with `error` before the byte `at`
-    flip,        // get: one bit of the byte `at` is wrong
+    flip,        // get, put, part: one bit of the byte `at` is wrong
   } kind = Kind::refuse;
   Error error = {.code = Code::unavailable, .what = "a planned fault"};
   uint64_t at = 0;
