@@ -5,7 +5,8 @@
 Stricter than the service: unknown parameters and members are refused, chunks must be aligned and in order, a session
 needs no token and everything else does (when told so), a listing's pages may be short.
 
-POST /_control takes {"faults": [...], "settings": {...}, "reset": true}; GET /_control/requests gives what was asked.
+POST /_control takes {"faults": [...], "settings": {...}, "reset": true}, and {"damage": {"bucket", "name", "at"}}, which
+flips a bit of what is stored; GET /_control/requests gives what was asked.
 A fault is used up by the first `times` requests (default 1) whose "METHOD path?query" its `match` is found in, after
 the first `skip` of them:
   {"match": "PUT .*upload_id", "do": "status", "status": 503, "headers": {"Retry-After": "1"}}
@@ -104,6 +105,13 @@ def crc32c(data):
     return base64.b64encode(struct.pack(">I", crc_bytes(crc, data[even:]) ^ 0xFFFFFFFF)).decode()
 
 
+def crc32c_joined(crc, data):
+    """The CRC of what has `crc`, followed by `data`."""
+    raw, skip = int.from_bytes(base64.b64decode(crc), "big"), skip_tables(len(data))
+    moved = skip[0][raw & 255] ^ skip[1][raw >> 8 & 255] ^ skip[2][raw >> 16 & 255] ^ skip[3][raw >> 24]
+    return base64.b64encode((moved ^ int.from_bytes(base64.b64decode(crc32c(data)), "big")).to_bytes(4, "big")).decode()
+
+
 class Failure(Exception):
     def __init__(self, status, reason, message, headers=None):
         super().__init__(message)
@@ -115,13 +123,13 @@ class Cut(Exception):
 
 
 class Object:
-    def __init__(self, name, data, generation, resource, components=0):
+    def __init__(self, name, data, generation, resource, components=0, crc=None):
         self.name, self.data, self.generation, self.components = name, data, generation, components
         self.content_type = resource.get("contentType", "application/octet-stream")
         self.content_encoding = resource.get("contentEncoding", "")
         self.metadata = resource.get("metadata", {})
         self.storage_class = resource.get("storageClass", "STANDARD")
-        self.crc32c = crc32c(data)
+        self.crc32c = crc or crc32c(data)
         self.md5 = None if components else base64.b64encode(hashlib.md5(data).digest()).decode()
         self.updated = time.time()
 
@@ -321,6 +329,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             STATE.settings.update(asked.get("settings", {}))
             if "faults" in asked:
                 STATE.faults = asked["faults"]
+            if "damage" in asked:
+                damaged = self.find(asked["damage"]["bucket"], asked["damage"]["name"])
+                at = asked["damage"]["at"]
+                damaged.data = damaged.data[:at] + bytes([damaged.data[at] ^ 1]) + damaged.data[at + 1:]
             for name in asked.get("buckets", []):
                 STATE.buckets.setdefault(name, {})
         return self.reply(200, {"faults_left": [f for f in STATE.faults if f.get("times", 1) > 0]})
@@ -485,11 +497,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body["nextPageToken"] = base64.b64encode(json.dumps(last).encode()).decode()
         self.reply(200, body)
 
-    def store(self, bucket, name, data, resource, condition, components=0):
+    def store(self, bucket, name, data, resource, condition, components=0, crc=None):
         """Under the lock: the object becomes visible, or a condition does not hold."""
         objects = self.objects(bucket)
         self.check_condition(condition, objects.get(name))
-        objects[name] = Object(name, data, STATE.number(), resource, components)
+        objects[name] = Object(name, data, STATE.number(), resource, components, crc)
         return objects[name]
 
     # ---- uploads
@@ -619,7 +631,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise Failure(400, "invalid", "The source objects are of other storage classes")
             data = b"".join(each.data for each in sources)
             count = sum(max(each.components, 1) for each in sources)
-            written = self.store(bucket, name, data, resource, condition, count)
+            crc = functools.reduce(lambda sum_, each: crc32c_joined(sum_, each.data), sources, crc32c(b""))
+            written = self.store(bucket, name, data, resource, condition, count, crc)
         self.reply(200, written.resource(bucket))
 
     def rewrite(self, bucket, name, to_bucket, to_name):
