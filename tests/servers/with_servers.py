@@ -8,7 +8,8 @@ Servers and the variable in which the command finds the URL of each:
   versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE
   strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
 proxy:SERVER is SERVER behind tests/fakes/fault_proxy: its variable has the proxy's URL, TUTTI_DIRECT_S3 (..._GCS ...)
-its own, TUTTI_PROXY_S3 the URL that commands faults. TUTTI_DISK_S3 is the folder of versitygw's buckets.
+its own, TUTTI_PROXY_S3 the URL that commands faults. TUTTI_DISK_S3 is the folder of versitygw's buckets,
+TUTTI_DISK_AZURE that of Azurite.
 The command's status is the status. The servers end with it, and their folders with them.
 """
 import contextlib
@@ -79,6 +80,7 @@ def azurite(folder, port, _):
                  "--skipApiVersionCheck", "-l", folder, "--blobHost", "127.0.0.1", "--blobPort", str(port)],
         "env": {}, "ready": "/devstoreaccount1?comp=list", "variable": "TUTTI_TEST_AZURE",
         "url": f"http://127.0.0.1:{port}/devstoreaccount1", "root": f"http://127.0.0.1:{port}",
+        "more": {"TUTTI_DISK_AZURE": folder},
     }
 
 
