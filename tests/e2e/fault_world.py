@@ -66,7 +66,10 @@ class Folder:
         return path.read_bytes() if path.is_file() else None
 
     def names(self):
-        found = (str(path.relative_to(self.root)) for path in self.root.rglob("*") if path.is_file())
+        found = set()
+        for folder, folders, files in os.walk(self.root):  # which does not mind what goes meanwhile
+            folders[:] = [each for each in folders if not INNER.search(each)]
+            found |= {str((pathlib.Path(folder) / each).relative_to(self.root)) for each in files}
         return {name for name in found if not INNER.search(name)}
 
     def remove(self, key):

@@ -32,5 +32,9 @@ class Faults:
     def wait_until_held(self, timeout=60):
         self.ask("/held", timeout=timeout)
 
+    def reached(self, what, number):
+        """Whether there were so many, now or within a fifth of a second."""
+        return self.ask(f"/reached?{what}={number}")
+
     def release(self):
         self.ask(told={"release": True})

@@ -7,7 +7,8 @@ server.
 
 POST /_faults takes {"rules": [...], "seed": 7, "reset": true, "release": true}; GET /_faults gives the rules with what
 they did; GET /_faults/counts requests, bytes and faults, by route and by object; GET /_faults/held answers as soon as a
-request is held. A rule is for requests whose "METHOD path?query" its `match` is found in, after the first `skip` of
+request is held; GET /_faults/reached?request_bytes=N (or reply_bytes, requests) says whether there were so many, as soon
+as there are, or after a fifth of a second. A rule is for requests whose "METHOD path?query" its `match` is found in, after the first `skip` of
 them, `times` times (null: always), each with the probability `chance`, while `seconds` have not passed since its first:
   {"match": "PUT .*partNumber", "do": "corrupt_request", "share": 0.5, "times": 1, "skip": 0, "chance": 1}
   do: latency           waits `delay` seconds first
@@ -37,6 +38,7 @@ import urllib.parse
 
 PIECE = 256 * 1024
 HEAD_MAX = 1 << 20
+REACHED_SECONDS = 0.2
 UNTIL_END, CHUNKED = -1, -2  # lengths of a body
 OF_REPLIES = {"slow_reply", "cut_reply", "corrupt_reply", "truncate_reply", "lengthen_reply", "stale_etag"}
 OF_CALLS = {"latency", "hold", "status", "lose_reply", "double_request"}
@@ -129,7 +131,8 @@ class State:
     def reset(self):
         self.routes = collections.defaultdict(collections.Counter)
         self.objects = collections.defaultdict(collections.Counter)
-        self.faults = collections.Counter()
+        self.faults, self.totals = collections.Counter(), collections.Counter()
+        self.goals = []  # (what, number, what to tell then)
         self.sessions = {}  # upload id of a Google session -> its object
 
     def control(self, asked):
@@ -165,6 +168,22 @@ class State:
     def count(self, call, what, number):
         self.routes[call.route][what] += number
         self.objects[call.object][what] += number
+        self.totals[what] += number
+        for goal in [goal for goal in self.goals if self.totals[goal[0]] >= goal[1]]:
+            goal[2].set()
+            self.goals.remove(goal)
+
+    async def reached(self, query):
+        what, number = urllib.parse.parse_qsl(query)[0]
+        goal = (what, int(number), asyncio.Event())
+        if self.totals[what] < goal[1]:
+            self.goals.append(goal)
+            try:
+                await asyncio.wait_for(goal[2].wait(), REACHED_SECONDS)
+            except asyncio.TimeoutError:
+                pass
+            self.goals = [other for other in self.goals if other is not goal]
+        return self.totals[what] >= goal[1]
 
     def learn_session(self, call, reply):
         """The object of Google's upload sessions stands only in the request that begins one."""
@@ -294,6 +313,8 @@ class Connection:
         status, reply = 200, None
         if path == "/_faults/counts":
             reply = self.state.counts()
+        elif path.startswith("/_faults/reached?"):
+            reply = await self.state.reached(path.partition("?")[2])
         elif path == "/_faults/held":
             await self.state.held.wait()
         elif head.first.startswith("POST "):

@@ -207,8 +207,9 @@ def broken_client(_):
     with World() as world:
         with socket.create_connection(urllib.parse.urlsplit(world.url).netloc.split(":")) as raw:
             raw.sendall(b"PUT /up HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + bytes(400))
-        while world.faults.total("request_bytes") < 400:
+        while not world.faults.reached("request_bytes", 400):
             pass
+        expect(not world.faults.reached("request_bytes", 401), "no more than were sent")
         expect(world.ask("PUT", "/up", b"1")[0] == 200, "it goes on")
 
 
