@@ -46,10 +46,10 @@ std::optional<Fault> next_fault(Flip& flip, Operation operation) {
 }
 
 tutti::cloud::Opener wrapped(tutti::cloud::Opener opener, std::shared_ptr<Flip> flip) {
-  return [opener = std::move(opener), flip = std::move(flip)](
-             std::string_view connection, const tutti::cloud::ConnectionConfig& config,
-             std::string_view rest) {
-    auto located = opener(connection, config, rest);
+  opener.open = [open = std::move(opener.open), flip = std::move(flip)](
+                    std::string_view connection, const tutti::cloud::ConnectionConfig& config,
+                    std::string_view rest) {
+    auto located = open(connection, config, rest);
     if (located.has_value() && connection == flip->connection) {
       located->store = tutti::cloud::wrap::make_faulty(
           std::move(located->store),
@@ -57,6 +57,7 @@ tutti::cloud::Opener wrapped(tutti::cloud::Opener opener, std::shared_ptr<Flip> 
     }
     return located;
   };
+  return opener;
 }
 
 }  // namespace
