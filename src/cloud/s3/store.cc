@@ -89,6 +89,7 @@ class S3Store final : public ObjectStore {
     return request;
   }
 
+  Task<Unit> check_early(rt::Context& ctx, Key key, PutOptions options);
   Task<ObjectMeta> look(rt::Context& ctx, Key key, GetOptions options);
   Task<http::Incoming> open(rt::Context& ctx, Key key, GetOptions options, Range range);
   Task<std::unique_ptr<net::HttpExchange>> open_again(rt::Context& ctx, Key key, GetOptions options,
@@ -234,20 +235,26 @@ Task<ObjectMeta> S3Store::put(rt::Context& ctx, Key key, Body body, PutOptions o
   co_return co_await send(ctx, std::move(key), std::move(body), std::move(options));
 }
 
+// The end of an upload decides; this saves sending what it will refuse.
+Task<Unit> S3Store::check_early(rt::Context& ctx, Key key, PutOptions options) {
+  if (!options.only_if_absent && options.if_match.empty()) {
+    co_return Unit{};
+  }
+  const auto there = co_await look(ctx, key, {});
+  if (!there.has_value() && there.error().code != Code::not_found) {
+    co_return fail(there.error());
+  }
+  auto good = check_conditions(options, there.has_value() ? &*there : nullptr);
+  if (!good.has_value()) {
+    good.error().where = where(key);
+  }
+  co_return good;
+}
+
 Task<std::unique_ptr<Upload>> S3Store::begin_upload(rt::Context& ctx, Key key,
                                                     UploadOptions options) {
   CO_OK(check(key, options.put));
-  if (options.put.only_if_absent) {  // the commit decides; this saves sending what it will refuse
-    const auto there = co_await look(ctx, key, {});
-    if (there.has_value()) {
-      Error error = check_conditions(options.put, &*there).error();
-      error.where = where(key);
-      co_return fail(std::move(error));
-    }
-    if (there.error().code != Code::not_found) {
-      co_return fail(there.error());
-    }
-  }
+  CO_OK(co_await check_early(ctx, key, options.put));
   std::string at = where(key);
   co_return co_await begin(ctx, client_, std::move(key), std::move(options), std::move(at));
 }
@@ -309,6 +316,7 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   }
   const bool conditional = put.only_if_absent || !put.if_match.empty();
   if (source.size > copy_bytes_max || (conditional && source.size > 0)) {
+    CO_OK(co_await check_early(ctx, to, put));
     co_return co_await copy_in_parts(ctx, client_, source, to, std::move(put), where(to));
   }
   if (conditional) {  // an empty object, which has no part to copy

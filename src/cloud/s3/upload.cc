@@ -20,7 +20,7 @@ constexpr size_t copies_parallel = 8;
 struct Part {
   std::string etag;
   uint64_t bytes = 0;
-  std::optional<Digest> crc = std::nullopt;  // none: copied, the bytes did not pass through us
+  std::optional<Digest> crc = std::nullopt;  // none: copied, and the service does not say it
 };
 
 class S3Upload final : public Upload {
@@ -140,11 +140,16 @@ Task<Unit> S3Upload::copy_part(rt::Context& ctx, uint32_t number, ObjectMeta sou
       request.headers, "x-amz-copy-source-range",
       fmt::format("bytes={}-{}", range.offset, range.offset + range.length.value() - 1));
   CO_TRY(const auto written, co_await client_->write(ctx, std::move(request), where_));
-  parts_[number] = {.etag = written.object.etag, .bytes = *range.length};
+  std::optional<Digest> crc;  // what the service computed over the bytes it copied
+  if (!written.object.digests.empty()) {
+    crc = written.object.digests.front();
+  }
+  parts_[number] = {.etag = written.object.etag, .bytes = *range.length, .crc = crc};
   co_return Unit{};
 }
 
-// CRC32C of all parts, compared with what is given; nothing where parts were copied.
+// CRC32C of all parts, compared with what is given; nothing where that of one is not
+// known.
 Result<std::vector<Digest>> S3Upload::whole(std::vector<Digest> given) const {
   Digest crc = digest_of(DigestKind::crc32c, "");
   uint32_t expected = 1;
@@ -257,14 +262,13 @@ Task<Unit> S3Upload::abort(rt::Context& ctx) {
 }
 
 Task<std::unique_ptr<S3Upload>> begin_upload(rt::Context& ctx, std::shared_ptr<Client> client,
-                                             Key key, UploadOptions options, std::string where,
-                                             bool copied) {
+                                             Key key, UploadOptions options, std::string where) {
   sign::Request request =
       sign::s3_object_request(client->bucket(), "POST", key.text, {{"uploads", ""}});
   PutOptions kept = options.put;  // the conditions are the commit's
   add_put_headers(request, kept, client->settings());
   const Checksum checksum = client->settings().checksum;
-  if (!copied && (checksum == Checksum::trailer || checksum == Checksum::header)) {
+  if (checksum == Checksum::trailer || checksum == Checksum::header) {
     sign::set_value(request.headers, "x-amz-checksum-algorithm", "CRC32C");
     sign::set_value(request.headers, "x-amz-checksum-type", "FULL_OBJECT");
   }
@@ -298,7 +302,7 @@ Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, std::shared_ptr<Client> cl
                                          std::move(id), std::move(where));
   }
   CO_TRY(auto upload, co_await begin_upload(ctx, std::move(client), std::move(key),
-                                            std::move(options), std::move(where), false));
+                                            std::move(options), std::move(where)));
   co_return std::move(upload);
 }
 
@@ -307,7 +311,7 @@ Task<ObjectMeta> copy_in_parts(rt::Context& ctx, std::shared_ptr<Client> client,
   const uint64_t part_bytes = std::max(copy_part_bytes, (source.size + 9'999) / 10'000);
   CO_TRY(auto upload, co_await begin_upload(ctx, std::move(client), std::move(to),
                                             {.put = std::move(options), .part_bytes = part_bytes},
-                                            std::move(where), true));
+                                            std::move(where)));
   auto copied = co_await rt::scoped(ctx, {.children_max = copies_parallel}, copy_parts,
                                     std::ref(*upload), source, part_bytes);
   if (!copied.has_value()) {
