@@ -110,6 +110,18 @@ Task<std::unique_ptr<cloud::ByteSource>> open_hashing(rt::Context& ctx,
                                             opening->cpu, opening->seen, opening->on_bytes);
 }
 
+// The first two of one kind that are not the same.
+std::optional<std::pair<Digest, Digest>> difference(const std::vector<Digest>& seen,
+                                                    const std::vector<Digest>& expected) {
+  for (const Digest& each : expected) {
+    const auto mine = std::ranges::find(seen, each.kind, &Digest::kind);
+    if (mine != seen.end() && *mine != each) {
+      return std::pair(*mine, each);
+    }
+  }
+  return std::nullopt;
+}
+
 Task<std::unique_ptr<cloud::ByteSource>> cannot_start_inside() {
   co_return fail(Code::unsupported, "a digest of the whole cannot start in the middle");
 }
@@ -117,14 +129,11 @@ Task<std::unique_ptr<cloud::ByteSource>> cannot_start_inside() {
 }  // namespace
 
 Result<Unit> check_source(const std::vector<Digest>& seen, const std::vector<Digest>& expected) {
-  for (const Digest& each : expected) {
-    const auto mine = std::ranges::find(seen, each.kind, &Digest::kind);
-    if (mine != seen.end() && *mine != each) {
-      return fail(
-          Code::corrupt,
-          fmt::format("the source gave bytes with {}, but says {}", to_text(*mine), to_text(each)),
-          "the source is damaged, or was changed without Tutti: write it again");
-    }
+  if (const auto differing = difference(seen, expected)) {
+    return fail(Code::corrupt,
+                fmt::format("the source gave bytes with {}, but says {}", to_text(differing->first),
+                            to_text(differing->second)),
+                "the source is damaged, or was changed without Tutti: write it again");
   }
   return Unit{};
 }
@@ -162,14 +171,20 @@ Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key
   CO_TRY(cloud::Opened opened,
          co_await store.get(ctx, std::move(key), {.if_match = std::move(if_match)}));
   auto seen = std::make_shared<Seen>();
-  HashingSource source(std::move(opened.source), kinds, opened.meta.digests, std::move(cpu), seen,
-                       {});
+  HashingSource source(std::move(opened.source), kinds, {}, std::move(cpu), seen, {});
   while (true) {
     CO_TRY(const cloud::Chunk chunk, co_await source.next(ctx));
     if (chunk.empty()) {
-      co_return *seen;
+      break;
     }
   }
+  if (const auto differing = difference(seen->digests, opened.meta.digests)) {
+    co_return fail(Code::corrupt,
+                   fmt::format("its bytes have {}, its store says {}", to_text(differing->first),
+                               to_text(differing->second)),
+                   "it is damaged, or was changed without Tutti: write it again");
+  }
+  co_return *seen;
 }
 
 }  // namespace tutti::xfer

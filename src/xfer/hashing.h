@@ -27,7 +27,7 @@ cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
                          std::vector<Digest> expected, rt::Executor cpu, std::shared_ptr<Seen> seen,
                          OnBytes on_bytes);
 
-// Reads an object to its end for its digests.
+// Reads an object to its end for its digests. `corrupt` where its store says others.
 Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
                          std::string if_match, std::vector<DigestKind> kinds, rt::Executor cpu);
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "rt/retry.h"
 #include "xfer/hashing.h"
 
 namespace tutti::xfer {
@@ -71,6 +72,17 @@ void note(Run& run, Entry entry) {
     report.entries.push_back(std::move(entry));
   }
   run.tell();
+}
+
+Task<Entry> insist(rt::Context& ctx, std::function<Task<Entry>(rt::Context&)> attempt) {
+  auto entry = co_await rt::retry(ctx, {}, attempt);
+  if (!entry.has_value() && entry.error().code == Code::corrupt) {
+    auto again = co_await rt::retry(ctx, {}, attempt);
+    if (again.has_value()) {
+      co_return again;
+    }
+  }
+  co_return entry;
 }
 
 Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error error) {
@@ -154,15 +166,20 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
   if (run.request.verify == Verify::store && store_proves(*job.to, written, seen)) {
     co_return Proof::store;
   }
-  CO_TRY(const Seen back, co_await digest_object(ctx, *job.to->store, job.key, written.etag,
-                                                 kinds_of(seen.digests), run.cpu));
+  auto back = co_await digest_object(ctx, *job.to->store, job.key, written.etag,
+                                     kinds_of(seen.digests), run.cpu);
+  if (!back.has_value() && back.error().code == Code::corrupt) {
+    back.error().what = "the destination, read back: " + back.error().what;
+    back.error().remedy = "the destination is damaged: remove it and copy again";
+  }
+  CO_OK(back);
   for (const Digest& each : seen.digests) {
-    const auto there = std::ranges::find(back.digests, each.kind, &Digest::kind);
-    if (there == back.digests.end() || *there != each) {
+    const auto there = std::ranges::find(back->digests, each.kind, &Digest::kind);
+    if (there == back->digests.end() || *there != each) {
       co_return fail(
           Code::corrupt,
           fmt::format("{} was sent, {} was read back", to_text(each),
-                      there == back.digests.end() ? "nothing of that kind" : to_text(*there)),
+                      there == back->digests.end() ? "nothing of that kind" : to_text(*there)),
           "the destination is damaged: remove it and copy again");
     }
   }

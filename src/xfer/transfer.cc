@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/select.h"
 #include "xfer/sending.h"
@@ -113,7 +112,7 @@ Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
 Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   // A listing has no digests, and a retry must see what is there now.
   auto attempt = [&run, &job](rt::Context& inner) { return copy_to(inner, run, job); };
-  auto entry = co_await rt::retry(ctx, {}, attempt);
+  auto entry = co_await insist(ctx, attempt);
   if (!entry.has_value()) {
     co_return note_failure(ctx, run, job, std::move(entry).error());
   }

@@ -144,6 +144,10 @@ TEST_CASE("a source that gives other bytes than it says is never copied") {
     CHECK(report.error().what.find("the source gave bytes with") != std::string::npos);
     CHECK(w.text("b", "1") == "not_found");
   }
+  // Once may be the way: it is tried again.
+  w.fault("a", Operation::get, {.kind = Fault::Kind::flip, .at = 77});
+  REQUIRE_OK(w.copy("1", "1"));
+  CHECK(w.text("b", "1") == std::string(20'000, 'x'));
 }
 
 TEST_CASE("full verification finds a destination that was damaged") {
