@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
-#include "rt/retry.h"
 #include "xfer/hashing.h"
 
 namespace tutti::xfer {
@@ -72,17 +71,6 @@ void note(Run& run, Entry entry) {
     report.entries.push_back(std::move(entry));
   }
   run.tell();
-}
-
-Task<Entry> insist(rt::Context& ctx, std::function<Task<Entry>(rt::Context&)> attempt) {
-  auto entry = co_await rt::retry(ctx, {}, attempt);
-  if (!entry.has_value() && entry.error().code == Code::corrupt) {
-    auto again = co_await rt::retry(ctx, {}, attempt);
-    if (again.has_value()) {
-      co_return again;
-    }
-  }
-  co_return entry;
 }
 
 Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error error) {
@@ -283,11 +271,11 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
 
 }  // namespace
 
-Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
-  if (stays_inside(run, job)) {
-    co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
-  }
-  auto seen = std::make_shared<Seen>();
+namespace {
+
+// One way of the bytes; what did not arrive does not count as progress.
+Task<ObjectMeta> put_once(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
+                          std::shared_ptr<Seen> seen) {
   const uint64_t bytes_before = run.progress.bytes_done;
   auto sent = std::make_shared<uint64_t>(0);
   auto on_bytes = [&run, sent](uint64_t bytes) {
@@ -300,8 +288,26 @@ Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> 
                        : co_await put_whole(ctx, run, job, existing, seen, std::move(on_bytes));
   if (!written.has_value()) {
     run.progress.bytes_done = std::max(bytes_before, run.progress.bytes_done - *sent);
-    co_return fail(std::move(written).error());
   }
+  co_return written;
+}
+
+}  // namespace
+
+Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
+  if (stays_inside(run, job)) {
+    co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
+  }
+  auto seen = std::make_shared<Seen>();
+  auto written = co_await put_once(ctx, run, job, existing, seen);
+  if (!written.has_value() && written.error().code == Code::corrupt) {
+    // Nothing became visible. The bytes may have changed on the way: once more.
+    auto again = co_await put_once(ctx, run, job, existing, seen);
+    if (again.has_value()) {
+      written = std::move(again);
+    }
+  }
+  CO_OK(written);
   Entry entry = entry_of(ctx, run, job);
   CO_TRY(entry.proof, co_await prove(ctx, run, job, *written, *seen));
   entry.to.etag = written->etag;

@@ -2,7 +2,6 @@
 // One object on its way to one destination: sent, proven, noted. Inside of xfer.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <optional>
 
@@ -44,9 +43,6 @@ transfer::Known known(const cloud::ObjectMeta& meta);
 // With both addresses in front of what happened.
 Error at(const Run& run, const Job& job, Error error);
 Entry entry_of(rt::Context& ctx, const Run& run, const Job& job);
-// Passing troubles are tried again; once also bytes that were other ones than announced, as they
-// may have changed on the way. Where that does not help either the first finding is the result.
-Task<Entry> insist(rt::Context& ctx, std::function<Task<Entry>(rt::Context&)> attempt);
 // Counts the entry and keeps it, or hands it on.
 void note(Run& run, Entry entry);
 // The object failed: noted where the request allows it, else the error that ends everything.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/remove.h"
 #include "xfer/sending.h"
@@ -141,7 +142,7 @@ Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
     co_return Unit{};
   }
   auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
-  auto entry = co_await insist(ctx, attempt);
+  auto entry = co_await rt::retry(ctx, {}, attempt);
   if (!entry.has_value()) {
     --sync.report.copied;
     sync.report.bytes -= job.source.size;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/select.h"
 #include "xfer/sending.h"
@@ -47,10 +48,13 @@ Entry left_alone(rt::Context& ctx, const Run& run, const Job& job, const ObjectM
   return entry;
 }
 
-// Both stores know the CRC32C of what they hold, of one size, and it is the same.
-bool crc_tells(const Run& run, const ObjectMeta& source, const ObjectMeta& existing) {
-  const auto crc = source.digest(DigestKind::crc32c);
+// The destination's store computed the CRC32C of what it has (and did not just keep what a writer
+// claimed), and it is the source's; so is the size.
+bool crc_tells(const Run& run, const Job& job, const ObjectMeta& existing) {
+  const auto& checks = job.to->store->capabilities().checks_digests;
+  const auto crc = job.source.digest(DigestKind::crc32c);
   return !run.request.sha256 && run.request.verify != Verify::full && crc &&
+         std::ranges::find(checks, DigestKind::crc32c) != checks.end() &&
          crc == existing.digest(DigestKind::crc32c);
 }
 
@@ -67,7 +71,7 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
     case Act::replace:
       co_return co_await send(ctx, run, std::move(job), std::move(existing));
     case Act::compare:
-      if (crc_tells(run, job.source, *existing)) {
+      if (crc_tells(run, job, *existing)) {
         co_return left_alone(ctx, run, job, *existing, Proof::store);
       }
       co_return co_await compare_bytes(ctx, run, std::move(job), existing->etag);
@@ -112,7 +116,7 @@ Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
 Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   // A listing has no digests, and a retry must see what is there now.
   auto attempt = [&run, &job](rt::Context& inner) { return copy_to(inner, run, job); };
-  auto entry = co_await insist(ctx, attempt);
+  auto entry = co_await rt::retry(ctx, {}, attempt);
   if (!entry.has_value()) {
     co_return note_failure(ctx, run, job, std::move(entry).error());
   }
