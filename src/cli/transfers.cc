@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/data_side.h"
 #include "cli/ledger.h"
+#include "core/transfer/price.h"
 #include "rt/file.h"
 #include "xfer/remove.h"
 #include "xfer/select.h"
@@ -33,8 +34,9 @@ class CopyProgress {
     std::string line = fmt::format("\r\x1b[2K{}, {}", counted(progress.objects_done, "object"),
                                    human_bytes(bytes));
     if (elapsed > 0.2) {
-      line += fmt::format(", {}/s",
-                          human_bytes(static_cast<int64_t>(static_cast<double>(bytes) / elapsed)));
+      const double rate = static_cast<double>(bytes) / elapsed;
+      line += fmt::format(", {}/s{}", human_bytes(static_cast<int64_t>(rate)),
+                          left_text(progress, rate));
     }
     output_.text(line);
     drawn_ = true;
@@ -46,6 +48,17 @@ class CopyProgress {
   }
 
  private:
+  // Known once the listing has ended.
+  static std::string left_text(const xfer::Progress& progress, double bytes_per_second) {
+    if (!progress.bytes_total || *progress.bytes_total <= progress.bytes_done ||
+        bytes_per_second < 1) {
+      return {};
+    }
+    const auto left = static_cast<double>(*progress.bytes_total - progress.bytes_done);
+    return fmt::format(", {} left",
+                       human(seconds(1 + static_cast<int64_t>(left / bytes_per_second))));
+  }
+
   Output& output_;
   rt::Clock& clock_;
   BootInstant started_;
@@ -158,18 +171,48 @@ std::string proofs_text(const std::array<uint64_t, 3>& proofs) {
   return text;
 }
 
+// Each destination reads the source for itself. nullopt: no price is known.
+std::optional<transfer::EgressCost> cost_of(const cloud::Located& from,
+                                            const std::vector<cloud::Located>& to, uint64_t bytes) {
+  std::optional<transfer::EgressCost> sum;
+  for (const cloud::Located& each : to) {
+    auto cost = transfer::egress_cost(from.ref, each.ref, bytes / to.size());
+    if (cost && sum) {
+      cost->least += sum->least;
+      cost->most += sum->most;
+    }
+    if (cost) {
+      sum = std::move(cost);
+    }
+  }
+  return sum;
+}
+
 Task<int> preview_copy(Invocation& call, xfer::Request request) {
+  const cloud::Located from = request.from;
+  const std::vector<cloud::Located> to = request.to;
   CO_TRY(const transfer::Plan plan,
          co_await xfer::preview(call.environment.context(), std::move(request)));
+  const auto cost = cost_of(from, to, plan.bytes);
   if (call.output.json()) {
-    call.output.value(Value::of({{"objects", plan.objects},
-                                 {"bytes", plan.bytes},
-                                 {"skipped", plan.skipped},
-                                 {"conflicts", plan.conflicts}}));
+    Value value = Value::of({{"objects", plan.objects},
+                             {"bytes", plan.bytes},
+                             {"skipped", plan.skipped},
+                             {"conflicts", plan.conflicts}});
+    if (cost) {
+      value.edit_map().set(
+          "egress_usd",
+          Value::of({{"least", cost->least}, {"most", cost->most}, {"basis", cost->basis}}));
+    }
+    call.output.value(value);
   } else {
     call.output.line(fmt::format(
         "would copy {}, {}; already there: {}, in the way: {}. Nothing was done.",
         objects_text(plan.objects), bytes_text(plan.bytes), plan.skipped, plan.conflicts));
+    if (cost) {
+      call.output.line(fmt::format("leaving the cloud: ${:.2f} to ${:.2f} ({})", cost->least,
+                                   cost->most, cost->basis));
+    }
   }
   co_return plan.conflicts > 0 ? 1 : 0;
 }
@@ -226,9 +269,9 @@ bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
     text += fmt::format("\n  and {} more", failed - ledger.failures().size());
   }
   text += manifest.empty()
-              ? "\nThe same command with --if-exists verify finishes it; --manifest FILE lists all."
-              : fmt::format("\nThe same command with --only-failed {} tries them again.", manifest);
-  call.output.note(text);
+              ? "\nthe same command with --if-exists verify finishes it; --manifest FILE lists all"
+              : fmt::format("\nthe same command with --only-failed {} tries them again", manifest);
+  call.output.complain(text);
   return false;
 }
 

@@ -52,6 +52,11 @@ Result<Url> parse_endpoint(std::string_view connection, std::string_view text) {
     return bad(connection, fmt::format("endpoint '{}' is more than a host and a port", text),
                "write https://HOST or http://HOST:PORT; the bucket stands in the address");
   }
+  // The usual port is left out of the Host that is sent, so of the one that is signed.
+  const std::string_view usual = url.tls ? ":443" : ":80";
+  if (text.ends_with(usual)) {
+    text.remove_suffix(usual.size());
+  }
   url.host = text;
   return url;
 }

@@ -634,6 +634,19 @@ TEST_CASE("an account has buckets, a root is one, or a folder of one") {
   CHECK(located->ref.key == "d/e/a");
 }
 
+TEST_CASE("the usual port is not part of the host that is signed") {
+  World w;
+  const std::pair<const char*, const char*> rows[] = {
+      {"https://h.example:443", "https://h.example/bucket/k?"},
+      {"http://h.example:80/", "http://h.example/bucket/k?"},
+      {"https://h.example:80", "https://h.example:80/bucket/k?"}};
+  for (const auto& [endpoint, url] : rows) {
+    auto located = open(w, Value::of({{"endpoint", endpoint}, {"auth", secret("keys")}}));
+    REQUIRE_OK(located);
+    CHECK(w.run(located->store->presign(w.ctx, {"k"}, {})).value().starts_with(url));
+  }
+}
+
 TEST_CASE("settings that cannot be meant are refused") {
   World w;
   CHECK(refused(w, Value::of({{"rot", "s3://bucket"}})).remedy.starts_with("known are: root,"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/transfer/filter.h"
 #include "core/transfer/plan.h"
+#include "core/transfer/price.h"
 
 #include "base/doctest.h"
 
@@ -203,6 +204,36 @@ TEST_CASE("part sizes are fixed up front and within the limits") {
   CHECK(part_bytes_of(200'001 * mib, 8 * mib, {}).value() == 21 * mib);
   CHECK(part_bytes_of(10, 1, {.part_bytes_min = 5 * mib}).value() == 5 * mib);
   CHECK(part_bytes_of(10'001 * mib, mib, {.part_bytes_max = mib}).error().code == Code::bad_input);
+}
+
+TEST_CASE("what leaves a cloud has a price, where one is known") {
+  const ObjectRef s3{.provider = "s3", .bucket = "a"};
+  const ObjectRef s3_eu{
+      .provider = "s3", .endpoint = "https://s3.eu-west-1.amazonaws.com", .bucket = "b"};
+  const ObjectRef gcs{.provider = "gcs"};
+  const ObjectRef azure{.provider = "azure", .endpoint = "acme.blob.core.windows.net"};
+  const ObjectRef folder{.provider = "file"};
+  const ObjectRef own{.provider = "s3", .endpoint = "http://127.0.0.1:9000"};
+  constexpr uint64_t gb = 1'000'000'000;
+  CHECK_FALSE(egress_cost(folder, s3, gb));
+  CHECK_FALSE(egress_cost(own, s3, gb));
+
+  const auto small = egress_cost(s3, folder, 50 * gb);
+  REQUIRE(small);
+  CHECK(small->least == 0);
+  CHECK(small->most == doctest::Approx(4.5));
+  CHECK(small->basis.find("Amazon") != std::string::npos);
+  // 10 TB at 0.09, 40 at 0.085, 10 at 0.07; the free part is cut off the last tier.
+  const auto large = egress_cost(s3, gcs, 60'000 * gb);
+  CHECK(large->most == doctest::Approx(900 + 3400 + 700));
+  CHECK(large->least == doctest::Approx(900 + 3400 + 693));
+  CHECK(egress_cost(gcs, own, 1ULL << 40U)->most == doctest::Approx(1024 * 0.12));
+  CHECK(egress_cost(azure, s3, 1'000 * gb)->least == doctest::Approx(900 * 0.087));
+  // Within a cloud it depends on the regions.
+  const auto inside = egress_cost(s3, s3_eu, 1'000 * gb);
+  CHECK(inside->least == 0);
+  CHECK(inside->most == doctest::Approx(20));
+  CHECK(egress_cost(s3, gcs, 0)->most == 0);
 }
 
 }  // namespace
