@@ -11,6 +11,7 @@ The others do not sync files, so theirs stands beside `durability: none`; lines 
 import argparse
 import contextlib
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -29,6 +30,7 @@ def main():
     args = parser.parse_args()
     if unknown := set(args.figures) - set(FIGURES):
         parser.error(f"no figure {' '.join(sorted(unknown))}; there are: {' '.join(FIGURES)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: terminated"))  # the servers end and the folder goes
     rounds = args.rounds or (3 if args.quick else 5)
     report = Report(args.jsonl, f"{'small sizes' if args.quick else 'full sizes'}, {rounds} rounds, all on this machine")
     for name in args.figures or FIGURES:

@@ -49,7 +49,7 @@ http {{
   access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on; default_type application/octet-stream;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   scgi_temp_path {folder}/scgi; uwsgi_temp_path {folder}/uwsgi;
-  map $arg_continuation_token $page {{ "" first; default $arg_continuation_token; }}
+  map $args $page {{ default first; "~(^|&)continuation-token=(?<token>p[0-9]+)" $token; }}
   server {{
     listen 127.0.0.1:{port}; root {folder}/objects;
     location ~ ^/bench/?$ {{ default_type application/xml; root {folder}/pages; try_files /$page.xml =404; }}
