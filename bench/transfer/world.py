@@ -58,7 +58,7 @@ http {{
 """
 
 
-def nginx(folder, port):
+def nginx(folder, port, _):
     """Objects as static files, listings as canned pages (origin.py): the cheapest server there is."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     for each in ("objects", "pages"):
@@ -83,10 +83,10 @@ def port_80_is_free():
             return False
 
 
-def versitygw(folder, port):
+def versitygw(folder, port, _):
     if not port_80_is_free():
-        return with_servers.versitygw(folder, port)
-    return {**with_servers.versitygw(folder, 80), "url": "http://127.0.0.1"}
+        return with_servers.versitygw(folder, port, port)
+    return {**with_servers.versitygw(folder, 80, 80), "url": "http://127.0.0.1"}
 
 
 with_servers.SERVERS.update(s3=versitygw, other=with_servers.versitygw, gs=with_servers.gcs, az=with_servers.azurite,
@@ -108,8 +108,8 @@ class World:
     def start(self, *stores):
         for store in stores:
             if store not in self.urls:
-                server = with_servers.start(store, self.folder / "servers" / store, self.stack)
-                self.urls[store] = server["url"]
+                variables = with_servers.start(store, self.folder / "servers" / store, self.stack)
+                self.urls[store] = next(iter(variables.values()))
         self.write_settings()
 
     def write_settings(self):

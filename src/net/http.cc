@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <map>
 
 #include <curl/curl.h>
@@ -146,7 +147,9 @@ size_t on_body(char* data, size_t, size_t size, void* argument) {
     return CURL_WRITEFUNC_PAUSE;
   }
   const size_t direct = std::min(size, transfer.space.size());
-  std::ranges::copy(std::as_bytes(std::span(data, direct)), transfer.space.begin());
+  if (direct > 0) {
+    std::memcpy(transfer.space.data(), data, direct);
+  }
   transfer.space = transfer.space.subspan(direct);
   transfer.waiting.append(data + direct, size - direct);
   if (transfer.space.empty()) {
@@ -488,7 +491,9 @@ Task<std::string> HttpExchange::read(rt::Context& ctx) {
 Task<size_t> HttpExchange::fill(rt::Context& ctx, std::span<std::byte> space) {
   Transfer& transfer = *transfer_;
   const size_t held = std::min(space.size(), transfer.waiting.size());
-  std::ranges::copy(std::as_bytes(std::span(transfer.waiting).first(held)), space.begin());
+  if (held > 0) {
+    std::memcpy(space.data(), transfer.waiting.data(), held);
+  }
   transfer.waiting.erase(0, held);
   transfer.space = space.subspan(held);
   go_on();

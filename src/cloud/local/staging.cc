@@ -107,10 +107,13 @@ StagedFile::~StagedFile() {
   staging_.leave(folder_, false);
 }
 
-int StagedFile::expect(uint64_t bytes) {
+int StagedFile::expect(uint64_t bytes, bool direct) {
   if (fallocate(file(), 0, 0, static_cast<off_t>(bytes)) != 0 &&
       (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)) {
     return errno;
+  }
+  if (!direct) {
+    return 0;
   }
   direct_ = Fd(openat(folder(), name_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_DIRECT));
   return 0;

@@ -49,9 +49,9 @@ class StagedFile {
   // The destructor leaves it.
   void keep() { placed_ = true; }
 
-  // Makes room for `bytes`, and has whole pages written past the page cache where the file system
-  // can: a large file would only drive out what others need. 0 or errno (no space).
-  int expect(uint64_t bytes);
+  // Makes room for `bytes`. `direct`: has whole pages written past the page cache where the file
+  // system can. 0 or errno (no space).
+  int expect(uint64_t bytes, bool direct);
   // Writes all of it; safe beside other writes. 0 or errno.
   int write(std::span<const std::byte> bytes, uint64_t at) const;
 

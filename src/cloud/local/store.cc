@@ -430,10 +430,14 @@ Task<ObjectMeta> LocalStore::put_small(rt::Context& ctx, Key key, KeyPath path, 
   co_return co_await finish(ctx, std::move(key), std::move(job));
 }
 
-// No space is found out before the bytes have come a long way.
+// No space is found out before the bytes have come a long way. What is to be on the disk goes there
+// past the page cache, where it would only drive out what others need; what need not be synced is
+// the system's to write.
 Task<Unit> LocalStore::make_room(Key key, std::shared_ptr<StagedFile> staged, uint64_t bytes) {
-  const int error_number =
-      co_await rt::offload(files_, [staged, bytes] { return staged->expect(bytes); });
+  const int error_number = co_await rt::offload(
+      files_, [staged, bytes, direct = options_.durability != Durability::none] {
+        return staged->expect(bytes, direct);
+      });
   if (error_number != 0) {
     co_return fail(at(key, file_error(error_number, "making room for it", {})));
   }
