@@ -64,12 +64,12 @@ def nginx(folder, port, _):
     for each in ("objects", "pages"):
         (folder / each).mkdir()
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
-    return {"argv": [program, "-c", folder / "nginx.conf", "-p", folder], "env": {}, "ready": "/",
+    return {"argv": [program, "-c", folder / "nginx.conf", "-p", folder], "env": {}, "variable": "URL", "ready": "/",
             "url": f"http://127.0.0.1:{port}"}
 
 
-def keys(_, port):
-    return {"argv": [sys.executable, HERE / "keys.py", "--port", str(port)], "env": {}, "ready": "/",
+def keys(_folder, port, _):
+    return {"argv": [sys.executable, HERE / "keys.py", "--port", str(port)], "env": {}, "variable": "URL", "ready": "/",
             "url": f"http://127.0.0.1:{port}"}
 
 
