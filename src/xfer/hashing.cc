@@ -170,6 +170,11 @@ Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key
                          std::string if_match, std::vector<DigestKind> kinds, rt::Executor cpu) {
   CO_TRY(cloud::Opened opened,
          co_await store.get(ctx, std::move(key), {.if_match = std::move(if_match)}));
+  co_return co_await digest_opened(ctx, std::move(opened), std::move(kinds), std::move(cpu));
+}
+
+Task<Seen> digest_opened(rt::Context& ctx, cloud::Opened opened, std::vector<DigestKind> kinds,
+                         rt::Executor cpu) {
   auto seen = std::make_shared<Seen>();
   HashingSource source(std::move(opened.source), kinds, {}, std::move(cpu), seen, {});
   while (true) {

@@ -31,6 +31,10 @@ cloud::Body hashing_body(cloud::Body inner, std::vector<DigestKind> kinds,
 Task<Seen> digest_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::Key key,
                          std::string if_match, std::vector<DigestKind> kinds, rt::Executor cpu);
 
+// The same of one that was opened.
+Task<Seen> digest_opened(rt::Context& ctx, cloud::Opened opened, std::vector<DigestKind> kinds,
+                         rt::Executor cpu);
+
 std::vector<DigestKind> kinds_of(const std::vector<Digest>& digests);
 
 // CRC32C finds every accident and costs next to nothing. SHA-256 beside it, where an object is read

@@ -13,7 +13,7 @@
 namespace tutti::xfer {
 namespace {
 
-constexpr size_t parallel = 16;
+constexpr size_t parallel = 64;
 
 struct Work {
   const cloud::Connections& connections;
@@ -80,27 +80,45 @@ std::optional<std::string> difference(const Claim& claim, const std::vector<Dige
   return text;
 }
 
+std::string size_difference(const Claim& claim, uint64_t bytes) {
+  return bytes == claim.bytes
+             ? std::string()
+             : fmt::format("it has {} bytes, {} in the manifest", bytes, claim.bytes);
+}
+
+const std::string missing = "it is missing";
+
 // Empty: it is as claimed.
 Task<std::string> look_at(rt::Context& ctx, Work& all, Claim claim) {
   if (claim.failed) {
     co_return std::string("it was not copied: the manifest says that it failed");
   }
   CO_TRY(const cloud::Located located, all.connections.open(all.profile, claim.address));
-  const auto head = co_await located.store->head(ctx, located.key);
-  if (!head.has_value() && head.error().code == Code::not_found) {
-    co_return std::string("it is missing");
-  }
-  CO_OK(head);
-  if (head->size != claim.bytes) {
-    co_return fmt::format("it has {} bytes, {} in the manifest", head->size, claim.bytes);
-  }
   if (all.proving == Proving::quick) {
+    const auto head = co_await located.store->head(ctx, located.key);
+    if (!head.has_value() && head.error().code == Code::not_found) {
+      co_return missing;
+    }
+    CO_OK(head);
+    if (auto told = size_difference(claim, head->size); !told.empty()) {
+      co_return told;
+    }
     if (auto told = difference(claim, head->digests)) {
       co_return std::move(*told);
     }
   }
-  CO_TRY(const Seen seen, co_await digest_object(ctx, *located.store, located.key, head->etag,
-                                                 kinds_of(claim.digests), all.cpu));
+  auto opened = co_await located.store->get(ctx, located.key, {});
+  if (!opened.has_value()) {
+    if (opened.error().code == Code::not_found) {
+      co_return missing;
+    }
+    co_return fail(std::move(opened).error());
+  }
+  if (auto told = size_difference(claim, opened->meta.size); !told.empty()) {
+    co_return told;
+  }
+  CO_TRY(const Seen seen,
+         co_await digest_opened(ctx, std::move(*opened), kinds_of(claim.digests), all.cpu));
   ++all.proven.read;
   co_return difference(claim, seen.digests)
       .value_or("the manifest has no digest of it: only its size is proven");
