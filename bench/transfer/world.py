@@ -15,8 +15,6 @@ from .sample import Leftovers
 sys.path.insert(0, str(ROOT / "tests/servers"))
 import with_servers  # noqa: E402
 
-# The published key of the emulators' account.
-AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 KEYS = {"id": "testkey", "secret": "testsecret"}  # of with_servers' versitygw
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -101,7 +99,7 @@ class World:
         self.env = {**{key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy") and not key.startswith("AWS_")},
                     "AWS_ACCESS_KEY_ID": KEYS["id"], "AWS_SECRET_ACCESS_KEY": KEYS["secret"], "AWS_REGION": "us-east-1",
                     "AWS_CONFIG_FILE": str(folder / "aws.conf"), "RCLONE_CONFIG": str(folder / "rclone.conf"),
-                    "TUTTI_PROFILE": "bench", "BENCH_AZ_KEY": AZURITE_KEY}
+                    "TUTTI_PROFILE": "bench", "BENCH_AZ_KEY": with_servers.AZURITE_KEY}
         (folder / "aws.conf").write_text(AWS_SETTINGS, encoding="utf-8")
         self.write_settings()
 

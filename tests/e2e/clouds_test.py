@@ -21,11 +21,11 @@ import threading
 import time
 import urllib.request
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
+TESTS_FOLDER = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS_FOLDER / "process"), str(TESTS_FOLDER / "servers")]
 from project import DEFAULT_TUTTI, expect, run_tests  # noqa: E402
+from with_servers import AZURITE_KEY  # noqa: E402
 
-# The published key of the emulators' account.
-AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 SETTINGS = """
 project: clouds
 secrets: {{s3_key: {{env: TEST_S3_KEY}}, az_key: {{env: TEST_AZ_KEY}}}}

@@ -22,12 +22,11 @@ import urllib.request
 import xml.etree.ElementTree
 
 TESTS = pathlib.Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(TESTS / "process"), str(TESTS / "fakes/fault_proxy")]
+sys.path[:0] = [str(TESTS / "process"), str(TESTS / "fakes/fault_proxy"), str(TESTS / "servers")]
 from faults import Faults  # noqa: E402
 from project import expect  # noqa: E402
+from with_servers import AZURITE_KEY  # noqa: E402
 
-# The published key of the emulators' account.
-AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 SETTINGS = """
 project: faults
 secrets: {{s3_key: {{env: TEST_S3_KEY}}, az_key: {{env: TEST_AZ_KEY}}}}
@@ -45,6 +44,17 @@ profiles:
 """
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 INNER = re.compile(r"(^|/)\.(tutti|sgwtmp)")  # parts and unfinished files, which no listing shows
+
+
+def reply_or_none(request):
+    """None: the server knows no such thing."""
+    try:
+        with OPENER.open(request, timeout=60) as reply:
+            return reply.read()
+    except urllib.error.HTTPError as error:
+        if error.code != 404:
+            raise
+        return None
 
 
 def flip_in_file(path, at):
@@ -99,13 +109,7 @@ class Google:
 
     def ask(self, path, method="GET", told=None):
         request = urllib.request.Request(self.url + path, method=method, data=told and json.dumps(told).encode())
-        try:
-            with OPENER.open(request, timeout=60) as reply:
-                return reply.read()
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-            return None
+        return reply_or_none(request)
 
     def place(self, key):
         return f"/storage/v1/b/{self.bucket}/o/{urllib.parse.quote(key, safe='')}"
@@ -160,13 +164,7 @@ class Azure:
             f"{self.url}{path}?{urllib.parse.urlencode(query)}" if query else self.url + path, method=method,
             headers={"x-ms-date": date, "x-ms-version": "2021-08-06",
                      "Authorization": f"SharedKey {account[1:]}:{mark}"})
-        try:
-            with OPENER.open(request, timeout=60) as reply:
-                return reply.read()
-        except urllib.error.HTTPError as error:
-            if error.code != 404:
-                raise
-            return None
+        return reply_or_none(request)
 
     def read(self, key):
         return self.ask(f"/{self.bucket}/{urllib.parse.quote(key)}")

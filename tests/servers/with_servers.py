@@ -29,6 +29,8 @@ DEPS = pathlib.Path(os.environ.get("TUTTI_DEPS", pathlib.Path.home() / ".cache/t
 VERSIONS = pathlib.Path(__file__).resolve().parents[2] / "tools/deps/servers"
 FAKES = pathlib.Path(__file__).resolve().parents[1] / "fakes"
 READY_SECONDS = 60
+# The published key of the emulators' account.
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
 def installed(name):
