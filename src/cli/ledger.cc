@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include <fmt/format.h>
+
 #include "rt/file.h"
 
 namespace tutti::cli {
@@ -23,7 +25,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& manife
   }
   ledger->path_ = manifest;
   ledger->beside_ = manifest;
-  ledger->beside_ += ".part";
+  ledger->beside_ += fmt::format(".{}.part", getpid());
   ledger->file_ = rt::Descriptor(
       ::open(ledger->beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!ledger->file_.is_open()) {
@@ -51,14 +53,8 @@ void Ledger::take(const xfer::Entry& entry) {
 }
 
 void Ledger::flush() {
-  std::string_view rest = waiting_;
-  while (result_.has_value() && !rest.empty()) {
-    const ssize_t n = write(file_.get(), rest.data(), rest.size());
-    if (n >= 0) {
-      rest.remove_prefix(static_cast<size_t>(n));
-    } else if (errno != EINTR) {
-      result_ = fail(rt::error_of_errno(errno, "writing the manifest", beside_));
-    }
+  if (result_.has_value()) {
+    result_ = rt::write_all(file_.get(), waiting_, beside_);
   }
   waiting_.clear();
 }
@@ -74,8 +70,7 @@ Result<Unit> Ledger::close() {
   }
   if (result_.has_value()) {
     file_.reset();
-    const std::filesystem::path folder = path_.parent_path();
-    result_ = rt::sync_folder(folder.empty() ? "." : folder);
+    result_ = rt::sync_folder(path_.parent_path());
   }
   return result_;
 }

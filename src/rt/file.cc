@@ -29,20 +29,6 @@ class Descriptor {
   int fd_;
 };
 
-Result<Unit> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
-  while (!bytes.empty()) {
-    const ssize_t n = write(fd, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) {
-      continue;
-    }
-    if (n < 0) {
-      return fail(error_of_errno(errno, "writing", path));
-    }
-    bytes.remove_prefix(static_cast<size_t>(n));
-  }
-  return Unit{};
-}
-
 }  // namespace
 
 Error error_of_errno(int error_number, std::string_view doing, const std::filesystem::path& path) {
@@ -125,6 +111,20 @@ Result<std::string> read_file(const std::filesystem::path& path, ReadLimits limi
       return out;
     }
   }
+}
+
+Result<Unit> write_all(int fd, std::string_view bytes, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = write(fd, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) {
+      continue;
+    }
+    if (n < 0) {
+      return fail(error_of_errno(errno, "writing", path));
+    }
+    bytes.remove_prefix(static_cast<size_t>(n));
+  }
+  return Unit{};
 }
 
 Result<Unit> sync_folder(const std::filesystem::path& folder) {

@@ -27,6 +27,9 @@ struct WriteOptions {
 Result<Unit> write_file(const std::filesystem::path& path, std::string_view bytes,
                         WriteOptions options = {});
 
-Result<Unit> sync_folder(const std::filesystem::path& folder);
+// All of it to an open file; `path` is for the error.
+Result<Unit> write_all(int fd, std::string_view bytes, const std::filesystem::path& path);
+
+Result<Unit> sync_folder(const std::filesystem::path& folder);  // empty: the working folder
 
 }  // namespace tutti::rt

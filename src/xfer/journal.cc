@@ -29,18 +29,6 @@ std::string line_of(const cloud::SentPart& part) {
          "\n";
 }
 
-Result<Unit> append(int fd, std::string_view text, const fs::path& path) {
-  while (true) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n == static_cast<ssize_t>(text.size())) {
-      return Unit{};
-    }
-    if (n >= 0 || errno != EINTR) {
-      return fail(rt::error_of_errno(n < 0 ? errno : ENOSPC, "writing the journal", path));
-    }
-  }
-}
-
 std::optional<cloud::SentPart> part_of(const Value& line) {
   const int64_t number = line.get_int("part");
   const int64_t bytes = line.get_int("bytes", -1);
@@ -130,11 +118,11 @@ Result<Unit> JournalFile::begin(const Underway& underway) {
   for (const cloud::SentPart& each : underway.parts) {
     text += line_of(each);
   }
-  return append(file_.get(), text, path_);
+  return rt::write_all(file_.get(), text, path_);
 }
 
 Result<Unit> JournalFile::add(const cloud::SentPart& part) const {
-  return append(file_.get(), line_of(part), path_);
+  return rt::write_all(file_.get(), line_of(part), path_);
 }
 
 void JournalFile::remove() { unlink(path_.c_str()); }
