@@ -144,7 +144,14 @@ Task<bool> take_over(rt::Context& ctx, Parts& parts, Underway left) {
 }
 
 Task<Unit> begin(rt::Context& ctx, Parts& parts) {
-  CO_TRY(parts.upload, co_await parts.job.to.begin_upload(ctx, parts.job.key, options_of(parts)));
+  auto upload = co_await parts.job.to.begin_upload(ctx, parts.job.key, options_of(parts));
+  if (!upload.has_value()) {
+    if (parts.journal != nullptr) {
+      parts.journal->remove();  // nothing is under way
+    }
+    co_return fail(std::move(upload).error());
+  }
+  parts.upload = std::move(*upload);
   const Underway underway{
       .source = parts.job.source_id, .upload = parts.upload->id(), .part_bytes = parts.part_bytes};
   if (parts.journal == nullptr || underway.upload.empty()) {

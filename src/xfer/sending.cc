@@ -269,10 +269,6 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
   co_return entry;
 }
 
-}  // namespace
-
-namespace {
-
 // One way of the bytes; what did not arrive does not count as progress.
 Task<ObjectMeta> put_once(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
                           std::shared_ptr<Seen> seen) {

@@ -345,6 +345,9 @@ TEST_CASE("a large object goes on where an earlier try stopped") {
   w.fault("b", Operation::commit, {.kind = refuse, .error = refused});
   CHECK(copy().error().code == Code::denied);
   CHECK(journal.files() == 0);
+  w.fault("b", Operation::begin_upload, {.kind = refuse, .error = refused});
+  CHECK(copy().error().code == Code::denied);
+  CHECK(journal.files() == 0);
   CHECK(w.buffers.in_use() == 0);
 }
 
