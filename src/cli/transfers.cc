@@ -171,21 +171,17 @@ std::string proofs_text(const std::array<uint64_t, 3>& proofs) {
   return text;
 }
 
-// Each destination reads the source for itself. nullopt: no price is known.
+// The source is read once, whoever takes it: the dearest way counts. nullopt: no price is known.
 std::optional<transfer::EgressCost> cost_of(const cloud::Located& from,
                                             const std::vector<cloud::Located>& to, uint64_t bytes) {
-  std::optional<transfer::EgressCost> sum;
+  std::optional<transfer::EgressCost> dearest;
   for (const cloud::Located& each : to) {
     auto cost = transfer::egress_cost(from.ref, each.ref, bytes / to.size());
-    if (cost && sum) {
-      cost->least += sum->least;
-      cost->most += sum->most;
-    }
-    if (cost) {
-      sum = std::move(cost);
+    if (cost && (!dearest || cost->most > dearest->most)) {
+      dearest = std::move(cost);
     }
   }
-  return sum;
+  return dearest;
 }
 
 Task<int> preview_copy(Invocation& call, xfer::Request request) {

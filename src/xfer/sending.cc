@@ -6,7 +6,9 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "rt/scope.h"
 #include "xfer/hashing.h"
+#include "xfer/tee.h"
 
 namespace tutti::xfer {
 
@@ -204,39 +206,115 @@ std::string source_id(const Run& run, const Job& job) {
                      run.request.storage_class);
 }
 
-// The bytes, whole, in one put. Its source is opened first: that says what the object is.
-Task<ObjectMeta> put_whole(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
-                           std::shared_ptr<Seen> seen, OnBytes on_bytes) {
+// What one way of the bytes to one destination has come to.
+struct Way {
+  Sending sending;
+  std::shared_ptr<Seen> seen = std::make_shared<Seen>();
+  std::shared_ptr<uint64_t> progress = std::make_shared<uint64_t>(0);
+  Result<ObjectMeta> written = fail(rt::cancelled_error("not sent"));
+
+  const ObjectMeta* existing() const { return sending.existing ? &*sending.existing : nullptr; }
+};
+
+OnBytes count_of(Run& run, const Way& way) {
+  return [&run, progress = way.progress](uint64_t bytes) {
+    *progress += bytes;
+    run.progress.bytes_done += bytes;
+    run.tell();
+  };
+}
+
+Task<Unit> put_one(rt::Context& ctx, Run& run, Way& way, cloud::Body bytes) {
+  const Job& job = way.sending.job;
+  cloud::Body body = hashing_body(std::move(bytes), whole_kinds(run.request.sha256),
+                                  job.source.digests, run.cpu, way.seen, count_of(run, way));
+  way.written = co_await job.to->store->put(ctx, job.key, std::move(body),
+                                            put_options(run, job, way.existing()));
+  co_return Unit{};
+}
+
+Task<Unit> put_each(rt::Scope& scope, Run& run, std::vector<Way>& ways, cloud::Body bytes) {
+  std::vector<cloud::Body> bodies = tee(bytes, ways.size());
+  for (size_t i = 0; i < ways.size(); ++i) {
+    CO_OK(co_await scope.spawn(put_one(scope.context(), run, ways[i], std::move(bodies[i]))));
+  }
+  co_return Unit{};
+}
+
+// The bytes, whole, in one put each. The source is opened first: that says what the object is.
+Task<Unit> put_whole(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
   cloud::ObjectStore& from = *run.request.from.store;
-  CO_TRY(cloud::Opened opened,
-         co_await from.get(ctx, job.source.key, {.if_match = job.source.etag}));
-  job.source = opened.meta;
-  cloud::Body body =
-      hashing_body(cloud::body_of(from, std::move(opened)), whole_kinds(run.request.sha256),
-                   job.source.digests, run.cpu, seen, std::move(on_bytes));
-  co_return co_await job.to->store->put(ctx, job.key, std::move(body),
-                                        put_options(run, job, existing ? &*existing : nullptr));
+  const ObjectMeta& source = ways.front().sending.job.source;
+  CO_TRY(cloud::Opened opened, co_await from.get(ctx, source.key, {.if_match = source.etag}));
+  for (Way& each : ways) {
+    each.sending.job.source = opened.meta;
+  }
+  cloud::Body body = cloud::body_of(from, std::move(opened));
+  if (ways.size() == 1) {
+    co_return co_await put_one(ctx, run, ways.front(), std::move(body));
+  }
+  co_return co_await rt::scoped(ctx, {}, put_each, std::ref(run), std::ref(ways), std::move(body));
 }
 
-Task<ObjectMeta> put_large(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
-                           std::shared_ptr<Seen> seen, OnBytes on_bytes) {
-  CO_OK(co_await know_source(ctx, run, job));
+Task<Unit> put_large(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
+  CO_OK(co_await know_source(ctx, run, ways.front().sending.job));
+  const Job& first = ways.front().sending.job;
   PartsJob parts{.from = *run.request.from.store,
-                 .source = job.source,
-                 .to = *job.to->store,
-                 .key = job.key,
-                 .options = put_options(run, job, existing ? &*existing : nullptr),
+                 .source = first.source,
                  .journal = run.request.journal,
-                 .source_id = source_id(run, job),
-                 .destination = text_of(cloud::ref_of(*job.to, job.key))};
-  co_return co_await put_parts(ctx, std::move(parts), run.parts, run.cpu, std::move(seen),
-                               std::move(on_bytes));
+                 .source_id = source_id(run, first)};
+  for (Way& each : ways) {
+    Job& job = each.sending.job;
+    job.source = first.source;
+    parts.to.push_back({.store = *job.to->store,
+                        .key = job.key,
+                        .options = put_options(run, job, each.existing()),
+                        .address = text_of(cloud::ref_of(*job.to, job.key)),
+                        .on_bytes = count_of(run, each)});
+  }
+  const uint64_t bytes = first.source.size;
+  CO_TRY(auto written, co_await put_parts(ctx, std::move(parts), run.parts, run.cpu));
+  for (size_t i = 0; i < ways.size(); ++i) {
+    if (!written[i].has_value()) {
+      ways[i].written = fail(std::move(written[i]).error());
+      continue;
+    }
+    *ways[i].seen = {.bytes = bytes, .digests = {written[i]->crc32c}};
+    ways[i].written = std::move(written[i]->meta);
+  }
+  co_return Unit{};
 }
 
-// Within one bucket of a service that copies by itself.
-bool stays_inside(const Run& run, const Job& job) {
-  return job.to->store->capabilities().far && cloud::same_bucket(run.request.from, *job.to) &&
-         run.request.from.root == job.to->root;
+// One reading of the bytes; what did not arrive does not count as progress.
+Task<std::vector<Way>> put_ways(rt::Context& ctx, Run& run, std::vector<Sending> sendings) {
+  std::vector<Way> ways;
+  for (Sending& each : sendings) {
+    ways.push_back({.sending = std::move(each)});
+  }
+  const bool large = ways.front().sending.job.source.size > whole_bytes_max;
+  auto put = large ? co_await put_large(ctx, run, ways) : co_await put_whole(ctx, run, ways);
+  for (Way& each : ways) {
+    if (!put.has_value() && !each.written.has_value()) {
+      each.written = fail(put.error());
+    }
+    if (!each.written.has_value()) {
+      run.progress.bytes_done -= *each.progress;
+    }
+  }
+  co_return ways;
+}
+
+// Proven, and told.
+Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
+  CO_OK(way.written);
+  const Job& job = way.sending.job;
+  Entry entry = entry_of(ctx, run, job);
+  CO_TRY(entry.proof, co_await prove(ctx, run, job, *way.written, *way.seen));
+  entry.to.etag = way.written->etag;
+  entry.digests = way.seen->digests;
+  entry.done = way.sending.existing ? Done::replaced : Done::written;
+  entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
+  co_return entry;
 }
 
 // Proven by a digest the service has of both; where it has none in common both are read.
@@ -269,48 +347,37 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
   co_return entry;
 }
 
-// One way of the bytes; what did not arrive does not count as progress.
-Task<ObjectMeta> put_once(rt::Context& ctx, Run& run, Job& job, std::optional<ObjectMeta> existing,
-                          std::shared_ptr<Seen> seen) {
-  const uint64_t bytes_before = run.progress.bytes_done;
-  auto sent = std::make_shared<uint64_t>(0);
-  auto on_bytes = [&run, sent](uint64_t bytes) {
-    *sent += bytes;
-    run.progress.bytes_done += bytes;
-    run.tell();
-  };
-  const bool large = job.source.size > whole_bytes_max;
-  auto written = large ? co_await put_large(ctx, run, job, existing, seen, std::move(on_bytes))
-                       : co_await put_whole(ctx, run, job, existing, seen, std::move(on_bytes));
-  if (!written.has_value()) {
-    run.progress.bytes_done = std::max(bytes_before, run.progress.bytes_done - *sent);
-  }
-  co_return written;
-}
-
 }  // namespace
+
+bool stays_inside(const Run& run, const Job& job) {
+  return job.to->store->capabilities().far && cloud::same_bucket(run.request.from, *job.to) &&
+         run.request.from.root == job.to->root;
+}
 
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   if (stays_inside(run, job)) {
     co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
   }
-  auto seen = std::make_shared<Seen>();
-  auto written = co_await put_once(ctx, run, job, existing, seen);
-  if (!written.has_value() && written.error().code == Code::corrupt) {
+  const Sending sending{.job = std::move(job), .existing = std::move(existing)};
+  CO_TRY(auto ways, co_await put_ways(ctx, run, {sending}));
+  if (!ways.front().written.has_value() && ways.front().written.error().code == Code::corrupt) {
     // Nothing became visible. The bytes may have changed on the way: once more.
-    auto again = co_await put_once(ctx, run, job, existing, seen);
-    if (again.has_value()) {
-      written = std::move(again);
+    CO_TRY(auto again, co_await put_ways(ctx, run, {sending}));
+    if (again.front().written.has_value()) {
+      ways = std::move(again);
     }
   }
-  CO_OK(written);
-  Entry entry = entry_of(ctx, run, job);
-  CO_TRY(entry.proof, co_await prove(ctx, run, job, *written, *seen));
-  entry.to.etag = written->etag;
-  entry.digests = seen->digests;
-  entry.done = existing ? Done::replaced : Done::written;
-  entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
-  co_return entry;
+  co_return co_await finish(ctx, run, std::move(ways.front()));
+}
+
+Task<std::vector<Sent>> send_together(rt::Context& ctx, Run& run, std::vector<Sending> sendings) {
+  CO_TRY(auto ways, co_await put_ways(ctx, run, std::move(sendings)));
+  std::vector<Sent> sent;
+  for (Way& each : ways) {
+    const bool visible = each.written.has_value();
+    sent.push_back({.entry = co_await finish(ctx, run, std::move(each)), .visible = visible});
+  }
+  co_return sent;
 }
 
 }  // namespace tutti::xfer

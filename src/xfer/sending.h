@@ -59,4 +59,18 @@ Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag)
 // Writes it where `existing` is, and only there, and proves it as the request wants.
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<cloud::ObjectMeta> existing);
 
+// Within one bucket of a service that copies by itself.
+bool stays_inside(const Run& run, const Job& job);
+
+struct Sending {
+  Job job;
+  std::optional<cloud::ObjectMeta> existing;
+};
+struct Sent {
+  Result<Entry> entry;
+  bool visible = false;  // it was written, whatever its proof says
+};
+// The same of one source to several destinations, read once. A corrupt one is not tried again.
+Task<std::vector<Sent>> send_together(rt::Context& ctx, Run& run, std::vector<Sending> sendings);
+
 }  // namespace tutti::xfer

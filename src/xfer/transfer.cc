@@ -124,11 +124,69 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   co_return Unit{};
 }
 
+// What can just be sent; nullopt: it has to be looked at, or refused, on its own.
+Task<std::optional<Sending>> ready(rt::Context& ctx, Run& run, Job job) {
+  if (stays_inside(run, job)) {
+    co_return std::nullopt;
+  }
+  if (sends_unasked(run, job)) {
+    co_return Sending{.job = std::move(job)};
+  }
+  auto existing = co_await look(ctx, *job.to->store, job.key);
+  if (!existing.has_value() || (*existing && rule_for(run, *existing) != IfExists::replace)) {
+    co_return std::nullopt;
+  }
+  co_return Sending{.job = std::move(job), .existing = std::move(*existing)};
+}
+
+// May end well if it is looked at and tried again.
+bool deserves_another(const Sent& sent) {
+  const Code code = sent.entry.error().code;
+  return !sent.visible && (is_retryable(code) || code == Code::conflict || code == Code::corrupt);
+}
+
+// To as many destinations as possible with one reading. Returns those that are left for the way of
+// one destination, which looks at each, tries again and tells what is wrong.
+Task<std::vector<Job>> copy_together(rt::Context& ctx, Run& run, std::vector<Job> jobs) {
+  std::vector<Job> left;
+  std::vector<Sending> sendings;
+  for (Job& job : jobs) {
+    CO_TRY(auto sending, co_await ready(ctx, run, job));
+    if (sending) {
+      sendings.push_back(std::move(*sending));
+    } else {
+      left.push_back(job);
+    }
+  }
+  if (sendings.size() < 2) {
+    co_return jobs;
+  }
+  CO_TRY(auto sent, co_await send_together(ctx, run, sendings));
+  for (size_t i = 0; i < sent.size(); ++i) {
+    Job& job = sendings[i].job;
+    if (sent[i].entry.has_value()) {
+      note(run, std::move(*sent[i].entry));
+    } else if (deserves_another(sent[i])) {
+      left.push_back(std::move(job));
+    } else {
+      CO_OK(note_failure(ctx, run, job, std::move(sent[i].entry).error()));
+    }
+  }
+  co_return left;
+}
+
 Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
                        transfer::Selection selection) {
+  std::vector<Job> jobs;
   for (const Located& to : run.request.to) {
     CO_TRY(std::string key, transfer::destination_of(selection, source.key.text, to.key.text));
-    CO_OK(co_await copy_one(ctx, run, {.source = source, .to = &to, .key = {std::move(key)}}));
+    jobs.push_back({.source = source, .to = &to, .key = {std::move(key)}});
+  }
+  if (jobs.size() > 1) {
+    CO_TRY(jobs, co_await copy_together(ctx, run, std::move(jobs)));
+  }
+  for (Job& each : jobs) {
+    CO_OK(co_await copy_one(ctx, run, std::move(each)));
   }
   co_return Unit{};
 }

@@ -10,9 +10,11 @@
 #include "cloud/wrap/faulty.h"
 #include "rt/file.h"
 #include "rt/loop.h"
+#include "rt/scope.h"
 #include "xfer/journal.h"
 #include "xfer/parts.h"
 #include "xfer/select.h"
+#include "xfer/tee.h"
 #include "xfer/transfer.h"
 #include "xfer/verify.h"
 
@@ -348,6 +350,126 @@ TEST_CASE("a large object goes on where an earlier try stopped") {
   w.fault("b", Operation::begin_upload, {.kind = refuse, .error = refused});
   CHECK(copy().error().code == Code::denied);
   CHECK(journal.files() == 0);
+  CHECK(w.buffers.in_use() == 0);
+}
+
+Result<Report> copy_to_two(World& w, std::string from, uint64_t failures_max = 0) {
+  return w.loop.run(run(w.ctx,
+                        {.from = w.located("a", std::move(from)),
+                         .to = {w.located("b", "x"), w.located("b", "y")},
+                         .failures_max = failures_max},
+                        w.pool.executor()));
+}
+
+TEST_CASE("the source is read once for all destinations") {
+  World w;
+  const std::string large(whole_bytes_max * 2 + 12'345, 'l');  // three parts
+  for (const auto& [text, reads] : {std::pair(std::string(20'000, 's'), 1), {large, 3}}) {
+    w.put("a", "1", text);
+    w.calls.clear();
+    const auto report = copy_to_two(w, "1");
+    REQUIRE_OK(report);
+    CHECK(report->objects == 2);
+    CHECK(report->bytes == 2 * text.size());
+    CHECK(w.calls[{"a", Operation::get}] == reads);
+    CHECK((w.text("b", "x") == text));
+    CHECK((w.text("b", "y") == text));
+    REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"x"}, {})));
+    REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"y"}, {})));
+  }
+  CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("a destination that fails does not stop the other one") {
+  World w;
+  const Error refused{.code = Code::denied, .what = "no"};
+  const Error trouble{.code = Code::unavailable, .what = "503"};
+  const std::string large(whole_bytes_max + 1, 'l');
+  w.put("a", "small", std::string(20'000, 's'));
+  w.put("a", "large", large);
+
+  w.fault("b", Operation::put, {.kind = refuse, .error = refused});
+  const auto small = copy_to_two(w, "small", 1);
+  REQUIRE_OK(small);
+  CHECK(small->failed == 1);
+  CHECK(small->objects == 1);
+
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"x"}, {})));
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"y"}, {})));
+  w.fault("b", Operation::part, {.kind = refuse, .error = refused});
+  const auto failed = copy_to_two(w, "large", 1);
+  REQUIRE_OK(failed);
+  CHECK(failed->failed == 1);
+  CHECK(failed->objects == 1);
+
+  // Passing trouble of one is tried again, the other one keeps what it has.
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"x"}, {})));
+  REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"y"}, {})));
+  w.fault("b", Operation::commit, {.kind = refuse, .error = trouble});
+  w.calls.clear();
+  const auto again = copy_to_two(w, "large");
+  REQUIRE_OK(again);
+  CHECK(again->objects == 2);
+  CHECK(again->bytes == 2 * large.size());
+  CHECK(w.calls[{"b", Operation::part}] == 6);  // two for each, and two for the second try
+  CHECK((w.text("b", "x") == large));
+  CHECK((w.text("b", "y") == large));
+
+  // There already: the ordinary way says so.
+  CHECK(copy_to_two(w, "small").error().code == Code::conflict);
+  CHECK(w.buffers.in_use() == 0);
+}
+
+Task<std::string> read_body(rt::Context& ctx, cloud::Body body) {
+  CO_TRY(const auto source, co_await body.open(ctx, 0));
+  co_return co_await cloud::read_all(ctx, *source, 1U << 20U);
+}
+
+Task<Unit> read_two(rt::Scope& scope, std::vector<cloud::Body>& bodies,
+                    std::vector<std::string>& read) {
+  const auto into = [](rt::Context& ctx, cloud::Body body, std::string& out) -> Task<Unit> {
+    CO_TRY(out, co_await read_body(ctx, std::move(body)));
+    co_return Unit{};
+  };
+  CO_OK(co_await scope.spawn(into(scope.context(), bodies[0], read[0])));
+  CO_OK(co_await scope.spawn(into(scope.context(), bodies[1], read[1])));
+  co_return Unit{};
+}
+
+TEST_CASE("who does not keep up reads for itself") {
+  World w;
+  const std::string text(50'000, 't');
+  int opened = 0;
+  cloud::Body inner = cloud::body_of(w.buffers, text);
+  inner.open = [&opened, open = inner.open](rt::Context& ctx, uint64_t offset) {
+    ++opened;
+    return open(ctx, offset);
+  };
+  {
+    std::vector<cloud::Body> bodies = tee(inner, 3, milliseconds(20));  // the third never reads
+    std::vector<std::string> read(2);
+    REQUIRE_OK(w.loop.run(rt::scoped(w.ctx, {}, read_two, std::ref(bodies), std::ref(read))));
+    CHECK(read[0] == text);
+    CHECK(read[1] == text);
+    CHECK(opened == 1);
+    const auto late = w.loop.run(read_body(w.ctx, bodies[2]));
+    REQUIRE_OK(late);
+    CHECK(*late == text);
+    CHECK(opened == 2);
+  }
+  {
+    // Who goes away does not hold up the others either.
+    std::vector<cloud::Body> bodies = tee(inner, 2, hours(1));
+    bodies.pop_back();
+    const auto rest = w.loop.run(read_body(w.ctx, bodies[0]));
+    REQUIRE_OK(rest);
+    CHECK(*rest == text);
+    // A second opening is a reading of its own, from wherever it begins.
+    const auto again = w.loop.run(read_body(w.ctx, bodies[0]));
+    REQUIRE_OK(again);
+    CHECK(*again == text);
+    CHECK(opened == 4);
+  }
   CHECK(w.buffers.in_use() == 0);
 }
 

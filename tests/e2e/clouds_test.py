@@ -122,6 +122,23 @@ def around_the_clouds(tutti):
             world.run("rb", bucket)
 
 
+def several_destinations(tutti):
+    """One reading, four stores of which one refuses: the others have all, and the manifest says who lacks what."""
+    with World(tutti) as world:
+        make_files(world)
+        targets = [f"{name}://{world.bucket}/" for name in ("s3", "gs", "az")]
+        for bucket in targets:
+            world.run("mb", bucket)
+        report = world.json("cp", "in/", *targets, "out/", "--manifest", "all.jsonl")
+        expect(report["objects"] == 20 and world.json("verify", "all.jsonl")["proven"] == 20, f"to all: {report}")
+        world.same("in", "out")
+        world.run("rm", "--yes", targets[0])
+        world.run("cp", "in/", "gs://nobody-made-it/", targets[0], "--manifest", "half.jsonl", "--max-failures", "9", status=1)
+        lines = [json.loads(line) for line in (world.folder / "half.jsonl").read_text("utf-8").splitlines()]
+        expect(sorted(line["done"] for line in lines) == ["failed"] * 5 + ["written"] * 5, f"half: {lines}")
+        expect(all(line["to"]["address"].startswith("gs:") == (line["done"] == "failed") for line in lines), f"who: {lines}")
+
+
 def sync_and_filters(tutti):
     with World(tutti) as world:
         make_files(world)
@@ -486,6 +503,7 @@ TESTS = [
     ("connections listed", connections_listed),
     ("connections that do not work", connections_that_do_not_work),
     ("around the clouds", around_the_clouds),
+    ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
