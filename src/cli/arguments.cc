@@ -176,6 +176,15 @@ void add_filter_options(CLI::App& command, FilterArgs& filter) {
       ->allow_extra_args(false);
   command.add_option("--larger", filter.larger, "only objects of more bytes: 10MB");
   command.add_option("--smaller", filter.smaller, "only objects of fewer bytes");
+  command.add_option("--newer-than", filter.newer, "only objects written in this time: 36h, 7d");
+  command.add_option("--older-than", filter.older, "only objects written before this time");
+  command
+      .add_option("--include-regex", filter.include_regex,
+                  "as --include, by a regular expression that matches anywhere in the name")
+      ->allow_extra_args(false);
+  command
+      .add_option("--exclude-regex", filter.exclude_regex, "as --exclude, by a regular expression")
+      ->allow_extra_args(false);
   command.add_option("--names-from", filter.names_from,
                      "only the names in this file, a line each, as they are below the prefix");
 }
@@ -183,8 +192,8 @@ void add_filter_options(CLI::App& command, FilterArgs& filter) {
 void add_verify_option(CLI::App& command, std::string& verify) {
   command
       .add_option("--verify", verify,
-                  "full: read back, store: by the store's own checksum, none: sizes only")
-      ->check(CLI::IsMember({"full", "store", "none"}))
+                  "full: read back, sample:5%: some of them, store: by the store's own checksum, "
+                  "none: sizes only")
       ->default_val("store");
 }
 
@@ -210,6 +219,12 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
   command.add_option("--only-failed", args.only_failed,
                      "only what this manifest of an earlier copy says has failed");
   add_failures_option(command, args.failures_max);
+  command
+      .add_option("--first", args.first,
+                  "what this pattern matches goes first; several: in their order")
+      ->allow_extra_args(false);
+  command.add_option("--order", args.order, "name, smallest, largest, oldest or newest first")
+      ->default_val("name");
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
@@ -221,6 +236,8 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_flag("--delete", args.remove, "remove what only the destination has, last of all");
   sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is")
       ->default_val(1000);
+  sync->add_option("--backup", args.backup,
+                   "a prefix that gets what would be replaced or removed, before it is");
   sync->add_flag("--checksum", args.checksum, "equal means equal bytes, not size and time");
   sync->add_flag("--size-only", args.size_only, "equal means equal size")->excludes("--checksum");
   add_verify_option(*sync, args.verify);

@@ -92,6 +92,10 @@ struct FilterArgs {
   std::vector<std::string> exclude;
   std::string larger;  // "10MB"
   std::string smaller;
+  std::string newer;  // "7d", before now
+  std::string older;
+  std::vector<std::string> include_regex;
+  std::vector<std::string> exclude_regex;
   std::string names_from;  // a local path; empty: all
 };
 struct CpArgs {
@@ -103,6 +107,8 @@ struct CpArgs {
   std::string storage_class;
   FilterArgs filter;
   std::string only_failed;  // a manifest; empty: all
+  std::vector<std::string> first;
+  std::string order;
   uint64_t failures_max = 1000;
   bool sha256 = false;
   bool dry_run = false;
@@ -115,6 +121,7 @@ struct SyncArgs {
   std::string to;
   std::string verify;
   std::string manifest;
+  std::string backup;  // a prefix; empty: none
   FilterArgs filter;
   uint64_t failures_max = 1000;
   bool remove = false;

@@ -66,10 +66,32 @@ class CopyProgress {
   bool drawn_ = false;
 };
 
-Result<transfer::Filter> filter_of(const FilterArgs& args) {
+Result<std::vector<transfer::Regex>> parse_regexes(const std::vector<std::string>& patterns) {
+  std::vector<transfer::Regex> all;
+  for (const std::string& each : patterns) {
+    TRY(transfer::Regex regex, transfer::Regex::parse(each));
+    all.push_back(std::move(regex));
+  }
+  return all;
+}
+
+// That long ago.
+Result<std::optional<Instant>> past_of(const std::string& text, Instant now) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  TRY(const Duration age, parse_duration(text));
+  return now - age;
+}
+
+Result<transfer::Filter> filter_of(const FilterArgs& args, Instant now) {
   transfer::Filter filter;
   TRY(filter.include, transfer::parse_patterns(args.include));
   TRY(filter.exclude, transfer::parse_patterns(args.exclude));
+  TRY(filter.include_regex, parse_regexes(args.include_regex));
+  TRY(filter.exclude_regex, parse_regexes(args.exclude_regex));
+  TRY(filter.newer_than, past_of(args.newer, now));
+  TRY(filter.older_than, past_of(args.older, now));
   if (!args.larger.empty()) {
     TRY(filter.larger_than, transfer::parse_bytes(args.larger));
   }
@@ -125,7 +147,7 @@ Result<Unit> select_failed(xfer::Request& request, const CpArgs& args) {
   return Unit{};
 }
 
-Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
+Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Instant now) {
   xfer::Request request;
   if (args.from == "-" || std::ranges::find(args.to, "-") != args.to.end()) {
     return fail(
@@ -141,8 +163,10 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args) {
   }
   TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
   TRY(request.verify, xfer::parse_verify(args.verify));
-  TRY(request.filter, filter_of(args.filter));
+  TRY(request.filter, filter_of(args.filter, now));
   TRY_OK(select_failed(request, args));
+  TRY(request.order.first, transfer::parse_patterns(args.first));
+  TRY(request.order.by, transfer::parse_by(args.order));
   request.storage_class = args.storage_class;
   request.sha256 = args.sha256;
   request.failures_max = args.failures_max;
@@ -294,7 +318,7 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
 }
 
 Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
-  CO_TRY(xfer::Request request, request_of(side, args));
+  CO_TRY(xfer::Request request, request_of(side, args, call.environment.context().clock().wall()));
   if (args.dry_run) {
     co_return co_await preview_copy(call, std::move(request));
   }
@@ -303,7 +327,7 @@ Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
 }
 
 Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
-  CO_TRY(xfer::Request request, request_of(side, args));
+  CO_TRY(xfer::Request request, request_of(side, args, call.environment.context().clock().wall()));
   if (args.dry_run) {
     co_return co_await preview_copy(call, std::move(request));
   }
@@ -311,7 +335,8 @@ Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
     co_return fail(Code::bad_input, "mv has one destination",
                    "copy to several with `tutti cp`, then remove with `tutti rm`");
   }
-  if (request.if_exists == transfer::IfExists::skip || request.verify == xfer::Verify::none) {
+  if (request.if_exists == transfer::IfExists::skip ||
+      request.verify.policy == xfer::Verify::none) {
     co_return fail(Code::bad_input, "mv removes only what is proven to be at the destination",
                    "use --if-exists verify, fail or replace, and --verify store or full");
   }
@@ -330,7 +355,7 @@ Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
 
 // ---- sync
 
-Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args) {
+Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args, Instant now) {
   const auto as_prefix = [](std::string text) {
     return is_address(text) || text.ends_with('/') ? text : text + "/";
   };
@@ -338,10 +363,13 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args)
   TRY(request.from, open_address(side, as_prefix(args.from)));
   TRY(request.to, open_address(side, as_prefix(args.to)));
   TRY(request.verify, xfer::parse_verify(args.verify));
-  TRY(request.filter, filter_of(args.filter));
+  TRY(request.filter, filter_of(args.filter, now));
   request.same = args.checksum    ? xfer::Same::digests
                  : args.size_only ? xfer::Same::size
                                   : xfer::Same::time;
+  if (!args.backup.empty()) {
+    TRY(request.backup, open_address(side, as_prefix(args.backup)));
+  }
   request.remove_extra = args.remove;
   request.removes_max = args.removes_max;
   request.dry_run = args.dry_run;
@@ -352,7 +380,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args)
 
 Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   rt::Context& ctx = call.environment.context();
-  CO_TRY(xfer::SyncRequest request, request_of(side, args));
+  CO_TRY(xfer::SyncRequest request, request_of(side, args, ctx.clock().wall()));
   CO_TRY(const auto ledger, Ledger::open(args.dry_run ? "" : args.manifest));
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
@@ -368,16 +396,20 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
                                  {"same", report.same},
                                  {"extra", report.extra},
                                  {"removed", report.removed},
+                                 {"backed_up", report.backed_up},
                                  {"failed", report.failed},
                                  {"failures", failures_value(*ledger)},
                                  {"dry_run", args.dry_run}}));
     co_return report.failed == 0 ? 0 : 1;
   }
-  const std::string text = fmt::format(
+  std::string text = fmt::format(
       "{} {}, {}; the same: {}; {}", args.dry_run ? "would copy" : "copied",
       objects_text(report.copied), bytes_text(report.bytes), report.same,
       args.remove ? fmt::format("{}: {}", args.dry_run ? "would remove" : "removed", report.removed)
                   : fmt::format("only at the destination: {}", report.extra));
+  if (report.backed_up > 0) {
+    text += fmt::format("; kept in {}: {}", args.backup, report.backed_up);
+  }
   if (args.dry_run) {
     call.output.line(text + ". Nothing was done.");
   } else {
@@ -395,7 +427,7 @@ Task<xfer::Selected> select(rt::Context& ctx, const DataSide* side, std::string 
                             FilterArgs filter) {
   CO_TRY(cloud::Located located, open_address(*side, address));
   CO_TRY(xfer::Selected selected, co_await xfer::Selected::of(ctx, std::move(located)));
-  CO_TRY(transfer::Filter parsed, filter_of(filter));
+  CO_TRY(transfer::Filter parsed, filter_of(filter, ctx.clock().wall()));
   selected.set_filter(std::move(parsed));
   co_return selected;
 }

@@ -173,14 +173,14 @@ Task<std::string> get_text(rt::Context& ctx, ObjectStore& store, Key key, size_t
 }
 
 Listing::Listing(ObjectStore& store, ListOptions options)
-    : store_(store), options_(std::move(options)) {}
+    : store_(&store), options_(std::move(options)) {}
 
 Task<std::optional<ObjectMeta>> Listing::next(rt::Context& ctx) {
   while (at_ == page_.size()) {
     if (last_) {
       co_return std::nullopt;
     }
-    CO_TRY(Page page, co_await store_.list(ctx, options_));
+    CO_TRY(Page page, co_await store_->list(ctx, options_));
     options_.cursor = std::move(page.next);
     last_ = options_.cursor.empty();
     page_ = std::move(page.objects);

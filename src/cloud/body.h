@@ -36,7 +36,7 @@ class Listing {
   Task<std::optional<ObjectMeta>> next(rt::Context& ctx);
 
  private:
-  ObjectStore& store_;
+  ObjectStore* store_;
   ListOptions options_;
   std::vector<ObjectMeta> page_;
   size_t at_ = 0;

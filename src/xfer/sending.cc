@@ -150,10 +150,11 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
     co_return fail(Code::corrupt,
                    fmt::format("{} bytes were sent, {} are there", seen.bytes, written.size));
   }
-  if (run.request.verify == Verify::none) {
+  if (run.request.verify.policy == Verify::none) {
     co_return Proof::size;
   }
-  if (run.request.verify == Verify::store && store_proves(*job.to, written, seen)) {
+  if (!run.request.verify.reads_back(job.key.text, written.etag) &&
+      store_proves(*job.to, written, seen)) {
     co_return Proof::store;
   }
   auto back = co_await digest_object(ctx, *job.to->store, job.key, written.etag,
@@ -336,7 +337,8 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
   entry.digests = job.source.digests;
   entry.digests_from_store = true;
   const bool common = store_proves(*job.to, written, {.digests = job.source.digests});
-  if (run.request.verify != Verify::none && (!common || run.request.verify == Verify::full)) {
+  const Verification& verify = run.request.verify;
+  if (verify.policy != Verify::none && (!common || verify.reads_back(job.key.text, written.etag))) {
     CO_TRY(entry, co_await compare_bytes(ctx, run, job, written.etag));
   } else {
     entry.proof = common ? Proof::store : Proof::size;

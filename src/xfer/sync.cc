@@ -9,7 +9,7 @@
 #include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/remove.h"
-#include "xfer/sending.h"
+#include "xfer/settle.h"
 
 namespace tutti::xfer {
 namespace {
@@ -76,6 +76,7 @@ class Merge {
 struct Sync {
   SyncRequest request;
   Run run;
+  Run backup;  // from the destination to the backup, where there is one
   SyncReport report = {};
   bool any_source = false;
 };
@@ -125,6 +126,31 @@ Task<bool> is_same(rt::Context& ctx, Sync& sync, Job job, ObjectMeta there) {
   co_return true;
 }
 
+Task<Unit> back_up(rt::Context& ctx, Sync& sync, ObjectMeta there, std::string name) {
+  if (!sync.request.backup) {
+    co_return Unit{};
+  }
+  const Located& to = sync.backup.request.to.front();
+  const Job job{.source = std::move(there), .to = &to, .key = {to.key.text + name}};
+  auto attempt = [&](rt::Context& inner) { return copy_to(inner, sync.backup, job); };
+  auto entry = co_await rt::retry(ctx, {}, attempt);
+  if (!entry.has_value() && entry.error().code == Code::conflict) {
+    entry.error().remedy = "choose an empty backup for each sync, with the date in its name";
+  }
+  CO_OK(entry);
+  ++sync.report.backed_up;
+  co_return Unit{};
+}
+
+// Backed up where it is replaced, and sent.
+Task<Entry> write_pair(rt::Context& ctx, Sync& sync, Job job, Pair pair) {
+  if (pair.there) {
+    CO_OK(co_await back_up(ctx, sync, *pair.there, pair.name));
+  }
+  auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
+  co_return co_await rt::retry(ctx, {}, attempt);
+}
+
 Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
   Job job{.source = std::move(*pair.source),
           .to = &sync.run.request.to.front(),
@@ -141,8 +167,7 @@ Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
   if (sync.request.dry_run) {
     co_return Unit{};
   }
-  auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
-  auto entry = co_await rt::retry(ctx, {}, attempt);
+  auto entry = co_await write_pair(ctx, sync, job, std::move(pair));
   if (!entry.has_value()) {
     --sync.report.copied;
     sync.report.bytes -= job.source.size;
@@ -181,6 +206,11 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
   co_return Unit{};
 }
 
+Task<Unit> remove_pair(rt::Context& ctx, Sync& sync, ObjectMeta there, std::string name) {
+  CO_OK(co_await back_up(ctx, sync, there, std::move(name)));
+  co_return co_await remove_object(ctx, *sync.request.to.store, std::move(there));
+}
+
 Task<Unit> remove_pairs(rt::Scope& scope, Sync& sync) {
   Merge merge(sync.request.from, sync.request.to);
   while (true) {
@@ -194,19 +224,39 @@ Task<Unit> remove_pairs(rt::Scope& scope, Sync& sync) {
                        "run it again");
       }
       CO_OK(co_await scope.spawn(
-          remove_object(scope.context(), *sync.request.to.store, std::move(*pair->there))));
+          remove_pair(scope.context(), sync, std::move(*pair->there), std::move(pair->name))));
     }
   }
 }
 
+Result<Unit> check_apart(const Located& one, const Located& other, std::string_view what) {
+  const std::string left = one.root + one.key.text;
+  const std::string right = other.root + other.key.text;
+  if (cloud::same_bucket(one, other) && (left.starts_with(right) || right.starts_with(left))) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = fmt::format("{} lie in each other", what),
+                      .where = cloud::address_of(other, other.key),
+                      .remedy = "choose another place"});
+  }
+  return Unit{};
+}
+
+Result<Unit> check_prefix(const Located& located) {
+  if (located.key.text.empty() || located.key.text.ends_with('/')) {
+    return Unit{};
+  }
+  return fail(Error{.code = Code::bad_input,
+                    .what = "sync makes one prefix equal to another",
+                    .where = cloud::address_of(located, located.key),
+                    .remedy = "end the address with '/'; `tutti cp` copies one object"});
+}
+
 Result<Unit> check(const SyncRequest& request) {
+  if (request.backup) {
+    TRY_OK(check_prefix(*request.backup));
+  }
   for (const Located* each : {&request.from, &request.to}) {
-    if (!each->key.text.empty() && !each->key.text.ends_with('/')) {
-      return fail(Error{.code = Code::bad_input,
-                        .what = "sync makes one prefix equal to another",
-                        .where = cloud::address_of(*each, each->key),
-                        .remedy = "end the address with '/'; `tutti cp` copies one object"});
-    }
+    TRY_OK(check_prefix(*each));
     if (!each->store->capabilities().ordered_listing) {
       return fail(Error{.code = Code::unsupported,
                         .what = "this store does not list in the order of the keys",
@@ -214,14 +264,10 @@ Result<Unit> check(const SyncRequest& request) {
                         .remedy = "use `tutti cp`"});
     }
   }
-  const std::string from = request.from.root + request.from.key.text;
-  const std::string to = request.to.root + request.to.key.text;
-  if (cloud::same_bucket(request.from, request.to) &&
-      (to.starts_with(from) || from.starts_with(to))) {
-    return fail(Error{.code = Code::bad_input,
-                      .what = "source and destination lie in each other",
-                      .where = cloud::address_of(request.to, request.to.key),
-                      .remedy = "choose another destination"});
+  TRY_OK(check_apart(request.from, request.to, "source and destination"));
+  if (request.backup) {
+    TRY_OK(check_apart(request.from, *request.backup, "source and backup"));
+    TRY_OK(check_apart(request.to, *request.backup, "destination and backup"));
   }
   return Unit{};
 }
@@ -257,7 +303,14 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
                                 .failures_max = request.failures_max,
                                 .on_progress = request.on_progress,
                                 .on_entry = request.on_entry},
-                    .cpu = std::move(cpu)}};
+                    .cpu = cpu},
+            .backup = {.request = {.from = request.to,
+                                   .if_exists = transfer::IfExists::verify,
+                                   .verify = request.verify},
+                       .cpu = cpu}};
+  if (request.backup) {
+    sync.backup.request.to = {*request.backup};
+  }
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
   CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
   if (!sync.any_source) {  // a misspelt folder must not empty the destination

@@ -24,10 +24,13 @@ struct SyncRequest {
   cloud::Located to;
   transfer::Filter filter = {};  // what it leaves out is neither copied nor removed
   Same same = Same::time;
+  // A prefix outside of both: what would be replaced or removed is copied to it before, under its
+  // name. There already and different: conflict, and the object stays as it is.
+  std::optional<cloud::Located> backup = std::nullopt;
   bool remove_extra = false;
   uint64_t removes_max = 1000;  // more: bad_input, and none is removed
   bool dry_run = false;
-  Verify verify = Verify::store;
+  Verification verify = {};
   std::filesystem::path journal = {};  // as Request::journal
   size_t objects_parallel = 64;
   uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
@@ -41,6 +44,7 @@ struct SyncReport {
   uint64_t same = 0;                // left as they are
   uint64_t extra = 0;               // only the destination has them
   uint64_t removed = 0;             // of those; or would be
+  uint64_t backed_up = 0;           // replaced or removed objects that the backup has now
   uint64_t failed = 0;              // not copied; entries say why
   std::vector<Entry> entries = {};  // of what was copied, unless on_entry takes them
 };

@@ -2,14 +2,16 @@
 #include "xfer/transfer.h"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
+#include <cmath>
 
 #include <fmt/format.h>
 
 #include "rt/retry.h"
 #include "rt/scope.h"
+#include "xfer/queue.h"
 #include "xfer/select.h"
-#include "xfer/sending.h"
+#include "xfer/settle.h"
 
 namespace tutti::xfer {
 namespace {
@@ -17,101 +19,7 @@ namespace {
 using cloud::Key;
 using cloud::Located;
 using cloud::ObjectMeta;
-using transfer::Act;
-using transfer::IfExists;
 using transfer::Known;
-
-constexpr std::array<std::string_view, 3> verify_names{"full", "store", "none"};
-
-constexpr uint64_t unasked_bytes_max = 1U << 20U;
-
-// An object of this task's earlier try is compared, not refused.
-IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
-  const IfExists rule = run.request.if_exists;
-  if (rule != IfExists::fail || !existing || run.request.origin.empty()) {
-    return rule;
-  }
-  const auto origin = existing->metadata.find(origin_name);
-  const bool ours = origin != existing->metadata.end() && origin->second == run.request.origin;
-  return ours ? IfExists::verify : rule;
-}
-
-Entry left_alone(rt::Context& ctx, const Run& run, const Job& job, const ObjectMeta& existing,
-                 Proof proof) {
-  Entry entry = entry_of(ctx, run, job);
-  entry.to.etag = existing.etag;
-  entry.bytes = existing.size;
-  entry.digests = existing.digests;
-  entry.digests_from_store = true;
-  entry.proof = proof;
-  entry.done = Done::skipped;
-  return entry;
-}
-
-// The destination's store computed the CRC32C of what it has (and did not just keep what a writer
-// claimed), and it is the source's; so is the size.
-bool crc_tells(const Run& run, const Job& job, const ObjectMeta& existing) {
-  const auto& checks = job.to->store->capabilities().checks_digests;
-  const auto crc = job.source.digest(DigestKind::crc32c);
-  return !run.request.sha256 && run.request.verify != Verify::full && crc &&
-         std::ranges::find(checks, DigestKind::crc32c) != checks.end() &&
-         crc == existing.digest(DigestKind::crc32c);
-}
-
-Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
-  std::optional<Known> there;
-  if (existing) {
-    there = known(*existing);
-    CO_OK(co_await know_source(ctx, run, job));
-  }
-  const transfer::Step step = transfer::decide(known(job.source), job.key.text,
-                                               there ? &*there : nullptr, rule_for(run, existing));
-  switch (step.act) {
-    case Act::copy:
-    case Act::replace:
-      co_return co_await send(ctx, run, std::move(job), std::move(existing));
-    case Act::compare:
-      if (crc_tells(run, job, *existing)) {
-        co_return left_alone(ctx, run, job, *existing, Proof::store);
-      }
-      co_return co_await compare_bytes(ctx, run, std::move(job), existing->etag);
-    case Act::skip:
-      co_return left_alone(ctx, run, job, *existing, Proof::size);
-    case Act::equal:
-      co_return left_alone(ctx, run, job, *existing, Proof::end_to_end);
-    default:
-      co_return fail(Error{
-          .code = Code::conflict,
-          .what = step.why,
-          .where = cloud::address_of(*job.to, job.key),
-          .remedy = "if_exists: verify leaves equal objects, skip leaves all, replace replaces"});
-  }
-}
-
-// A small object that must not be there yet is just sent: the destination's own condition decides.
-// That saves a question for each. Where one that is there would be left alone the question is
-// cheaper than the bytes, unless a network is between.
-bool sends_unasked(const Run& run, const Job& job) {
-  const cloud::Capabilities& can = job.to->store->capabilities();
-  return can.only_if_absent && (can.far || run.request.if_exists == IfExists::fail) &&
-         job.source.size <= unasked_bytes_max;
-}
-
-Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
-  std::optional<Error> refused;
-  if (sends_unasked(run, job)) {
-    auto entry = co_await send(ctx, run, job, std::nullopt);
-    if (entry.has_value() || entry.error().code != Code::conflict) {
-      co_return entry;
-    }
-    refused = std::move(entry).error();
-  }
-  CO_TRY(std::optional<ObjectMeta> existing, co_await look(ctx, *job.to->store, job.key));
-  if (refused && !existing) {
-    co_return fail(std::move(*refused));  // it was the source that changed
-  }
-  co_return co_await settle(ctx, run, std::move(job), std::move(existing));
-}
 
 Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   // A listing has no digests, and a retry must see what is there now.
@@ -122,21 +30,6 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   }
   note(run, std::move(*entry));
   co_return Unit{};
-}
-
-// What can just be sent; nullopt: it has to be looked at, or refused, on its own.
-Task<std::optional<Sending>> ready(rt::Context& ctx, Run& run, Job job) {
-  if (stays_inside(run, job)) {
-    co_return std::nullopt;
-  }
-  if (sends_unasked(run, job)) {
-    co_return Sending{.job = std::move(job)};
-  }
-  auto existing = co_await look(ctx, *job.to->store, job.key);
-  if (!existing.has_value() || (*existing && rule_for(run, *existing) != IfExists::replace)) {
-    co_return std::nullopt;
-  }
-  co_return Sending{.job = std::move(job), .existing = std::move(*existing)};
 }
 
 // May end well if it is looked at and tried again.
@@ -192,15 +85,16 @@ Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
 }
 
 Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
+  const transfer::Selection selection = selected.selection();
+  Queue queue(std::move(selected), run.request.order);
   while (true) {
-    CO_TRY(auto source, co_await selected.next(scope.context()));
+    CO_TRY(auto source, co_await queue.next(scope.context()));
     if (!source) {
       break;
     }
     run.listed_objects += run.request.to.size();
     run.listed_bytes += source->size * run.request.to.size();
-    CO_OK(co_await scope.spawn(
-        copy_object(scope.context(), run, std::move(*source), selected.selection())));
+    CO_OK(co_await scope.spawn(copy_object(scope.context(), run, std::move(*source), selection)));
   }
   run.progress.objects_total = run.listed_objects;
   run.progress.bytes_total = run.listed_bytes;
@@ -286,13 +180,35 @@ Task<Selected> select(rt::Context& ctx, Request request) {
 
 }  // namespace
 
-Result<Verify> parse_verify(std::string_view text) {
-  const auto* at = std::ranges::find(verify_names, text);
-  if (at == verify_names.end()) {
-    return fail(Code::bad_input, fmt::format("verify: '{}' is not known", text),
-                "write full, store or none");
+bool Verification::reads_back(std::string_view key, std::string_view etag) const {
+  if (policy != Verify::sample) {
+    return policy == Verify::full;
   }
-  return static_cast<Verify>(at - verify_names.begin());
+  const Digest crc = digest_of(DigestKind::crc32c, fmt::format("{} {}", key, etag));
+  uint32_t number = 0;
+  for (size_t i = 0; i < digest_size(crc.kind); ++i) {
+    number = number << 8U | crc.bytes.at(i);
+  }
+  return number % 10'000 < sample;
+}
+
+Result<Verification> parse_verify(std::string_view text) {
+  constexpr std::pair<std::string_view, Verify> names[] = {
+      {"full", Verify::full}, {"store", Verify::store}, {"none", Verify::none}};
+  const auto* at = std::ranges::find(names, text, &std::pair<std::string_view, Verify>::first);
+  if (at != std::end(names)) {
+    return at->second;
+  }
+  constexpr std::string_view sample = "sample:";
+  double percent = 0;
+  const char* end = text.data() + text.size();
+  if (text.starts_with(sample) && text.ends_with('%') &&
+      std::from_chars(text.data() + sample.size(), end, percent).ptr == end - 1 && percent > 0 &&
+      percent <= 100) {
+    return Verification(Verify::sample, static_cast<uint32_t>(std::lround(percent * 100)));
+  }
+  return fail(Code::bad_input, fmt::format("verify: '{}' is not known", text),
+              "write full, sample:5% (any part of 100), store or none");
 }
 
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {

@@ -15,6 +15,7 @@
 
 #include "cloud/connections.h"
 #include "core/transfer/filter.h"
+#include "core/transfer/order.h"
 #include "core/transfer/plan.h"
 #include "rt/context.h"
 #include "rt/task.h"
@@ -23,11 +24,25 @@
 namespace tutti::xfer {
 
 enum class Verify : uint8_t {
-  full,   // read every destination back: proof end_to_end
-  store,  // the store's own check; read back where the store has none
-  none,   // sizes only
+  full,    // read every destination back: proof end_to_end
+  sample,  // some of them, the others as `store`
+  store,   // the store's own check; read back where the store has none
+  none,    // sizes only
 };
-Result<Verify> parse_verify(std::string_view text);
+
+struct Verification {
+  // NOLINTNEXTLINE(google-explicit-constructor): a policy is one without a sample
+  Verification(Verify what = Verify::store, uint32_t of_10000 = 10'000)
+      : policy(what), sample(of_10000) {}
+  Verify policy;
+  uint32_t sample;  // of 10,000 objects, so many
+
+  // Whether it is read back although its store vouches for it. The version decides: the same one
+  // always belongs to the sample, or never.
+  bool reads_back(std::string_view key, std::string_view etag) const;
+};
+// "full", "sample:5%", "sample:0.5%", "store", "none".
+Result<Verification> parse_verify(std::string_view text);
 
 struct Progress {
   uint64_t objects_done = 0;
@@ -41,8 +56,9 @@ struct Request {
   std::vector<cloud::Located> to;
   bool from_exactly = false;     // `from` is the name of one object, no pattern, no prefix
   transfer::Filter filter = {};  // of what a prefix or pattern selects
+  transfer::Order order = {};    // in which objects are begun; several are on their way at once
   transfer::IfExists if_exists = transfer::IfExists::fail;
-  Verify verify = Verify::store;
+  Verification verify = {};
   // SHA-256 of the objects that travel whole, beside CRC32C. With it equal objects are told by it,
   // or by reading both; without it CRC32C and size tell, unless `verify` is full.
   bool sha256 = false;

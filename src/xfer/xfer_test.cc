@@ -46,7 +46,7 @@ struct World {
   }
   Result<Report> copy(std::string from, std::string to,
                       transfer::IfExists if_exists = transfer::IfExists::verify,
-                      Verify verify = Verify::store) {
+                      Verification verify = {}) {
     return loop.run(run(ctx,
                         {.from = located("a", std::move(from)),
                          .to = {located("b", std::move(to))},
@@ -351,6 +351,60 @@ TEST_CASE("a large object goes on where an earlier try stopped") {
   CHECK(copy().error().code == Code::denied);
   CHECK(journal.files() == 0);
   CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("objects travel in the order that was asked for") {
+  World w;
+  for (const auto& [key, size] : std::map<std::string, size_t>{
+           {"d/a", 30}, {"d/b.idx", 10}, {"d/c", 20}, {"d/d.idx", 40}, {"d/e", 20}}) {
+    w.put("a", key, std::string(size, 'x'));
+  }
+  const auto order_of = [&](transfer::Order order) {
+    std::string names;
+    const auto report = w.loop.run(run(w.ctx,
+                                       {.from = w.located("a", "d/"),
+                                        .to = {w.located("b", "")},
+                                        .order = std::move(order),
+                                        .if_exists = transfer::IfExists::replace,
+                                        .objects_parallel = 1},
+                                       w.pool.executor()));
+    REQUIRE_OK(report);
+    for (const Entry& each : report->entries) {
+      names += each.to.ref.key.substr(0, 1);
+    }
+    return names;
+  };
+  const auto first = transfer::parse_patterns({"e", "*.idx"}).value();
+  CHECK(order_of({}) == "abcde");
+  CHECK(order_of({.by = transfer::By::smallest}) == "bcead");
+  CHECK(order_of({.by = transfer::By::largest}) == "daceb");
+  CHECK(order_of({.first = first}) == "ebdac");
+  CHECK(order_of({.first = first, .by = transfer::By::largest}) == "edbac");
+}
+
+TEST_CASE("a sample is read back, the others are left to the store's word") {
+  CHECK(parse_verify("sample:0.5%").value().sample == 50);
+  for (const std::string_view bad :
+       {"sample", "sample:", "sample:%", "sample:0%", "sample:101%", "sample:5", "fulll", ""}) {
+    CHECK_FALSE(parse_verify(bad).has_value());
+  }
+  World w;
+  for (int i = 0; i < 400; ++i) {
+    w.put("a", fmt::format("d/{}", i), "x");
+  }
+  const auto report =
+      w.copy("d/", "", transfer::IfExists::fail, parse_verify("sample:25%").value());
+  REQUIRE_OK(report);
+  const uint64_t read_back = report->proofs[static_cast<size_t>(Proof::end_to_end)];
+  CHECK(read_back > 50);
+  CHECK(read_back < 150);
+  CHECK(w.calls[{"b", Operation::get}] == static_cast<int>(read_back));
+  // The same versions again: the same sample.
+  w.calls.clear();
+  const auto again =
+      w.copy("d/", "", transfer::IfExists::verify, parse_verify("sample:25%").value());
+  REQUIRE_OK(again);
+  CHECK(w.calls[{"b", Operation::get}] == static_cast<int>(read_back));
 }
 
 Result<Report> copy_to_two(World& w, std::string from, uint64_t failures_max = 0) {

@@ -177,6 +177,32 @@ def sync_and_filters(tutti):
         expect("inside" in text, text)
 
 
+def sync_with_backup(tutti):
+    """What is replaced or removed is kept elsewhere first; a backup that has other bytes of that name stops it."""
+    with World(tutti) as world:
+        s3, gs = f"s3://{world.bucket}/", f"gs://{world.bucket}/"
+        for bucket in (s3, gs):
+            world.run("mb", bucket)
+        for name, text in (("same", b"1"), ("changed", b"22"), ("d/gone", b"333")):
+            world.write(f"in/{name}", text)
+        world.run("sync", "in/", s3 + "x/")
+        world.write("in/changed", b"other")
+        (world.folder / "in/d/gone").unlink()
+        for inside in (s3 + "x/old/", s3):
+            text = world.run("sync", "in/", s3 + "x/", "--backup", inside, status=2)
+            expect("destination and backup lie in each other" in text, text)
+        sync = ("sync", "in/", s3 + "x/", "--delete", "--backup")
+        report = world.json(*sync, gs + "old/")
+        expect(report["backed_up"] == 2 and report["removed"] == 1 and report["copied"] == 1, f"{report}")
+        expect(world.run("cat", gs + "old/changed") == "22" and world.run("cat", gs + "old/d/gone") == "333", "kept")
+        expect(world.run("cat", s3 + "x/changed") == "other", "and replaced")
+        world.write("in/changed", b"another")
+        text = world.run(*sync, gs + "old/", status=1)
+        expect("different" in text and world.run("cat", s3 + "x/changed") == "other", text)
+        expect(world.json(*sync, s3 + "old/")["backed_up"] == 1, "within a bucket")
+        expect(world.run("cat", s3 + "old/changed") == "other" and world.run("cat", s3 + "x/changed") == "another", "last")
+
+
 def failures(tutti):
     """Objects that fail are listed, the others go on, and the manifest finishes it."""
     with World(tutti) as world:
@@ -505,6 +531,7 @@ TESTS = [
     ("around the clouds", around_the_clouds),
     ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
+    ("sync with a backup", sync_with_backup),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
     ("presigned URLs", presigned),

@@ -172,7 +172,7 @@ Schema copy_schema() {
        .fallback = "fail"},
       {.name = "verify",
        .doc = "How each copy is proven: read back, by the store's own check, or by size.",
-       .choices = {"full", "store", "none"},
+       .choices = {"full", "sample:N%", "store", "none"},
        .fallback = "store"},
       {.name = "class", .doc = "Storage class, where the destination has classes."},
       {.name = "allow_empty",

@@ -2,6 +2,7 @@
 // Which objects of a selection take part. A value; pure.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -10,13 +11,30 @@
 #include "base/time.h"
 #include "core/transfer/glob.h"
 
+namespace re2 {
+class RE2;
+}
+
 namespace tutti::transfer {
+
+// A regular expression (RE2) that may match anywhere in a name.
+class Regex {
+ public:
+  static Result<Regex> parse(const std::string& pattern);  // bad_input says what is wrong
+  bool matches(std::string_view name) const;
+
+ private:
+  explicit Regex(std::shared_ptr<const re2::RE2> compiled) : compiled_(std::move(compiled)) {}
+  std::shared_ptr<const re2::RE2> compiled_;
+};
 
 // Patterns match what follows the source's prefix; one without a slash matches the last name of the
 // key, wherever it lies.
 struct Filter {
-  std::vector<Glob> include = {};                       // none: all
-  std::vector<Glob> exclude = {};                       // wins
+  std::vector<Glob> include = {};         // none, nor of the next: all
+  std::vector<Regex> include_regex = {};  // one of either is enough
+  std::vector<Glob> exclude = {};         // wins, as does the next
+  std::vector<Regex> exclude_regex = {};
   std::optional<uint64_t> larger_than = std::nullopt;   // bytes
   std::optional<uint64_t> smaller_than = std::nullopt;  // bytes
   std::optional<Instant> newer_than = std::nullopt;

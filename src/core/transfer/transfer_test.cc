@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/transfer/filter.h"
+#include "core/transfer/order.h"
 #include "core/transfer/plan.h"
 #include "core/transfer/price.h"
 
@@ -27,6 +28,32 @@ TEST_CASE("a filter: patterns of names and of paths, sizes, times") {
   const auto bad = parse_patterns({"a", "[b"});
   REQUIRE_FALSE(bad.has_value());
   CHECK(bad.error().where == "[b");
+}
+
+TEST_CASE("a filter by regular expressions") {
+  Filter filter;
+  filter.include = parse_patterns({"*.csv"}).value();
+  filter.include_regex = {Regex::parse("^[0-9]{4}/").value()};
+  filter.exclude_regex = {Regex::parse("tmp$").value()};
+  CHECK(filter.matches("2026/a.json", 1, {}));
+  CHECK(filter.matches("x/a.csv", 1, {}));
+  CHECK_FALSE(filter.matches("x/2026/a.json", 1, {}));
+  CHECK_FALSE(filter.matches("2026/tmp", 1, {}));
+  const auto bad = Regex::parse("(a");
+  REQUIRE_FALSE(bad.has_value());
+  CHECK(bad.error().where == "(a");
+  CHECK_FALSE(Regex::parse("(?=a)").has_value());
+}
+
+TEST_CASE("which objects come first") {
+  const Order order{.first = parse_patterns({"*.idx", "new/**"}).value()};
+  CHECK(order.turn_of("a/b.idx") == 0);
+  CHECK(order.turn_of("new/a.idx") == 0);
+  CHECK(order.turn_of("new/a") == 1);
+  CHECK(order.turn_of("a") == 2);
+  CHECK(Order{}.turn_of("a") == 0);
+  CHECK(parse_by("newest").value() == By::newest);
+  CHECK_FALSE(parse_by("biggest").has_value());
 }
 
 TEST_CASE("numbers of bytes") {
