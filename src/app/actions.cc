@@ -14,6 +14,7 @@
 #include "action/process/process_action.h"
 #include "action/python/python_action.h"
 #include "action/sql/sql_action.h"
+#include "action/sync/sync_action.h"
 #include "action/wait_object/wait_object.h"
 
 namespace tutti::app {
@@ -66,6 +67,7 @@ ActionSet::ActionSet(ActionServices services)
   add(action::make_copy(objects));
   add(action::make_list(objects));
   add(action::make_delete(objects));
+  add(action::make_sync(objects));
   add(action::make_wait_object(objects));
   add(std::make_unique<action::SqlAction>(sql_));
   add(std::make_unique<action::LoadAction>(sql_, services.connections));

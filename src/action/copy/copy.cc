@@ -14,8 +14,6 @@ namespace {
 using objects::human_bytes;
 using objects::objects_text;
 
-constexpr size_t manifest_bytes_max = 32U << 20U;
-
 Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
                                  const Value& with) {
   TRY(cloud::Located from, objects::open_param(services, info, with, "from"));
@@ -36,15 +34,10 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
 }
 
 Value output_of(const xfer::Report& report) {
-  std::string text = xfer::to_text(report.entries);
-  const std::string digest = to_text(xfer::content_digest(report.entries));
-  Value manifest = Value::of({{"digest", digest}, {"objects", report.entries.size()}});
-  manifest.edit_map().set("text",
-                          text.size() <= manifest_bytes_max ? Value(std::move(text)) : Value());
   return Value::of({{"objects", report.objects},
                     {"bytes", report.bytes},
                     {"skipped", report.skipped},
-                    {"manifest", std::move(manifest)}});
+                    {"manifest", objects::manifest_value(report.entries)}});
 }
 
 std::string proof_text(const xfer::Report& report) {

@@ -8,6 +8,8 @@
 namespace tutti::action::objects {
 namespace {
 
+constexpr size_t manifest_bytes_max = 32U << 20U;
+
 std::unexpected<Error> bad(std::string_view name, std::string_view why, std::string remedy = {}) {
   return fail(Code::bad_input, fmt::format("`{}` {}", name, why), std::move(remedy));
 }
@@ -99,6 +101,15 @@ bool is_unknown(const Value& value) {
     }
   }
   return false;
+}
+
+Value manifest_value(const std::vector<xfer::Entry>& entries) {
+  std::string text = xfer::to_text(entries);
+  const std::string digest = to_text(xfer::content_digest(entries));
+  Value manifest = Value::of({{"digest", digest}, {"objects", entries.size()}});
+  manifest.edit_map().set("text",
+                          text.size() <= manifest_bytes_max ? Value(std::move(text)) : Value());
+  return manifest;
 }
 
 Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta) {

@@ -10,6 +10,7 @@
 #include "action/api/action.h"
 #include "cloud/connections.h"
 #include "rt/task.h"
+#include "xfer/manifest.h"
 #include "xfer/select.h"
 
 namespace tutti::action::objects {
@@ -42,6 +43,9 @@ Result<std::string> text_param(const Value& with, std::string_view name);
 
 // True where a template in it is still to be rendered: plan() cannot open it.
 bool is_unknown(const Value& value);
+
+// {digest, objects, text}; no text where it would have more than 32 MiB.
+Value manifest_value(const std::vector<xfer::Entry>& entries);
 
 // {uri, key, size, etag, modified}
 Value object_value(const cloud::Located& located, const cloud::ObjectMeta& meta);

@@ -34,10 +34,9 @@ constexpr std::array<std::string_view, 23> kind_names = {
     "file, or JSON Schema",
 };
 
-constexpr std::array<std::string_view, 13> later_actions = {
-    "cluster.create", "cluster.delete", "container", "cosmos.upsert", "dbt",
-    "notify",         "publish",        "records",   "spark",         "sync",
-    "wait.event",     "wait.workflow",  "write",
+constexpr std::array<std::string_view, 12> later_actions = {
+    "cluster.create", "cluster.delete", "container", "cosmos.upsert", "dbt",           "notify",
+    "publish",        "records",        "spark",     "wait.event",    "wait.workflow", "write",
 };
 
 template <class Items>
