@@ -204,6 +204,10 @@ void add_failures_option(CLI::App& command, uint64_t& failures_max) {
       ->default_val(1000);
 }
 
+void add_bandwidth_option(CLI::App& command, std::string& bandwidth) {
+  command.add_option("--bandwidth", bandwidth, "at most so many bytes a second: 10MB/s");
+}
+
 void add_copy_options(CLI::App& command, CpArgs& args) {
   command
       .add_option("FROM", args.from, "an address, a prefix ending in /, a glob, or a local path")
@@ -225,6 +229,7 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
       ->allow_extra_args(false);
   command.add_option("--order", args.order, "name, smallest, largest, oldest or newest first")
       ->default_val("name");
+  add_bandwidth_option(command, args.bandwidth);
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
@@ -244,6 +249,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_option("--manifest", args.manifest, "write a line for each copied object to this file");
   add_filter_options(*sync, args.filter);
   add_failures_option(*sync, args.failures_max);
+  add_bandwidth_option(*sync, args.bandwidth);
   sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
   sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
                          {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",
@@ -316,9 +322,10 @@ void add_data_commands(CLI::App& app, Raw& raw) {
 }
 
 void add_connections_command(CLI::App& app, ConnectionsArgs& args) {
-  auto* connections = app.add_subcommand("connections", "List connections, or test them");
-  connections->add_option("WHAT", args.what, "list or test")
-      ->check(CLI::IsMember({"list", "test"}))
+  auto* connections =
+      app.add_subcommand("connections", "List connections, test them, or limit their use");
+  connections->add_option("WHAT", args.what, "list, test or limit")
+      ->check(CLI::IsMember({"list", "test", "limit"}))
       ->default_val("list");
   connections->add_option("NAME", args.names,
                           "connections; to test also addresses. None: all of the profile");
@@ -326,11 +333,16 @@ void add_connections_command(CLI::App& app, ConnectionsArgs& args) {
                           "to test with, where the connection has no root");
   connections->add_flag("--write", args.write,
                         "also write and remove one small object with a random name");
+  connections->add_option("--bandwidth", args.bandwidth,
+                          "limit: bytes a second of each process, 10MB/s; takes effect at once");
+  connections->add_option("--requests", args.requests, "limit: requests a second, 50/s");
+  connections->add_flag("--off", args.off, "limit: only those of tutti.yaml again");
   connections->footer(examples(
       {{"tutti connections", "Where each leads, and whose credentials it uses"},
        {"tutti connections test", "All of the profile: what works, what is wrong, how to mend it"},
        {"tutti connections test s3 --bucket archive --write", "One, with a bucket"},
-       {"tutti connections test gs://raw/2026/", "A prefix; of gs:// in any profile"}}));
+       {"tutti connections test gs://raw/2026/", "A prefix; of gs:// in any profile"},
+       {"tutti connections limit s3 --bandwidth 10MB/s", "Slow down what runs now"}}));
 }
 
 void add_other_commands(CLI::App& app, Raw& raw) {

@@ -110,6 +110,7 @@ struct CpArgs {
   std::vector<std::string> first;
   std::string order;
   uint64_t failures_max = 1000;
+  std::string bandwidth;  // "10MB/s"; empty: no limit
   bool sha256 = false;
   bool dry_run = false;
 };
@@ -121,7 +122,8 @@ struct SyncArgs {
   std::string to;
   std::string verify;
   std::string manifest;
-  std::string backup;  // a prefix; empty: none
+  std::string backup;     // a prefix; empty: none
+  std::string bandwidth;  // "10MB/s"; empty: no limit
   FilterArgs filter;
   uint64_t failures_max = 1000;
   bool remove = false;
@@ -155,10 +157,13 @@ struct VerifyArgs {
   bool quick = false;
 };
 struct ConnectionsArgs {
-  std::string what;                // list or test
+  std::string what;                // list, test or limit
   std::vector<std::string> names;  // or addresses; empty: all of the profile
   std::string bucket;
   bool write = false;
+  std::string bandwidth;  // "10MB/s"; empty: as it is
+  std::string requests;   // "50/s"
+  bool off = false;
 };
 struct DoctorArgs {};
 struct ConfigArgs {

@@ -357,6 +357,9 @@ Task<int> test(Invocation& call, const DataSide* side, ConnectionsArgs args) {
 
 Result<int> connections(Invocation& call, const ConnectionsArgs& args) {
   TRY(const DataSide side, open_data(call));
+  if (args.what == "limit") {
+    return connections_limit(call, side, args);
+  }
   return args.what == "test" ? call.environment.loop().run(test(call, &side, args))
                              : list(call, side, args);
 }

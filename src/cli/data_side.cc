@@ -52,6 +52,7 @@ Result<DataSide> open_data(Invocation& call) {
     TRY(side.profile, profile_of(call.globals, project->project));
     TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
     side.journal = project->folder / ".tutti" / "transfers";
+    side.limits = project->folder / ".tutti" / "limits.json";
     side.folder = std::move(project->folder);
     side.project = std::move(project->project);
     return side;

@@ -18,12 +18,16 @@ struct DataSide {
   std::string profile;
   std::filesystem::path folder;        // of the project, or the working folder
   spec::Project project;               // outside of one: a profile without connections
+  std::filesystem::path limits = {};   // of connections, while Tutti runs; empty: no project
   std::filesystem::path journal = {};  // where transfers note what is under way; may be empty
 };
 Result<DataSide> open_data(Invocation& call);
 
 // An address, or a path of this machine: a folder means all below it.
 Result<cloud::Located> open_address(const DataSide& side, const std::string& text);
+
+// `tutti connections limit`.
+Result<int> connections_limit(Invocation& call, const DataSide& side, const ConnectionsArgs& args);
 
 // Asks on the terminal, unless --yes was given. bad_input where there is nobody to ask.
 Result<bool> confirm(Invocation& call, const std::string& question);

@@ -5,9 +5,11 @@
 
 #include <fmt/format.h>
 
+#include "base/size.h"
 #include "cli/commands.h"
 #include "cli/data_side.h"
 #include "cli/ledger.h"
+#include "cloud/wrap/limited.h"
 #include "core/transfer/price.h"
 #include "rt/file.h"
 #include "xfer/remove.h"
@@ -93,10 +95,12 @@ Result<transfer::Filter> filter_of(const FilterArgs& args, Instant now) {
   TRY(filter.newer_than, past_of(args.newer, now));
   TRY(filter.older_than, past_of(args.older, now));
   if (!args.larger.empty()) {
-    TRY(filter.larger_than, transfer::parse_bytes(args.larger));
+    TRY(const int64_t bytes, parse_size(args.larger));
+    filter.larger_than = static_cast<uint64_t>(bytes);
   }
   if (!args.smaller.empty()) {
-    TRY(filter.smaller_than, transfer::parse_bytes(args.smaller));
+    TRY(const int64_t bytes, parse_size(args.smaller));
+    filter.smaller_than = static_cast<uint64_t>(bytes);
   }
   if (!args.names_from.empty()) {
     TRY(const std::string text, rt::read_file(args.names_from));
@@ -115,6 +119,21 @@ Result<transfer::Filter> filter_of(const FilterArgs& args, Instant now) {
 std::unexpected<Error> in_file(const std::string& path, Error error) {
   error.where = error.where.empty() ? path : fmt::format("{}, {}", path, error.where);
   return fail(std::move(error));
+}
+
+// Each end for itself.
+Result<Unit> limit(cloud::Located& located, const std::string& bandwidth) {
+  if (bandwidth.empty()) {
+    return Unit{};
+  }
+  auto plan = cloud::wrap::RatePlan::parse(Value::of({{"bandwidth", bandwidth}}));
+  if (!plan.has_value()) {
+    return fail(Code::bad_input, fmt::format("--bandwidth cannot be '{}'", bandwidth),
+                "write 10MB/s or 64KiB/s");
+  }
+  located.store = cloud::wrap::make_limited(
+      std::move(located.store), std::make_shared<cloud::wrap::Limiter>(std::move(*plan)));
+  return Unit{};
 }
 
 // --only-failed: the names below the source that the manifest says have failed.
@@ -159,8 +178,10 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY(request.from, open_address(side, args.from));
   for (const std::string& each : args.to) {
     TRY(cloud::Located to, open_address(side, each));
+    TRY_OK(limit(to, args.bandwidth));
     request.to.push_back(std::move(to));
   }
+  TRY_OK(limit(request.from, args.bandwidth));
   TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter, now));
@@ -362,6 +383,8 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
   xfer::SyncRequest request;
   TRY(request.from, open_address(side, as_prefix(args.from)));
   TRY(request.to, open_address(side, as_prefix(args.to)));
+  TRY_OK(limit(request.from, args.bandwidth));
+  TRY_OK(limit(request.to, args.bandwidth));
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter, now));
   request.same = args.checksum    ? xfer::Same::digests

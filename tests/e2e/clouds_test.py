@@ -23,7 +23,7 @@ import urllib.request
 
 TESTS_FOLDER = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS_FOLDER / "process"), str(TESTS_FOLDER / "servers")]
-from project import DEFAULT_TUTTI, expect, run_tests  # noqa: E402
+from project import DEFAULT_TUTTI, Wrong, expect, run_tests  # noqa: E402
 from with_servers import AZURITE_KEY  # noqa: E402
 
 SETTINGS = """
@@ -201,6 +201,30 @@ def sync_with_backup(tutti):
         expect("different" in text and world.run("cat", s3 + "x/changed") == "other", text)
         expect(world.json(*sync, s3 + "old/")["backed_up"] == 1, "within a bucket")
         expect(world.run("cat", s3 + "old/changed") == "other" and world.run("cat", s3 + "x/changed") == "another", "last")
+
+
+def limits(tutti):
+    """A copy keeps to a limit, and goes on faster as soon as it is lifted."""
+    with World(tutti) as world:
+        s3 = f"s3://{world.bucket}/"
+        world.run("mb", s3)
+        world.write("in/a", random.Random(2).randbytes(3_000_000))
+        before = time.monotonic()
+        world.run("cp", "in/a", s3, "--bandwidth", "2MB/s")
+        expect(time.monotonic() - before > 1.2, "--bandwidth is kept")
+        for wrong in (("--bandwidth", "fast"), ("--requests", "many")):
+            text = world.run("connections", "limit", "s3", *wrong, status=2)
+            expect("write" in text, text)
+        expect("did you mean" in world.run("connections", "limit", "s4", "--off", status=2), "a misspelt name")
+        world.run("connections", "limit", "s3", "--bandwidth", "200KB/s", "--requests", "50/s")
+        expect("200KB/s" in world.run("connections", "limit"), "shown")
+        copying = subprocess.Popen([tutti, "cp", "in/a", s3 + "b"], cwd=world.folder, env=world.env)
+        try:
+            raise Wrong(f"200 KB/s is not kept: {copying.wait(2)}")
+        except subprocess.TimeoutExpired:
+            pass
+        world.run("connections", "limit", "s3", "--off")
+        expect(copying.wait(60) == 0 and world.names(s3)["b"] == 3_000_000, "and lifted")
 
 
 def failures(tutti):
@@ -532,6 +556,7 @@ TESTS = [
     ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
     ("sync with a backup", sync_with_backup),
+    ("limits", limits),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
     ("presigned URLs", presigned),

@@ -4,8 +4,13 @@
 #include "cloud/azure/azure.h"
 #include "cloud/gcs/gcs.h"
 #include "cloud/s3/s3.h"
+#include "cloud/wrap/limited.h"
 
 namespace tutti::cloud {
+
+std::filesystem::path limits_file(const std::filesystem::path& project) {
+  return project / ".tutti" / "limits.json";
+}
 
 Openers all_openers(StoreServices services) {
   const auth::RunProgram run = auth::programs_on(services.local.files);
@@ -26,7 +31,7 @@ Openers all_openers(StoreServices services) {
                           .files = services.local.files,
                           .project = services.local.project,
                           .secret = services.secret}));
-  return all;
+  return wrap::limited(std::move(all), limits_file(services.local.project));
 }
 
 }  // namespace tutti::cloud

@@ -14,6 +14,10 @@ struct StoreServices {
   // The value of a secret of the project; unset: there are none.
   std::function<Result<std::string>(std::string_view name)> secret = {};
 };
+
+// Limits that were set while Tutti runs (wrap/limited.h); need not exist.
+std::filesystem::path limits_file(const std::filesystem::path& project);
+
 Openers all_openers(StoreServices services);
 
 }  // namespace tutti::cloud

@@ -370,7 +370,44 @@ const Table project_keys{
         "clouds/gs/landing}}",
 };
 
+const Type week_day{.form = Form::choice,
+                    .choices = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"}};
+const Type week_days{.form = Form::list_of, .item = &week_day, .may_be_empty = false};
+
 const Key type_key{"type", &text, "The type of the connection.", Need::required};
+
+const Table limit_time_table{
+    .noun = "limit time",
+    .doc = "A time of the week with limits of its own, by the machine's clock.",
+    .keys =
+        {
+            {"from", &text, "Time of the day, as text: \"08:00\".", Need::required},
+            {"to", &text, "Likewise; before `from`: of the next day.", Need::required},
+            {"days", &week_days, "Those it begins on.", Need::optional, "all"},
+            {"bandwidth", &text, "As in *limits*."},
+            {"requests", &text, "As in *limits*."},
+        },
+    .hints = {{"start", "from"}, {"end", "to"}, {"until", "to"}, {"day", "days"}},
+    .example =
+        "{from: \"08:00\", to: \"18:00\", days: [mon, tue, wed, thu, fri], bandwidth: 10MB/s}",
+};
+const Type limit_time{.form = Form::object, .table = &limit_time_table};
+const Type limit_times{.form = Form::list_of, .item = &limit_time};
+const Table limits_table{
+    .noun = "limits",
+    .doc = "How fast a connection may be used, by each process.",
+    .keys =
+        {
+            {"bandwidth", &text, "Bytes a second, read and written together: 50MB/s."},
+            {"requests", &text, "Requests a second: 200/s."},
+            {"times", &limit_times, "See *limit time*; the first that fits counts."},
+        },
+    .hints = {{"bytes", "bandwidth"}, {"rate", "bandwidth"}, {"schedule", "times"}},
+    .example = "limits: {bandwidth: 50MB/s, requests: 200/s}",
+};
+const Type limits{.form = Form::object, .table = &limits_table};
+constexpr std::string_view limits_doc =
+    "See *limits*; `tutti connections limit` changes them while something runs.";
 
 const Type durability{.form = Form::choice, .choices = {"object", "batch", "none"}};
 constexpr std::string_view durability_doc =
@@ -385,6 +422,7 @@ const Table local_table{
             {"root", &text, "A folder that is one bucket: `NAME://key`."},
             {"buckets", &text, "A folder of buckets: `NAME://bucket/key`."},
             {"durability", &durability, durability_doc, Need::optional, "batch"},
+            {"limits", &limits, limits_doc},
         },
     .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}, {"bucket", "buckets"}},
     .example = "landing: {type: local, root: clouds/gs/landing}",
@@ -400,6 +438,7 @@ const Table file_table{
             type_key,
             {"root", &text, "The folder; an address cannot leave it.", Need::required},
             {"durability", &durability, durability_doc, Need::optional, "batch"},
+            {"limits", &limits, limits_doc},
         },
     .hints = {{"path", "root"}, {"folder", "root"}, {"dir", "root"}},
     .example = "inbox: {type: file, root: /mnt/inbox}",
@@ -518,6 +557,7 @@ const Table s3_table{
              "the bucket's"},
             {"attempts", &request_attempts, "How often a request is tried (1 to 100).",
              Need::optional, "6"},
+            {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
               {"endpoint_url", "endpoint"},
@@ -556,6 +596,7 @@ const Table gcs_table{
             {"user_project", &text, "The project that is billed where readers pay."},
             {"storage_class", &text, "Of what is written: STANDARD, NEARLINE, COLDLINE, ARCHIVE.",
              Need::optional, "the bucket's"},
+            {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
               {"bucket", "root"},
@@ -586,6 +627,7 @@ const Table azure_table{
             {"client_id", &text, "The application, or the managed identity."},
             {"client_secret", &secret_only, "The application's secret: `{secret: NAME}`."},
             {"anonymous", &boolean, "As nobody: public containers.", Need::optional, "false"},
+            {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
               {"container", "root"},

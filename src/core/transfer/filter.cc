@@ -2,7 +2,6 @@
 #include "core/transfer/filter.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 #include <re2/re2.h>
@@ -46,29 +45,6 @@ Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& pattern
     globs.push_back(std::move(*glob));
   }
   return globs;
-}
-
-Result<uint64_t> parse_bytes(std::string_view text) {
-  constexpr std::pair<std::string_view, uint64_t> units[] = {{"", 1},
-                                                             {"B", 1},
-                                                             {"kB", 1000},
-                                                             {"KB", 1000},
-                                                             {"MB", 1000 * 1000},
-                                                             {"GB", 1000ULL * 1000 * 1000},
-                                                             {"TB", 1000ULL * 1000 * 1000 * 1000},
-                                                             {"KiB", 1ULL << 10U},
-                                                             {"MiB", 1ULL << 20U},
-                                                             {"GiB", 1ULL << 30U},
-                                                             {"TiB", 1ULL << 40U}};
-  uint64_t number = 0;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit = text.substr(static_cast<size_t>(parsed.ptr - text.data()));
-  const auto* known = std::ranges::find(units, unit, &std::pair<std::string_view, uint64_t>::first);
-  if (parsed.ec != std::errc() || known == std::end(units) || number > UINT64_MAX / known->second) {
-    return fail(Code::bad_input, fmt::format("'{}' is no number of bytes", text),
-                "write 500, 10MB or 64KiB");
-  }
-  return number * known->second;
 }
 
 bool Filter::matches(std::string_view name, uint64_t size, Instant modified) const {

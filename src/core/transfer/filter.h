@@ -47,7 +47,4 @@ struct Filter {
 // bad_input names the pattern that is none.
 Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& patterns);
 
-// "500", "10MB" (decimal), "64KiB" (binary).
-Result<uint64_t> parse_bytes(std::string_view text);
-
 }  // namespace tutti::transfer

@@ -56,15 +56,6 @@ TEST_CASE("which objects come first") {
   CHECK_FALSE(parse_by("biggest").has_value());
 }
 
-TEST_CASE("numbers of bytes") {
-  CHECK(parse_bytes("0").value() == 0);
-  CHECK(parse_bytes("10MB").value() == 10'000'000);
-  CHECK(parse_bytes("64KiB").value() == 65'536);
-  for (const std::string_view bad : {"", "MB", "-1", "1.5GB", "10 MB", "1XB", "99999999999TB"}) {
-    CHECK_FALSE(parse_bytes(bad).has_value());
-  }
-}
-
 TEST_CASE("a pattern matches what it says") {
   struct Row {
     std::string pattern, key;
