@@ -87,6 +87,10 @@ Task<Unit> ObjectStore::remove_bucket(rt::Context&) {
                  fmt::format("{} has no buckets to remove", capabilities().provider));
 }
 
+Task<Tags> ObjectStore::tags(rt::Context&, Key) {
+  co_return fail(Code::unsupported, "this store keeps no tags of objects");
+}
+
 Task<std::string> ObjectStore::presign(rt::Context&, Key, PresignOptions) {
   co_return fail(Code::unsupported, fmt::format("{} has no signed URLs", capabilities().provider),
                  "copy the object to a store that has them");

@@ -31,13 +31,79 @@ void add_missing(std::vector<Digest>& to, const std::vector<Digest>& from) {
   }
 }
 
-bool is_metadata_name(std::string_view name) {
-  return !name.empty() && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+size_t letters_of(std::string_view utf8) {
+  return static_cast<size_t>(std::ranges::count_if(
+      utf8, [](char c) { return (static_cast<uint8_t>(c) & 0xC0U) != 0x80; }));
+}
+
+bool is_tag_letter(char c, bool ascii_only) {
+  const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  return plain || std::string_view(" +-./:=_").contains(c) ||
+         (!ascii_only && (c == '@' || static_cast<uint8_t>(c) >= 0x80));
+}
+
+Result<Unit> check_tags(const Tags& tags, const Capabilities& can) {
+  if (!tags.empty() && can.tags.count_max == 0) {
+    return fail(Code::unsupported, fmt::format("{} keeps no tags of objects", can.provider),
+                "leave the tags away");
+  }
+  if (tags.size() > can.tags.count_max) {
+    return fail(Code::bad_input,
+                fmt::format("{} tags, {} are allowed", tags.size(), can.tags.count_max),
+                "leave some away");
+  }
+  for (const auto& [name, value] : tags) {
+    if (!is_tag(can.tags, name, value)) {
+      return fail(Code::bad_input, fmt::format("the tag '{}' cannot be kept", name),
+                  fmt::format("names have at most {} letters, values {}: A-Z, a-z, 0-9, blanks "
+                              "and +-./:=_",
+                              can.tags.name_letters_max, can.tags.value_letters_max));
+    }
+  }
+  return Unit{};
+}
+
+Result<Unit> check_headers(const PutOptions& options) {
+  if (!options.content_type.empty() && !is_header_value(options.content_type)) {
+    return fail(Code::bad_input, "the content type cannot be kept",
+                "it is ASCII without line ends, as HTTP has it");
+  }
+  for (const ContentHeader& each : content_headers) {
+    const std::string& value = options.headers.*each.value;
+    if (!value.empty() && !is_header_value(value)) {
+      return fail(Code::bad_input, fmt::format("the header {} cannot be kept", each.http),
+                  fmt::format("it is ASCII without line ends, of at most {} bytes",
+                              content_header_bytes_max));
+    }
+  }
+  return Unit{};
 }
 
 }  // namespace
+
+bool is_metadata(const Capabilities& can, std::string_view name, std::string_view value) {
+  const auto fits = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           (can.metadata_signs && (c == '_' || c == '.'));
+  };
+  return !name.empty() && std::ranges::all_of(name, fits) &&
+         value.find_first_of(std::string_view("\0\r\n", 3)) == std::string_view::npos;
+}
+
+bool is_header_value(std::string_view value) {
+  return !value.empty() && value.size() <= content_header_bytes_max && !value.starts_with(' ') &&
+         !value.ends_with(' ') &&
+         std::ranges::all_of(value, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+bool is_tag(const TagLimits& limits, std::string_view name, std::string_view value) {
+  const auto good = [&](std::string_view text, size_t letters_max) {
+    return letters_of(text) <= letters_max &&
+           std::ranges::all_of(text, [&](char c) { return is_tag_letter(c, limits.ascii_only); });
+  };
+  return !name.empty() && good(name, limits.name_letters_max) &&
+         good(value, limits.value_letters_max);
+}
 
 BodyCheck::BodyCheck(const Body& body) {
   hashers_.emplace_back(DigestKind::crc32c, Hasher(DigestKind::crc32c));
@@ -111,25 +177,30 @@ Result<Unit> check_put_options(const PutOptions& options, const Capabilities& ca
                 "leave the class away");
   }
   size_t bytes = options.content_type.size();
+  for (const ContentHeader& each : content_headers) {
+    bytes += (options.headers.*each.value).size();
+  }
   for (const auto& [name, value] : options.metadata) {
-    if (!is_metadata_name(name) ||
-        value.find_first_of(std::string_view("\0\r\n", 3)) != std::string::npos) {
+    if (!is_metadata(can, name, value)) {
       return fail(Code::bad_input, fmt::format("metadata '{}' cannot be kept", name),
-                  "names are made of a-z, 0-9 and '-', values have no line ends");
+                  fmt::format("names are made of a-z, 0-9 and '-'{}, values have no line ends",
+                              can.metadata_signs ? ", '_', '.'" : ""));
     }
     bytes += name.size() + value.size();
   }
-  if (!options.metadata.empty() && bytes > can.metadata_bytes_max) {
-    return can.metadata_bytes_max == 0
-               ? fail(Code::unsupported,
-                      fmt::format("{} keeps no metadata here. {}", can.provider, can.note),
-                      "leave the metadata away")
-               : fail(Code::bad_input,
-                      fmt::format("{} bytes of metadata, {} are allowed", bytes,
-                                  can.metadata_bytes_max),
-                      "shorten it");
+  if (!options.metadata.empty() && can.metadata_bytes_max == 0) {
+    return fail(Code::unsupported,
+                fmt::format("{} keeps no metadata here. {}", can.provider, can.note),
+                "leave the metadata away");
   }
-  return Unit{};
+  if (bytes > can.metadata_bytes_max && can.metadata_bytes_max > 0) {
+    return fail(Code::bad_input,
+                fmt::format("{} bytes of metadata and headers, {} are allowed", bytes,
+                            can.metadata_bytes_max),
+                "shorten them");
+  }
+  TRY_OK(check_headers(options));
+  return check_tags(options.tags, can);
 }
 
 }  // namespace tutti::cloud

@@ -32,7 +32,15 @@ Result<std::vector<Digest>> check_whole(const Digest& crc, std::vector<Digest> g
 
 // Conditions of a put, given what is there now.
 Result<Unit> check_conditions(const PutOptions& options, const ObjectMeta* existing);
-// Metadata that every store can keep: names, sizes; `unsupported` where nothing is kept.
+// Metadata, headers and tags that every store can keep: names, sizes; `unsupported` where no
+// metadata, or no tags, are kept.
 Result<Unit> check_put_options(const PutOptions& options, const Capabilities& can);
+
+// A name the store can have, and a value without line ends.
+bool is_metadata(const Capabilities& can, std::string_view name, std::string_view value);
+// Printable ASCII, no more than content_header_bytes_max, not empty.
+bool is_header_value(std::string_view value);
+// A tag within `limits`, of which there may be none.
+bool is_tag(const TagLimits& limits, std::string_view name, std::string_view value);
 
 }  // namespace tutti::cloud

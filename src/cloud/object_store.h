@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "base/content_headers.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -42,6 +43,7 @@ struct Key {
 };
 
 using Metadata = std::map<std::string, std::string>;
+using Tags = std::map<std::string, std::string>;
 
 struct ObjectMeta {
   Key key;
@@ -50,6 +52,7 @@ struct ObjectMeta {
   Instant modified = {};  // of what a put returns: only where the store says it
   std::vector<Digest> digests = {};  // of the whole object, as far as the store knows and vouches
   std::string content_type = {};
+  ContentHeaders headers = {};
   Metadata metadata = {};
   std::string version = {};  // empty: the store has no versions
 
@@ -87,11 +90,17 @@ struct GetOptions {
   std::string version = {};                   // unsupported where capabilities().versions is false
 };
 
+constexpr size_t content_header_bytes_max = 1024;
+
 struct PutOptions {
   bool only_if_absent = false;  // an object of that key: conflict
   std::string if_match = {};    // the etag of the object to replace; another or none: conflict
   std::string content_type = {};
-  Metadata metadata = {};  // names [a-z0-9-]; at most capabilities().metadata_bytes_max in all
+  ContentHeaders headers = {};  // each in ASCII, at most content_header_bytes_max
+  // Names [a-z0-9-], see metadata_signs; with the type and the headers at most
+  // capabilities().metadata_bytes_max.
+  Metadata metadata = {};
+  Tags tags = {};                  // within capabilities().tags
   std::string storage_class = {};  // one of capabilities().storage_classes, or empty
 };
 
@@ -120,7 +129,10 @@ struct RemoveOptions {
 
 struct CopyOptions {
   std::string if_match = {};  // of the source
-  PutOptions put = {};        // content type and metadata left empty: those of the source
+  // Content type, headers and metadata left empty: those of the source. Tags left empty: none, or,
+  // where the service copies them by itself, those of the source.
+  PutOptions put = {};
+  bool metadata_anew = false;  // the metadata is put.metadata also where that is empty
 };
 
 struct PresignOptions {
@@ -145,8 +157,18 @@ struct Page {
 };
 
 struct Opened {
-  ObjectMeta meta;  // of the whole object, also when a range was asked
+  // Of the whole object, also when a range was asked. Headers and metadata only where
+  // capabilities().get_describes.
+  ObjectMeta meta;
   std::unique_ptr<ByteSource> source;
+};
+
+// Tags: names and values that are kept beside an object and cost a request of their own.
+struct TagLimits {
+  uint32_t count_max = 0;        // of an object; 0: the store has no tags
+  size_t name_letters_max = 0;   // at least one
+  size_t value_letters_max = 0;  // in letters of UTF-8
+  bool ascii_only = false;  // letters, digits, blanks and +-./:=_ ; else also @ and all letters
 };
 
 // What a store can do, constant for its life.
@@ -162,7 +184,11 @@ struct Capabilities {
   uint64_t part_bytes_min = 1;  // of every part but the last
   uint32_t parts_max = 10'000;
   size_t key_bytes_max = 1024;
-  size_t metadata_bytes_max = 0;                // 0: keeps neither metadata nor content type
+  // 0: keeps neither metadata nor content type and headers; a type or header given is dropped.
+  size_t metadata_bytes_max = 0;
+  bool metadata_signs = false;  // names of metadata may have '_' and '.', too
+  bool get_describes = true;    // false: only head and listings say headers and metadata
+  TagLimits tags = {};
   std::vector<DigestKind> keeps_digests = {};   // given back by head
   std::vector<DigestKind> checks_digests = {};  // computed by the store itself over what it wrote
   std::vector<std::string> storage_classes = {};
@@ -203,6 +229,8 @@ class ObjectStore {
   // Within the store, without the bytes passing through us.
   virtual Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) = 0;
   virtual const Capabilities& capabilities() const = 0;
+  // `unsupported` where the store has none, or the service says so.
+  virtual Task<Tags> tags(rt::Context& ctx, Key key);
 
   // The bucket itself. conflict: it is there already; it is not empty. `unsupported` where a store
   // has no such thing.

@@ -383,6 +383,16 @@ TEST_CASE("a copy is waited for") {
   CHECK(w.run(store->copy_within(w.ctx, {"a"}, {"b"}, {.put = {.content_type = "a/b"}}))
             .error()
             .code == Code::unsupported);
+  w.script = {source};
+  CHECK(w.run(store->copy_within(w.ctx, {"a"}, {"b"}, {.put = {.headers = {.language = "de"}}}))
+            .error()
+            .code == Code::unsupported);
+  // Without any metadata Azure would keep that of the source.
+  w.script = {source, reply("202 Accepted", etag), status("success")};
+  REQUIRE_OK(w.run(store->copy_within(w.ctx, {"a"}, {"b"}, {.metadata_anew = true})));
+  const std::string anew = w.server.requests().at(w.server.requests().size() - 2);
+  CHECK(header(anew, "x-ms-meta-owner") == "none");
+  CHECK(header(anew, "x-ms-meta-tutti_write").size() == 16);
 }
 
 std::string page(const std::vector<std::string>& names, const std::string& next) {

@@ -17,6 +17,8 @@ Capabilities capabilities_of() {
   can.object_bytes_max = 50'000 * (uint64_t{4000} << 20U);  // blocks of 4000 MiB
   can.parts_max = 50'000;
   can.metadata_bytes_max = 4096;  // of 8 KiB: encoded values are longer, and ours are noted too
+  can.tags = {
+      .count_max = 10, .name_letters_max = 128, .value_letters_max = 256, .ascii_only = true};
   can.keeps_digests = {DigestKind::crc32c, DigestKind::sha256, DigestKind::crc64nvme,
                        DigestKind::md5};
   can.storage_classes = {"Hot", "Cool", "Cold", "Archive"};

@@ -31,7 +31,9 @@ void take_out(Metadata& metadata) {
 
 sign::AzureNotes azure_notes(const Notes& notes) {
   sign::AzureNotes out{.content_type = notes.options.content_type,
+                       .headers = notes.options.headers,
                        .metadata = notes.options.metadata,
+                       .tags = notes.options.tags,
                        .tier = notes.options.storage_class};
   take_out(out.metadata);
   for (const DigestKind kind : noted_kinds) {
@@ -69,6 +71,7 @@ ObjectMeta meta_of(sign::AzureBlob blob, Key key) {
                   .etag = std::move(blob.etag),
                   .modified = blob.modified,
                   .content_type = std::move(blob.content_type),
+                  .headers = std::move(blob.headers),
                   .metadata = std::move(blob.metadata)};
   // Other kinds of blobs change in place, and what is noted with them stays.
   if (blob.kind == "BlockBlob") {
@@ -95,6 +98,7 @@ ObjectMeta meta_of(const Notes& notes, Key key, uint64_t size, const sign::Azure
                   .etag = written.etag,
                   .modified = written.modified,
                   .content_type = std::move(noted.content_type),
+                  .headers = std::move(noted.headers),
                   .md5 = noted.md5,
                   .metadata = std::move(noted.metadata),
                   .kind = "BlockBlob"},

@@ -45,6 +45,7 @@ class AzureStore final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return blobs_->capabilities(); }
+  Task<Tags> tags(rt::Context& ctx, Key key) override;
   Task<Unit> create_bucket(rt::Context& ctx) override { return create_container(ctx, blobs_); }
   Task<Unit> remove_bucket(rt::Context& ctx) override {
     return remove_container(ctx, blobs_, *this);
@@ -257,6 +258,20 @@ Task<Page> AzureStore::list_page(rt::Context& ctx, ListOptions options) {
   co_return page;
 }
 
+Task<Tags> AzureStore::tags(rt::Context& ctx, Key key) {
+  CO_OK(ctx.check());
+  CO_OK(blobs_->check(key));
+  CO_TRY(const http::Reply reply,
+         co_await blobs_->sender().reply(
+             ctx, {.request = sign::azure_tags_request(blobs_->place().container, key.text),
+                   .where = blobs_->where(key)}));
+  auto tags = sign::parse_azure_tags(reply.body);
+  if (!tags.has_value()) {
+    co_return fail(blobs_->at(key, std::move(tags).error()));
+  }
+  co_return std::move(*tags);
+}
+
 // ---- copies
 
 Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
@@ -270,14 +285,17 @@ Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, Cop
     co_return fail(blobs_->at(
         from, {.code = Code::conflict, .what = "the source was changed since it was looked at"}));
   }
-  if (!options.put.content_type.empty() && options.put.content_type != source.content_type) {
+  if ((!options.put.content_type.empty() && options.put.content_type != source.content_type) ||
+      (options.put.headers != ContentHeaders{} && options.put.headers != source.headers)) {
     co_return fail(blobs_->at(to, {.code = Code::unsupported,
-                                   .what = "a copy within Azure keeps its content type",
-                                   .remedy = "leave the content type away"}));
+                                   .what = "a copy within Azure keeps its content type and headers",
+                                   .remedy = "leave them away"}));
   }
   Notes notes{.options = options.put, .digests = source.digests};
   notes.mark = mark_for(notes.options, ctx.random());
-  if (notes.options.metadata.empty()) {
+  if (options.metadata_anew && notes.mark.empty()) {
+    notes.mark = new_mark(ctx.random());  // without any metadata Azure keeps that of the source
+  } else if (notes.options.metadata.empty() && !options.metadata_anew) {
     notes.options.metadata = source.metadata;
   }
   const auth::AzureAccess& access = blobs_->sender().credentials().access();

@@ -33,7 +33,7 @@ bool is_as_meant(const sign::GcsObject& object, const Bucket::Target& target,
                  const Bucket::Whole& whole) {
   const sign::GcsWrite& meant = target.write;
   return object.size == whole.size && crc_of(object.digests) == whole.crc &&
-         object.metadata == meant.metadata &&
+         object.metadata == meant.metadata && object.headers == meant.headers &&
          (meant.content_type.empty() || object.content_type == meant.content_type);
 }
 
@@ -251,8 +251,11 @@ Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, sign::GcsObject source, Tar
                            .to_bucket = options_.bucket,
                            .to_key = target.name,
                            .if_generation = target.if_generation};
-  const auto body = std::make_shared<const std::string>(
-      anew ? to_json(sign::gcs_resource(target.write)) : std::string());
+  Value resource = sign::gcs_resource(target.write);
+  if (target.write.metadata.empty()) {
+    resource.edit_map().set("metadata", ValueMap{});  // none, not that of the source
+  }
+  const auto body = std::make_shared<const std::string>(anew ? to_json(resource) : std::string());
   const Whole whole{.size = source.size, .crc = crc_of(source.digests).value_or(Digest{})};
   Tried tried;
   for (int step = 0; step < copy_steps_max; ++step) {

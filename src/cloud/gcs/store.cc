@@ -112,6 +112,8 @@ GcsStore::GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket)
   can_.far = true;
   can_.object_bytes_max = 5ULL << 40U;
   can_.metadata_bytes_max = 8192;
+  can_.metadata_signs = true;
+  can_.get_describes = false;
   can_.keeps_digests = {DigestKind::crc32c};
   can_.checks_digests = {DigestKind::crc32c};
   can_.storage_classes = {"STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE"};
@@ -158,6 +160,7 @@ ObjectMeta GcsStore::meta_of(const sign::GcsObject& object) const {
           .modified = object.updated,
           .digests = object.digests,
           .content_type = object.content_type,
+          .headers = object.headers,
           .metadata = object.metadata};
 }
 
@@ -180,6 +183,7 @@ Result<Bucket::Target> GcsStore::target(const Key& key, const PutOptions& option
   Bucket::Target target{.name = key.text,
                         .if_generation = options.only_if_absent ? "0" : options.if_match,
                         .write = {.content_type = options.content_type,
+                                  .headers = options.headers,
                                   .metadata = options.metadata,
                                   .storage_class = options.storage_class}};
   if (target.write.storage_class.empty()) {
@@ -301,14 +305,16 @@ Task<ObjectMeta> GcsStore::copy_within(rt::Context& ctx, Key from, Key to, CopyO
     co_return fail(at(from, changed()));
   }
   CO_TRY(Bucket::Target target, this->target(to, options.put));
-  const bool anew = target.write != sign::GcsWrite{};
+  const bool anew = target.write != sign::GcsWrite{} || options.metadata_anew;
   if (target.write.content_type.empty()) {
     target.write.content_type = source.content_type;
   }
-  if (target.write.metadata.empty()) {
+  if (target.write.headers == ContentHeaders{}) {
+    target.write.headers = source.headers;
+  }
+  if (target.write.metadata.empty() && !options.metadata_anew) {
     target.write.metadata = source.metadata;
   }
-  target.write.content_encoding = source.content_encoding;
   CO_TRY(const sign::GcsObject copied,
          co_await bucket_->copy(ctx, std::move(source), std::move(target), anew));
   co_return meta_of(copied);

@@ -91,9 +91,11 @@ void Committer::seal(Ticket& ticket) const {
     const PutOptions& options = ticket.job.options;
     const Notes notes{.digests = ticket.job.digests,
                       .content_type = options.content_type,
+                      .headers = options.headers,
                       .metadata = options.metadata};
     const int error_number = write_notes(fd, notes, info);
-    if (error_number != 0 && !options.metadata.empty()) {
+    const bool said = !options.metadata.empty() || options.headers != ContentHeaders{};
+    if (error_number != 0 && said) {
       ticket.result = fail(file_error(error_number, "keeping the object's metadata", {}));
       return;
     }

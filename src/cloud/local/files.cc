@@ -136,6 +136,11 @@ int write_notes(int fd, const Notes& notes, const struct stat& info) {
   if (!notes.content_type.empty()) {
     map.set("type", notes.content_type);
   }
+  for (const ContentHeader& each : content_headers) {
+    if (const std::string& value = notes.headers.*each.value; !value.empty()) {
+      map.set(std::string(each.name), value);
+    }
+  }
   if (!notes.metadata.empty()) {
     ValueMap metadata;
     for (const auto& [name, value] : notes.metadata) {
@@ -160,6 +165,9 @@ Notes read_notes(int fd, const struct stat& info) {
     return notes;  // somebody else's attribute, or a later version's
   }
   notes.content_type = parsed->get_string("type");
+  for (const ContentHeader& each : content_headers) {
+    notes.headers.*each.value = parsed->get_string(each.name);
+  }
   if (const Value& metadata = (*parsed)["meta"]; metadata.is_map()) {
     for (const auto& [name, value] : metadata.as_map()) {
       notes.metadata[name] = value.is_string() ? value.as_string() : std::string();
@@ -200,6 +208,7 @@ ObjectMeta meta_of(Key key, int fd, const struct stat& info) {
   Notes notes = read_notes(fd, info);
   meta.digests = std::move(notes.digests);
   meta.content_type = std::move(notes.content_type);
+  meta.headers = std::move(notes.headers);
   meta.metadata = std::move(notes.metadata);
   return meta;
 }

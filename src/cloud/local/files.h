@@ -53,6 +53,7 @@ MadeFolders make_folders(int root, const std::vector<std::string>& folders);
 struct Notes {
   std::vector<Digest> digests;
   std::string content_type;
+  ContentHeaders headers;
   Metadata metadata;
 };
 // Where extended attributes work at all; `path` need not exist yet.

@@ -191,6 +191,7 @@ class LocalStore final : public ObjectStore {
     can_.checks_digests = {DigestKind::crc32c};
     if (keeps_notes_) {
       can_.metadata_bytes_max = 2048;
+      can_.metadata_signs = true;
       can_.keeps_digests = {DigestKind::crc32c, DigestKind::sha256, DigestKind::md5,
                             DigestKind::crc64nvme};
     } else {
@@ -381,6 +382,7 @@ Task<ObjectMeta> LocalStore::finish(rt::Context& ctx, Key key, CommitJob job) {
   meta.digests = std::move(done->digests);
   if (keeps_notes_) {
     meta.content_type = options.content_type;
+    meta.headers = options.headers;
     meta.metadata = options.metadata;
   }
   co_return meta;
@@ -670,7 +672,10 @@ Task<ObjectMeta> LocalStore::copy_within(rt::Context& ctx, Key from, Key to, Cop
   if (options.put.content_type.empty()) {
     options.put.content_type = source.content_type;
   }
-  if (options.put.metadata.empty()) {
+  if (options.put.headers == ContentHeaders{}) {
+    options.put.headers = source.headers;
+  }
+  if (options.put.metadata.empty() && !options.metadata_anew) {
     options.put.metadata = source.metadata;
   }
   CO_TRY(KeyPath path, checked_path(to, options.put));

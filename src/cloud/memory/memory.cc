@@ -15,6 +15,7 @@ namespace {
 struct Object {
   ObjectMeta meta;
   std::string bytes;
+  Tags tags = {};
 };
 using ObjectPtr = std::shared_ptr<const Object>;
 
@@ -86,6 +87,8 @@ class MemoryStore final : public ObjectStore {
   MemoryStore(BufferPool& buffers, std::string base) : buffers_(buffers), base_(std::move(base)) {
     can_.provider = "memory";
     can_.metadata_bytes_max = 2048;
+    can_.metadata_signs = true;
+    can_.tags = {.count_max = 10, .name_letters_max = 128, .value_letters_max = 256};
     can_.keeps_digests = {DigestKind::crc32c, DigestKind::sha256, DigestKind::md5,
                           DigestKind::crc64nvme};
     can_.checks_digests = {DigestKind::crc32c};
@@ -158,13 +161,25 @@ class MemoryStore final : public ObjectStore {
     if (options.put.content_type.empty()) {
       options.put.content_type = source->meta.content_type;
     }
-    if (options.put.metadata.empty()) {
+    if (options.put.headers == ContentHeaders{}) {
+      options.put.headers = source->meta.headers;
+    }
+    if (options.put.metadata.empty() && !options.metadata_anew) {
       options.put.metadata = source->meta.metadata;
+    }
+    if (options.put.tags.empty()) {
+      options.put.tags = source->tags;
     }
     co_return keep(std::move(to), std::move(copy), std::move(options.put), ctx.clock().wall());
   }
 
   const Capabilities& capabilities() const override { return can_; }
+
+  Task<Tags> tags(rt::Context& ctx, Key key) override {
+    CO_OK(ctx.check());
+    CO_TRY(const ObjectPtr object, find(key));
+    co_return object->tags;
+  }
 
   // Takes a body whole, checked; the meta has size and digests.
   Task<Object> receive(rt::Context& ctx, Key key, Body body) {
@@ -203,7 +218,9 @@ class MemoryStore final : public ObjectStore {
     object.meta.etag = fmt::format("{:x}", ++writes_);
     object.meta.modified = now;
     object.meta.content_type = std::move(options.content_type);
+    object.meta.headers = std::move(options.headers);
     object.meta.metadata = std::move(options.metadata);
+    object.tags = std::move(options.tags);
     object.meta.key = key;
     auto kept = std::make_shared<const Object>(std::move(object));
     objects_[key.text] = kept;

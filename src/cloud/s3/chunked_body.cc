@@ -34,7 +34,9 @@ ChunkedBody::ChunkedBody(std::shared_ptr<http::BodyReader> reader, uint64_t size
     : reader_(std::move(reader)), size_(size), signed_(signed_chunks) {}
 
 void ChunkedBody::set_headers(sign::Request& request, uint64_t decoded_size) {
-  sign::set_value(request.headers, "content-encoding", "aws-chunked");
+  const std::string* stored = sign::find_value(request.headers, "content-encoding");
+  sign::set_value(request.headers, "content-encoding",
+                  stored == nullptr ? "aws-chunked" : "aws-chunked," + *stored);
   sign::set_value(request.headers, "x-amz-decoded-content-length", std::to_string(decoded_size));
   sign::set_value(request.headers, "x-amz-sdk-checksum-algorithm", "CRC32C");
   sign::set_value(request.headers, "x-amz-trailer", std::string(trailer_name));

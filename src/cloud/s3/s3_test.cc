@@ -324,6 +324,20 @@ TEST_CASE("a large body goes in chunks with its checksum behind it, and again wh
   }
 }
 
+TEST_CASE("the encoding of the bytes stands beside that of the request") {
+  World w;
+  const auto store = w.store();
+  const std::string text(300'000, 'x');
+  w.answer({written(text)});
+  REQUIRE_OK(w.run(
+      store->put(w.ctx, {"k"}, body_of(w.buffers, text),
+                 {.headers = {.encoding = "gzip", .language = "de"}, .tags = {{"team", "data"}}})));
+  const std::string request = w.server.requests().at(0);
+  CHECK(header_of(request, "content-encoding") == "aws-chunked,gzip");
+  CHECK(header_of(request, "content-language") == "de");
+  CHECK(header_of(request, "x-amz-tagging") == "team=data");
+}
+
 TEST_CASE("a body that can be read once is not sent twice") {
   World w;
   const auto store = w.store();

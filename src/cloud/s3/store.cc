@@ -25,6 +25,8 @@ Capabilities capabilities_of(const Settings& settings) {
       .parts_max = 10'000,
       .key_bytes_max = 1024,
       .metadata_bytes_max = 2048,
+      .metadata_signs = true,
+      .tags = {.count_max = 10, .name_letters_max = 128, .value_letters_max = 256},
       .storage_classes = {"standard", "standard_ia", "onezone_ia", "intelligent_tiering",
                           "glacier_ir", "glacier", "deep_archive"},
       .note = {}};
@@ -55,6 +57,7 @@ class S3Store final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
   const Capabilities& capabilities() const override { return can_; }
+  Task<Tags> tags(rt::Context& ctx, Key key) override;
   Task<Unit> create_bucket(rt::Context& ctx) override;
   Task<Unit> remove_bucket(rt::Context& ctx) override;
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
@@ -222,6 +225,7 @@ Task<ObjectMeta> S3Store::send(rt::Context& ctx, Key key, Body body, PutOptions 
   ObjectMeta meta = meta_of(std::move(key), *said);
   meta.size = size;
   meta.content_type = options.content_type;
+  meta.headers = options.headers;
   meta.metadata = options.metadata;
   co_return meta;
 }
@@ -307,11 +311,15 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   CO_TRY(const ObjectMeta source, co_await look(ctx, from, {.if_match = options.if_match}));
   PutOptions put = options.put;
   // An object onto itself is refused unless something about it is said anew.
-  const bool as_source = put.content_type.empty() && put.metadata.empty() && from != to;
+  const bool as_source = put.content_type.empty() && put.headers == ContentHeaders{} &&
+                         put.metadata.empty() && !options.metadata_anew && from != to;
   if (put.content_type.empty()) {
     put.content_type = source.content_type;
   }
-  if (put.metadata.empty()) {
+  if (put.headers == ContentHeaders{}) {
+    put.headers = source.headers;
+  }
+  if (put.metadata.empty() && !options.metadata_anew) {
     put.metadata = source.metadata;
   }
   const bool conditional = put.only_if_absent || !put.if_match.empty();
@@ -325,6 +333,9 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   sign::Request request = sign::s3_object_request(client_->bucket(), "PUT", to.text);
   add_put_headers(request, put, client_->settings());
   sign::set_value(request.headers, "x-amz-metadata-directive", as_source ? "COPY" : "REPLACE");
+  if (!put.tags.empty()) {
+    sign::set_value(request.headers, "x-amz-tagging-directive", "REPLACE");
+  }
   sign::set_value(request.headers, "x-amz-copy-source",
                   sign::s3_copy_source(client_->name(), from.text, source.version));
   sign::set_value(request.headers, "x-amz-copy-source-if-match",
@@ -336,8 +347,25 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
                        .modified = written.object.modified,
                        .digests = written.object.digests,
                        .content_type = put.content_type,
+                       .headers = put.headers,
                        .metadata = put.metadata,
                        .version = written.version};
+}
+
+Task<Tags> S3Store::tags(rt::Context& ctx, Key key) {
+  CO_OK(check(key));
+  sign::Request request =
+      sign::s3_object_request(client_->bucket(), "GET", key.text, {{"tagging", ""}});
+  const auto reply = co_await client_->fetch(ctx, std::move(request), where(key));
+  if (!reply.has_value() && reply.error().provider_code == "NoSuchTagSet") {
+    co_return Tags{};
+  }
+  CO_OK(reply);
+  auto tags = sign::parse_s3_tags(reply->body);
+  if (!tags.has_value()) {
+    tags.error().where = where(key);
+  }
+  co_return tags;
 }
 
 Task<Unit> S3Store::create_bucket(rt::Context& ctx) {

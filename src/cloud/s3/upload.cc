@@ -225,6 +225,7 @@ Task<ObjectMeta> S3Upload::complete(rt::Context& ctx, std::vector<Digest> digest
                        .modified = written->object.modified,
                        .digests = written->object.digests,
                        .content_type = options_.put.content_type,
+                       .headers = options_.put.headers,
                        .metadata = options_.put.metadata,
                        .version = written->version};
 }

@@ -147,6 +147,14 @@ void add_put_headers(sign::Request& request, const PutOptions& options, const Se
   if (!options.content_type.empty()) {
     sign::set_value(request.headers, "content-type", options.content_type);
   }
+  for (const ContentHeader& each : content_headers) {
+    if (const std::string& value = options.headers.*each.value; !value.empty()) {
+      sign::set_value(request.headers, each.http, value);
+    }
+  }
+  if (!options.tags.empty()) {
+    sign::set_value(request.headers, "x-amz-tagging", sign::s3_tagging(options.tags));
+  }
   for (const auto& [name, value] : options.metadata) {
     sign::set_value(request.headers, "x-amz-meta-" + name, header_text(value));
   }
@@ -167,6 +175,7 @@ ObjectMeta meta_of(Key key, const sign::S3Object& object) {
           .modified = object.modified,
           .digests = object.digests,
           .content_type = object.content_type,
+          .headers = object.headers,
           .metadata = object.metadata,
           .version = object.version};
 }

@@ -45,7 +45,7 @@ class Sending {
   int tries_ = 0;
 };
 
-// The headers of what makes an object: conditions, type, metadata, class, encryption.
+// The headers of what makes an object: type, headers, metadata, tags, class, encryption.
 void add_put_headers(sign::Request& request, const PutOptions& options, const Settings& settings);
 void add_conditions(sign::Request& request, const PutOptions& options);
 

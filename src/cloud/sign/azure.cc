@@ -42,6 +42,14 @@ void add_notes(Request& request, const AzureNotes& notes) {
   if (!notes.content_type.empty()) {
     request.headers.emplace_back("x-ms-blob-content-type", notes.content_type);
   }
+  for (const ContentHeader& each : content_headers) {
+    if (const std::string& value = notes.headers.*each.value; !value.empty()) {
+      request.headers.emplace_back(fmt::format("x-ms-blob-{}", each.http), value);
+    }
+  }
+  if (!notes.tags.empty()) {
+    request.headers.emplace_back("x-ms-tags", encode_query({notes.tags.begin(), notes.tags.end()}));
+  }
   if (notes.md5) {
     request.headers.emplace_back("x-ms-blob-content-md5", base64_encode(bytes_of(*notes.md5)));
   }
@@ -184,7 +192,7 @@ Request azure_copy_request(const AzureContainer& container, std::string_view key
                            const AzureNotes& notes, const AzureConditions& conditions,
                            const AzureSource& source) {
   Request request = azure_blob_request(container, "PUT", key);
-  add_notes(request, {.metadata = notes.metadata, .tier = notes.tier});
+  add_notes(request, {.metadata = notes.metadata, .tags = notes.tags, .tier = notes.tier});
   add_conditions(request, conditions);
   add_source(request, source);
   return request;
@@ -196,6 +204,10 @@ Request azure_abort_copy_request(const AzureContainer& container, std::string_vi
                                        {{"comp", "copy"}, {"copyid", std::string(copy_id)}});
   request.headers.emplace_back("x-ms-copy-action", "abort");
   return request;
+}
+
+Request azure_tags_request(const AzureContainer& container, std::string_view key) {
+  return azure_blob_request(container, "GET", key, {{"comp", "tags"}});
 }
 
 Request azure_delete_request(const AzureContainer& container, std::string_view key,

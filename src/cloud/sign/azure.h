@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/content_headers.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -34,10 +35,12 @@ struct AzureConditions {
 
 // What is noted with a blob. A request that writes one replaces all of it.
 struct AzureNotes {
-  std::string content_type = {};                     // empty: application/octet-stream
+  std::string content_type = {};  // empty: application/octet-stream
+  ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};  // names [a-z0-9-]
-  std::string tier = {};                             // Hot, Cool, Cold, Archive; empty: the default
-  std::optional<Digest> md5 = std::nullopt;          // kept as the blob's Content-MD5
+  std::map<std::string, std::string> tags = {};
+  std::string tier = {};                     // Hot, Cool, Cold, Archive; empty: the default
+  std::optional<Digest> md5 = std::nullopt;  // kept as the blob's Content-MD5
 };
 
 Request azure_request(const AzureContainer& container, std::string method, Pairs query = {});
@@ -83,13 +86,15 @@ Request azure_put_from_request(const AzureContainer& container, std::string_view
                                const AzureNotes& notes, const AzureConditions& conditions,
                                const AzureSource& source);
 // Copy Blob, of any size, also while the reply is gone: x-ms-copy-status says how far it is. Keeps
-// the content type; metadata given replaces that of the source.
+// content type and headers; metadata given replaces that of the source; it has the tags given.
 Request azure_copy_request(const AzureContainer& container, std::string_view key,
                            const AzureNotes& notes, const AzureConditions& conditions,
                            const AzureSource& source);
 Request azure_abort_copy_request(const AzureContainer& container, std::string_view key,
                                  std::string_view copy_id);
 
+// Get Blob Tags.
+Request azure_tags_request(const AzureContainer& container, std::string_view key);
 Request azure_delete_request(const AzureContainer& container, std::string_view key,
                              std::string_view if_match);
 
@@ -117,6 +122,7 @@ struct AzureBlob {
   std::string etag = {};  // without quotes
   Instant modified = {};
   std::string content_type = {};
+  ContentHeaders headers = {};
   std::optional<Digest> md5 = std::nullopt;
   std::map<std::string, std::string> metadata = {};  // names as they were given
   std::string kind = {};                             // BlockBlob, PageBlob, AppendBlob
@@ -153,6 +159,7 @@ struct AzureBlock {
   bool operator==(const AzureBlock&) const = default;
 };
 Result<std::vector<AzureBlock>> parse_azure_blocks(std::string_view xml);
+Result<std::map<std::string, std::string>> parse_azure_tags(std::string_view xml);
 struct AzureContainers {
   std::vector<std::string> names;
   std::string next;

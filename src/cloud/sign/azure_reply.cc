@@ -76,6 +76,10 @@ Result<AzureBlob> blob_in(const pugi::xml_node& node) {
   blob.modified = *modified;
   blob.etag = unquoted(text_of(properties, "Etag"));
   blob.content_type = text_of(properties, "Content-Type");
+  blob.headers = {.encoding = text_of(properties, "Content-Encoding"),
+                  .language = text_of(properties, "Content-Language"),
+                  .disposition = text_of(properties, "Content-Disposition"),
+                  .cache_control = text_of(properties, "Cache-Control")};
   blob.md5 = digest_in(DigestKind::md5, text_of(properties, "Content-MD5"));
   blob.kind = text_of(properties, "BlobType");
   blob.tier = text_of(properties, "AccessTier");
@@ -219,6 +223,9 @@ Result<AzureBlob> parse_azure_blob(const Pairs& headers) {
                  .version = value_of(headers, "x-ms-version-id"),
                  .copy_status = value_of(headers, "x-ms-copy-status"),
                  .copy_id = value_of(headers, "x-ms-copy-id")};
+  for (const ContentHeader& each : content_headers) {
+    blob.headers.*each.value = value_of(headers, each.http);
+  }
   const std::string range = value_of(headers, "content-range");  // bytes 0-9/443
   const std::string size =
       range.empty() ? value_of(headers, "content-length") : range.substr(range.rfind('/') + 1);
@@ -291,6 +298,16 @@ Result<std::vector<AzureBlock>> parse_azure_blocks(std::string_view xml) {
     }
   }
   return blocks;
+}
+
+Result<std::map<std::string, std::string>> parse_azure_tags(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, "Tags"));
+  std::map<std::string, std::string> tags;
+  for (const pugi::xml_node node : root.child("TagSet").children("Tag")) {
+    tags[text_of(node, "Key")] = text_of(node, "Value");
+  }
+  return tags;
 }
 
 Result<AzureContainers> parse_azure_containers(std::string_view xml) {

@@ -48,13 +48,19 @@ TEST_CASE("a put says what is to be noted, compared and kept") {
   const Digest md5 = digest_of(DigestKind::md5, "123456789");
   Request request = azure_put_request(cloud, "k",
                                       {.content_type = "text/csv",
+                                       .headers = {.encoding = "gzip", .cache_control = "no-cache"},
                                        .metadata = {{"owner-id", "ana"}, {"city", "Zürich"}},
+                                       .tags = {{"cost center", "a=b"}, {"empty", ""}},
                                        .tier = "Cool",
                                        .md5 = md5},
                                       {.only_if_absent = true}, crc);
   CHECK(request.method == "PUT");
   CHECK(header(request, "x-ms-blob-type") == "BlockBlob");
   CHECK(header(request, "x-ms-blob-content-type") == "text/csv");
+  CHECK(header(request, "x-ms-blob-content-encoding") == "gzip");
+  CHECK(header(request, "x-ms-blob-cache-control") == "no-cache");
+  CHECK(header(request, "x-ms-blob-content-language") == "none");
+  CHECK(header(request, "x-ms-tags") == "cost%20center=a%3Db&empty=");
   CHECK(header(request, "x-ms-blob-content-md5") == "JfnnlDI7RTiF9RgfG2JNCw==");
   CHECK(header(request, "x-ms-access-tier") == "Cool");
   CHECK(header(request, "x-ms-meta-owner_id") == "ana");
@@ -183,11 +189,22 @@ TEST_CASE("a reply of Azure that is broken is asked for again") {
   CHECK(!parse_azure_containers("<Error/>").has_value());
 }
 
+TEST_CASE("tags of a blob") {
+  const auto tags = parse_azure_tags(
+      "<Tags><TagSet><Tag><Key>team</Key><Value>data</Value></Tag><Tag><Key>e</Key><Value/></Tag>"
+      "</TagSet></Tags>");
+  REQUIRE_OK(tags);
+  CHECK(*tags == std::map<std::string, std::string>{{"team", "data"}, {"e", ""}});
+  CHECK(parse_azure_tags("<Tags><TagSet>").error().code == Code::unavailable);
+  CHECK(target_of(azure_tags_request(cloud, "k")) == "/c-1/k?comp=tags");
+}
+
 TEST_CASE("headers of a blob") {
   Pairs headers = {{"etag", "\"0x8D\""},
                    {"content-length", "10"},
                    {"last-modified", "Sat, 28 Feb 2026 10:00:00 GMT"},
                    {"content-type", "text/csv"},
+                   {"content-disposition", "inline"},
                    {"content-md5", "JfnnlDI7RTiF9RgfG2JNCw=="},
                    {"x-ms-blob-type", "BlockBlob"},
                    {"x-ms-access-tier", "Archive"},
@@ -201,6 +218,7 @@ TEST_CASE("headers of a blob") {
   CHECK(blob->size == 10);
   CHECK(blob->md5 == digest_of(DigestKind::md5, "123456789"));
   CHECK(blob->tier == "Archive");
+  CHECK(blob->headers == ContentHeaders{.disposition = "inline"});
   CHECK(blob->version == "v1");
   CHECK(blob->copy_status == "pending");
   CHECK(blob->metadata.at("owner-id") == "ana");

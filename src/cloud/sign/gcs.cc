@@ -67,6 +67,12 @@ std::string_view digest_member(DigestKind kind) {
   return {};
 }
 
+constexpr std::pair<std::string ContentHeaders::*, std::string_view> header_members[] = {
+    {&ContentHeaders::encoding, "contentEncoding"},
+    {&ContentHeaders::language, "contentLanguage"},
+    {&ContentHeaders::disposition, "contentDisposition"},
+    {&ContentHeaders::cache_control, "cacheControl"}};
+
 Error broken_json(std::string what) {
   return {.code = Code::unavailable,
           .what = std::move(what),
@@ -88,8 +94,10 @@ Result<GcsObject> object_in(const Value& value) {
                    .generation = std::string(value.get_string("generation")),
                    .metageneration = std::string(value.get_string("metageneration")),
                    .storage_class = std::string(value.get_string("storageClass")),
-                   .content_type = std::string(value.get_string("contentType")),
-                   .content_encoding = std::string(value.get_string("contentEncoding"))};
+                   .content_type = std::string(value.get_string("contentType"))};
+  for (const auto& [header, member] : header_members) {
+    object.headers.*header = value.get_string(member);
+  }
   if (object.key.empty() || object.generation.empty() || !size || !updated.has_value()) {
     return fail(broken_json("an object of the reply has no name, generation, size or time"));
   }
@@ -324,7 +332,8 @@ Request gcs_list_request(const GcsService& service, std::string_view bucket,
   Pairs query = {{"maxResults", std::to_string(listing.limit)},
                  {"fields",
                   "nextPageToken,prefixes,items(name,size,generation,metageneration,updated,"
-                  "storageClass,contentType,contentEncoding,metadata,crc32c,md5Hash)"}};
+                  "storageClass,contentType,contentEncoding,contentLanguage,contentDisposition,"
+                  "cacheControl,metadata,crc32c,md5Hash)"}};
   add_if(query, "prefix", listing.prefix);
   add_if(query, "delimiter", listing.delimiter);
   add_if(query, "pageToken", listing.token);
@@ -350,8 +359,10 @@ Value gcs_resource(const GcsWrite& write) {
   if (!write.content_type.empty()) {
     resource.set("contentType", write.content_type);
   }
-  if (!write.content_encoding.empty()) {
-    resource.set("contentEncoding", write.content_encoding);
+  for (const auto& [header, member] : header_members) {
+    if (const std::string& value = write.headers.*header; !value.empty()) {
+      resource.set(std::string(member), value);
+    }
   }
   if (!write.metadata.empty()) {
     ValueMap metadata;
@@ -475,10 +486,16 @@ Result<GcsObject> parse_gcs_read(std::string_view key, const Pairs& headers) {
                    .metageneration = value_of(headers, "x-goog-metageneration"),
                    .storage_class = value_of(headers, "x-goog-storage-class"),
                    .content_type = value_of(headers, "content-type"),
-                   .content_encoding = value_of(headers, "x-goog-stored-content-encoding"),
+                   .headers = {.encoding = value_of(headers, "x-goog-stored-content-encoding")},
                    .digests = digests_of(headers)};
-  if (object.content_encoding == "identity") {
-    object.content_encoding.clear();
+  if (object.headers.encoding == "identity") {
+    object.headers.encoding.clear();
+  }
+  const std::string changed = value_of(headers, "x-guploader-response-body-transformations");
+  if (!changed.empty()) {
+    return fail(Error{
+        .code = Code::unavailable,
+        .what = fmt::format("the store gives the bytes {}, not as they are stored", changed)});
   }
   if (object.generation.empty()) {
     return fail(broken_json("the reply does not say which generation of the object it is"));

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/content_headers.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -53,7 +54,7 @@ Request gcs_list_request(const GcsService& service, std::string_view bucket,
 // What an object is to have besides its bytes.
 struct GcsWrite {
   std::string content_type = {};
-  std::string content_encoding = {};
+  ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};
   std::string storage_class = {};    // empty: the bucket's
   std::vector<Digest> digests = {};  // checked by the service: crc32c and md5; others are left away
@@ -128,13 +129,15 @@ struct GcsObject {
   Instant updated = {};  // of the object or its metadata
   std::string storage_class = {};
   std::string content_type = {};
-  std::string content_encoding = {};
+  ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};
   std::vector<Digest> digests = {};  // crc32c, and md5 where the object is not composed
 };
 // Of the replies below: `unavailable` where the JSON is none or broken off; asking again helps.
 Result<GcsObject> parse_gcs_object(std::string_view json);
-// What the headers of a read say; names in lower case. `updated` is in whole seconds.
+// What the headers of a read say; names in lower case. `updated` is in whole seconds. Of the
+// content headers only the encoding, as the service makes up some of the others; Google gives no
+// metadata here. `unavailable` where the service changed the bytes on their way.
 Result<GcsObject> parse_gcs_read(std::string_view key, const Pairs& headers);
 
 struct GcsPage {

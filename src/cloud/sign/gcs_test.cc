@@ -133,7 +133,7 @@ TEST_CASE("buckets") {
 TEST_CASE("an object resource") {
   const auto object = parse_gcs_object(R"({"kind":"storage#object","name":"a/ü\n.csv",
 "bucket":"b","generation":"1760000000000001","metageneration":"2","contentType":"text/csv",
-"contentEncoding":"gzip","storageClass":"COLDLINE","size":"434234",
+"contentEncoding":"gzip","cacheControl":"no-cache","storageClass":"COLDLINE","size":"434234",
 "md5Hash":"JfnnlDI7RTiF9RgfG2JNCw==","crc32c":"4waSgw==","etag":"CJ",
 "updated":"2026-02-28T10:00:00.123Z","metadata":{"owner":"ana"}})");
   REQUIRE_OK(object);
@@ -143,7 +143,7 @@ TEST_CASE("an object resource") {
   CHECK(object->metageneration == "2");
   CHECK(to_text(object->updated) == "2026-02-28T10:00:00.123000+00:00");
   CHECK(object->content_type == "text/csv");
-  CHECK(object->content_encoding == "gzip");
+  CHECK(object->headers == ContentHeaders{.encoding = "gzip", .cache_control = "no-cache"});
   CHECK(object->storage_class == "COLDLINE");
   CHECK(object->metadata == std::map<std::string, std::string>{{"owner", "ana"}});
   CHECK(object->digests == std::vector<Digest>{crc, md5});
@@ -173,9 +173,14 @@ TEST_CASE("the headers of a read") {
   CHECK(object->key == "k");
   CHECK(object->size == 443);
   CHECK(object->generation == "17");
-  CHECK(object->content_encoding.empty());
+  CHECK(object->headers.encoding.empty());
   CHECK(object->digests == std::vector<Digest>{crc, md5});
   CHECK(object->metadata.at("owner") == "ana");
+  headers.emplace_back("cache-control", "private, max-age=0");
+  CHECK(parse_gcs_read("k", headers)->headers == ContentHeaders{});  // the service's own
+  headers.emplace_back("x-guploader-response-body-transformations", "gunzipped");
+  CHECK(parse_gcs_read("k", headers).error().what ==
+        "the store gives the bytes gunzipped, not as they are stored");
   CHECK(to_text(object->updated) == "1994-11-06T08:49:37+00:00");
   const auto split = parse_gcs_read("k", {{"x-goog-generation", "1"},
                                           {"x-goog-hash", "crc32c=4waSgw=="},

@@ -69,6 +69,20 @@ std::string decoded_words(std::string_view text) {
   return out;
 }
 
+// Content-Encoding without the coding of the request that brought the bytes, which some stores
+// keep.
+std::string stored_encoding(std::string_view header) {
+  std::string out;
+  while (!header.empty()) {
+    const std::string each = trimmed(header.substr(0, header.find(',')));
+    header.remove_prefix(std::min(header.size(), header.substr(0, header.find(',')).size() + 1));
+    if (!each.empty() && each != "aws-chunked") {
+      out += (out.empty() ? "" : ", ") + each;
+    }
+  }
+  return out;
+}
+
 // A digest as S3 writes it; none where it is no digest of the whole object: a composite one ends
 // with "-7".
 std::optional<Digest> digest_in(DigestKind kind, std::string_view text) {
@@ -353,6 +367,10 @@ std::string s3_copy_source(std::string_view bucket, std::string_view key,
          (version.empty() ? "" : "?versionId=" + percent_encode(version));
 }
 
+std::string s3_tagging(const std::map<std::string, std::string>& tags) {
+  return encode_query({tags.begin(), tags.end()});
+}
+
 std::pair<std::string, std::string> s3_checksum(const Digest& digest) {
   const std::string_view bytes(reinterpret_cast<const char*>(digest.bytes.data()),
                                digest_size(digest.kind));
@@ -370,6 +388,10 @@ Result<S3Object> parse_s3_object(const Pairs& headers) {
   if (object.version == "null") {
     object.version.clear();
   }
+  for (const ContentHeader& each : content_headers) {
+    object.headers.*each.value = value_of(headers, each.http);
+  }
+  object.headers.encoding = stored_encoding(object.headers.encoding);
   std::string size = value_of(headers, "content-length");
   if (const std::string range = value_of(headers, "content-range"); !range.empty()) {
     size = range.substr(range.rfind('/') + 1);  // bytes 0-9/443
@@ -461,6 +483,16 @@ Result<S3Parts> parse_s3_parts(std::string_view xml) {
     }
   }
   return parts;
+}
+
+Result<std::map<std::string, std::string>> parse_s3_tags(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, {"Tagging"}));
+  std::map<std::string, std::string> tags;
+  for (const pugi::xml_node node : root.child("TagSet").children("Tag")) {
+    tags[text_of(node, "Key")] = text_of(node, "Value");
+  }
+  return tags;
 }
 
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml) {

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/content_headers.h"
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/time.h"
@@ -54,6 +55,9 @@ std::string s3_location_body(std::string_view region);
 // The value of x-amz-copy-source: BUCKET/KEY, and the version.
 std::string s3_copy_source(std::string_view bucket, std::string_view key, std::string_view version);
 
+// The value of x-amz-tagging.
+std::string s3_tagging(const std::map<std::string, std::string>& tags);
+
 // x-amz-checksum-NAME, and its value: base64 of the bytes, big-endian.
 std::pair<std::string, std::string> s3_checksum(const Digest& digest);
 
@@ -67,6 +71,7 @@ struct S3Object {
   std::string storage_class = {};  // empty: STANDARD
   std::string version = {};
   std::string content_type = {};
+  ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};  // x-amz-meta-NAME, decoded
   std::vector<Digest> digests = {};                  // of the whole object; composite ones are not
 };
@@ -94,6 +99,8 @@ struct S3Parts {
   std::optional<uint32_t> next;  // part-number-marker of the next page
 };
 Result<S3Parts> parse_s3_parts(std::string_view xml);
+// GetObjectTagging.
+Result<std::map<std::string, std::string>> parse_s3_tags(std::string_view xml);
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml);  // names
 
 // ---- failures

@@ -121,6 +121,16 @@ TEST_CASE("an upload in parts") {
   CHECK(parts->next == 3);
 }
 
+TEST_CASE("tags of an object") {
+  CHECK(s3_tagging({{"cost center", "a=b&c"}, {"empty", ""}}) == "cost%20center=a%3Db%26c&empty=");
+  const auto tags = parse_s3_tags(
+      "<Tagging><TagSet><Tag><Key>team</Key><Value>data &amp; co</Value></Tag></TagSet></Tagging>");
+  REQUIRE_OK(tags);
+  CHECK(*tags == std::map<std::string, std::string>{{"team", "data & co"}});
+  CHECK(parse_s3_tags("<Tagging><TagSet/></Tagging>")->empty());
+  CHECK(parse_s3_tags("<Tagging>").error().code == Code::unavailable);
+}
+
 TEST_CASE("headers of an object") {
   const auto object =
       parse_s3_object({{"etag", "\"abc\""},
@@ -130,6 +140,8 @@ TEST_CASE("headers of an object") {
                        {"x-amz-storage-class", "GLACIER_IR"},
                        {"x-amz-version-id", "v1"},
                        {"content-type", "text/csv"},
+                       {"content-encoding", "aws-chunked, gzip"},
+                       {"content-language", "de"},
                        {"x-amz-meta-owner", "=?UTF-8?B?w7w=?= =?UTF-8?Q?=C3=A4_b?="},
                        {"x-amz-meta-plain", "a =? b"},
                        {"x-amz-checksum-crc32c", "4waSgw=="},
@@ -140,6 +152,10 @@ TEST_CASE("headers of an object") {
   CHECK(object->size == 443);
   CHECK(to_text(object->modified) == "2026-02-28T10:00:00+00:00");
   CHECK(object->version == "v1");
+  CHECK(object->headers == ContentHeaders{.encoding = "gzip", .language = "de"});
+  CHECK(parse_s3_object({{"content-encoding", "aws-chunked"}})->headers.encoding.empty());
+  CHECK(parse_s3_object({{"content-encoding", "gzip,br ,aws-chunked"}})->headers.encoding ==
+        "gzip, br");
   CHECK(object->metadata.at("owner") == "üä b");
   CHECK(object->metadata.at("plain") == "a =? b");
   REQUIRE(object->digests.size() == 2);

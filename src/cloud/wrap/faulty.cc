@@ -164,6 +164,7 @@ class FaultyStore final : public ObjectStore {
                     co_await inner_->copy_within(ctx, std::move(from), std::move(to), options));
   }
   const Capabilities& capabilities() const override { return inner_->capabilities(); }
+  Task<Tags> tags(rt::Context& ctx, Key key) override { return inner_->tags(ctx, std::move(key)); }
 
  private:
   std::shared_ptr<ObjectStore> inner_;

@@ -91,6 +91,11 @@ class PrefixedStore final : public ObjectStore {
         co_await inner_->copy_within(ctx, inside(from), inside(to), std::move(options)));
   }
   const Capabilities& capabilities() const override { return can_; }
+  Task<Tags> tags(rt::Context& ctx, Key key) override {
+    CO_OK(check(key));
+    auto tags = co_await inner_->tags(ctx, inside(key));
+    co_return tags.has_value() ? std::move(tags) : fail(renamed(std::move(tags).error()));
+  }
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
     CO_OK(check(key));
     auto url = co_await inner_->presign(ctx, inside(key), std::move(options));

@@ -134,7 +134,8 @@ struct StoreWorld {
   bool durable = false;  // syncs each group: slow
   // The server looks first and writes then: of many at once several can win.
   bool races = false;
-  // An emulator: of conditions it knows only those of a put, and with a delimiter only one page.
+  // An emulator: of conditions it knows only those of a put, with a delimiter only one page, and a
+  // copy without metadata has that of its source.
   bool weak = false;
   std::vector<std::string> no_keys = {};  // that check_key allows, and this service has not
   uint64_t rounds = 20;                   // random stories

@@ -262,7 +262,7 @@ TEST_CASE("what is kept compressed comes as it is kept") {
       "\x86\xa6\x10\x36\x05\x00\x00\x00",
       25);  // hello
   const sign::GcsMultipart parts =
-      sign::gcs_multipart({.content_type = "text/plain", .content_encoding = "gzip"}, "xyz");
+      sign::gcs_multipart({.content_type = "text/plain", .headers = {.encoding = "gzip"}}, "xyz");
   const auto put = w.loop.run(w.client.fetch(
       w.ctx, {.method = "POST",
               .url = w.endpoint + "/upload/storage/v1/b/bucket/o?uploadType=multipart&name=z",

@@ -37,7 +37,8 @@ import urllib.parse
 
 UNIT = 256 * 1024
 CLASSES = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
-WRITABLE = {"name", "contentType", "contentEncoding", "metadata", "storageClass", "crc32c", "md5Hash"}
+DESCRIPTIVE = ("contentLanguage", "contentDisposition", "cacheControl")
+WRITABLE = {"name", "contentType", "contentEncoding", "metadata", "storageClass", "crc32c", "md5Hash", *DESCRIPTIVE}
 
 
 def crc_table():
@@ -127,6 +128,7 @@ class Object:
         self.name, self.data, self.generation, self.components = name, data, generation, components
         self.content_type = resource.get("contentType", "application/octet-stream")
         self.content_encoding = resource.get("contentEncoding", "")
+        self.described = {k: resource[k] for k in DESCRIPTIVE if resource.get(k)}
         self.metadata = resource.get("metadata", {})
         self.storage_class = resource.get("storageClass", "STANDARD")
         self.crc32c = crc or crc32c(data)
@@ -147,6 +149,7 @@ class Object:
             out["componentCount"] = self.components
         if self.content_encoding:
             out["contentEncoding"] = self.content_encoding
+        out.update(self.described)
         if self.metadata:
             out["metadata"] = self.metadata
         return out
@@ -438,7 +441,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                    "X-Goog-Stored-Content-Encoding": there.content_encoding or "identity",
                    "X-Goog-Storage-Class": there.storage_class, "Accept-Ranges": "bytes",
                    "X-Goog-Hash": f"crc32c={there.crc32c}" + (f",md5={there.md5}" if there.md5 else ""),
-                   "Last-Modified": self.date_time_string(there.updated)}
+                   "Last-Modified": self.date_time_string(there.updated),
+                   "Cache-Control": there.described.get("cacheControl", "private, max-age=0")}
         data, status = there.data, 200
         if there.content_encoding == "gzip" and "gzip" not in self.headers.get("Accept-Encoding", ""):
             data = gzip.decompress(data)
@@ -660,7 +664,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.reply(200, body)
             if resource is None:
                 resource = {k: v for k, v in source.resource(bucket).items()
-                            if k in ("contentType", "contentEncoding", "metadata", "storageClass")}
+                            if k in ("contentType", "contentEncoding", "metadata", "storageClass", *DESCRIPTIVE)}
             check_resource(resource)
             written = self.store(to_bucket, to_name, source.data, resource, condition, source.components)
             body["resource"] = written.resource(to_bucket)
