@@ -231,6 +231,7 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
       ->default_val("name");
   add_bandwidth_option(command, args.bandwidth);
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
+  command.add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
 
@@ -250,6 +251,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   add_filter_options(*sync, args.filter);
   add_failures_option(*sync, args.failures_max);
   add_bandwidth_option(*sync, args.bandwidth);
+  sync->add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
   sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
   sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
                          {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",

@@ -112,6 +112,7 @@ struct CpArgs {
   uint64_t failures_max = 1000;
   std::string bandwidth;  // "10MB/s"; empty: no limit
   bool sha256 = false;
+  bool tags = false;
   bool dry_run = false;
 };
 struct MvArgs {
@@ -130,6 +131,7 @@ struct SyncArgs {
   uint64_t removes_max = 1000;
   bool checksum = false;
   bool size_only = false;
+  bool tags = false;
   bool dry_run = false;
 };
 struct RmArgs {

@@ -190,6 +190,7 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY(request.order.by, transfer::parse_by(args.order));
   request.storage_class = args.storage_class;
   request.sha256 = args.sha256;
+  request.tags = args.tags;
   request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
@@ -258,15 +259,33 @@ Task<int> preview_copy(Invocation& call, xfer::Request request) {
   co_return plan.conflicts > 0 ? 1 : 0;
 }
 
+// The one kind of store all of them are; empty: there are several.
+std::string provider_of(const std::vector<cloud::Located>& to) {
+  const std::string& first = to.front().store->capabilities().provider;
+  const bool alike = std::ranges::all_of(
+      to, [&](const cloud::Located& each) { return each.store->capabilities().provider == first; });
+  return alike ? first : std::string();
+}
+
+// What was lost of what the objects said of themselves, if anything.
+void say_losses(Invocation& call, const xfer::Losses& losses, const std::string& provider,
+                const std::string& manifest) {
+  const std::string text = xfer::losses_text(losses, provider, !manifest.empty());
+  if (!text.empty()) {
+    call.output.note(printable(text));
+  }
+}
+
 struct Copied {
   xfer::Report report;
+  std::string provider;  // of the destinations
   std::unique_ptr<Ledger> ledger;
 };
 
 // `request.on_entry` is called beside the ledger.
 Task<Copied> copy_objects(Invocation& call, xfer::Request request, std::string manifest) {
   rt::Context& ctx = call.environment.context();
-  Copied copied;
+  Copied copied{.provider = provider_of(request.to)};
   CO_TRY(copied.ledger, Ledger::open(manifest));
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
@@ -324,7 +343,8 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                                  {"bytes", report.bytes},
                                  {"skipped", report.skipped},
                                  {"failed", report.failed},
-                                 {"failures", failures_value(*copied.ledger)}}));
+                                 {"failures", failures_value(*copied.ledger)},
+                                 {"with_losses", report.losses.objects}}));
     return report.failed == 0 ? 0 : 1;
   }
   call.output.note(
@@ -332,6 +352,7 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                   report.skipped > 0 ? fmt::format("; {} {} there already", report.skipped,
                                                    report.skipped == 1 ? "was" : "were")
                                      : ""));
+  say_losses(call, report.losses, copied.provider, manifest);
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
   }
@@ -396,6 +417,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
   request.remove_extra = args.remove;
   request.removes_max = args.removes_max;
   request.dry_run = args.dry_run;
+  request.tags = args.tags;
   request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
@@ -404,6 +426,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
 Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   rt::Context& ctx = call.environment.context();
   CO_TRY(xfer::SyncRequest request, request_of(side, args, ctx.clock().wall()));
+  const std::string provider = request.to.store->capabilities().provider;
   CO_TRY(const auto ledger, Ledger::open(args.dry_run ? "" : args.manifest));
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
@@ -422,6 +445,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
                                  {"backed_up", report.backed_up},
                                  {"failed", report.failed},
                                  {"failures", failures_value(*ledger)},
+                                 {"with_losses", report.losses.objects},
                                  {"dry_run", args.dry_run}}));
     co_return report.failed == 0 ? 0 : 1;
   }
@@ -438,6 +462,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   } else {
     call.output.note(text);
   }
+  say_losses(call, report.losses, provider, args.manifest);
   if (report.failed > 0 && args.remove) {
     call.output.note("Nothing was removed, as not everything was copied.");
   }

@@ -67,6 +67,9 @@ Value to_value(const Entry& entry) {
     value.edit_map().set(
         "error", Value::of({{"code", code_name(entry.error->code)}, {"what", entry.error->what}}));
   }
+  if (!entry.lost.empty()) {
+    value.edit_map().set("lost", ValueList(entry.lost.begin(), entry.lost.end()));
+  }
   if (!entry.storage_class.empty()) {
     value.edit_map().set("class", entry.storage_class);
     value.edit_map().set("class_kept", entry.class_kept);

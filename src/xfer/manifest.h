@@ -42,6 +42,7 @@ struct Entry {
   std::optional<Error> error = std::nullopt;  // of what failed; there is no proof of it then
   std::string storage_class = {};             // asked for
   bool class_kept = false;                    // the destination has classes and took it
+  std::vector<std::string> lost = {};  // what the destination cannot hold: Carried::lost (carry.h)
   Instant at = {};
 };
 

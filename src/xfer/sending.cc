@@ -46,6 +46,7 @@ Entry entry_of(rt::Context& ctx, const Run& run, const Job& job) {
                  .ref = cloud::ref_of(*job.to, job.key)},
           .bytes = job.source.size,
           .storage_class = run.request.storage_class,
+          .lost = job.lost,
           .at = ctx.clock().wall()};
 }
 
@@ -63,6 +64,7 @@ void note(Run& run, Entry entry) {
     default:
       ++report.objects;
       report.bytes += entry.bytes;
+      report.losses.add(entry.lost);
   }
   if (entry.done != Done::failed) {
     ++report.proofs[static_cast<size_t>(entry.proof)];
@@ -177,18 +179,26 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
   co_return Proof::end_to_end;
 }
 
-cloud::PutOptions put_options(const Run& run, const Job& job, const ObjectMeta* existing) {
+// None where they are not asked for, or the service knows of none.
+Task<cloud::Tags> tags_of(rt::Context& ctx, Run& run, Key key) {
+  cloud::ObjectStore& from = *run.request.from.store;
+  if (!run.request.tags || from.capabilities().tags.count_max == 0) {
+    co_return cloud::Tags{};
+  }
+  auto tags = co_await from.tags(ctx, std::move(key));
+  const bool none = !tags.has_value() && tags.error().code == Code::unsupported;
+  co_return none ? Result<cloud::Tags>(cloud::Tags{}) : std::move(tags);
+}
+
+// What the destination cannot hold is noted in the job.
+cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
+                              const ObjectMeta* existing) {
   const cloud::Capabilities& can = job.to->store->capabilities();
-  cloud::PutOptions options{.content_type = job.source.content_type};
+  Carried carried = carry(job.source, tags, run.request.origin, can);
+  job.lost = std::move(carried.lost);
+  cloud::PutOptions options = std::move(carried.put);
   options.only_if_absent = existing == nullptr && can.only_if_absent;
   options.if_match = existing != nullptr && can.put_if_match ? existing->etag : std::string();
-  if (can.metadata_bytes_max > 0) {
-    options.metadata = job.source.metadata;
-    options.metadata.erase(origin_name);
-    if (!run.request.origin.empty()) {
-      options.metadata[origin_name] = run.request.origin;
-    }
-  }
   if (!can.storage_classes.empty()) {
     options.storage_class = run.request.storage_class;
   }
@@ -202,19 +212,27 @@ std::string text_of(const ObjectRef& ref) {
 
 // Which bytes, and what the upload was begun with besides them.
 std::string source_id(const Run& run, const Job& job) {
-  return fmt::format("{} {} {} {} {}", text_of(cloud::ref_of(run.request.from, job.source.key)),
+  return fmt::format("{} {} {} {} {}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
                      job.source.etag, job.source.size, run.request.origin,
-                     run.request.storage_class);
+                     run.request.storage_class, run.request.tags ? " tags" : "");
+}
+
+// What a read says of its object; where it does not describe it, what was known before stays.
+void take_read(ObjectMeta& source, const ObjectMeta& read, const cloud::Capabilities& can) {
+  ObjectMeta known = std::exchange(source, read);
+  if (!can.get_describes) {
+    source.headers = std::move(known.headers);
+    source.metadata = std::move(known.metadata);
+  }
 }
 
 // What one way of the bytes to one destination has come to.
 struct Way {
   Sending sending;
+  cloud::PutOptions put = {};
   std::shared_ptr<Seen> seen = std::make_shared<Seen>();
   std::shared_ptr<uint64_t> progress = std::make_shared<uint64_t>(0);
   Result<ObjectMeta> written = fail(rt::cancelled_error("not sent"));
-
-  const ObjectMeta* existing() const { return sending.existing ? &*sending.existing : nullptr; }
 };
 
 OnBytes count_of(Run& run, const Way& way) {
@@ -225,12 +243,24 @@ OnBytes count_of(Run& run, const Way& way) {
   };
 }
 
+const ObjectMeta* pointer(const std::optional<ObjectMeta>& meta) { return meta ? &*meta : nullptr; }
+
+// All of them send this version.
+Task<Unit> describe(rt::Context& ctx, Run& run, std::vector<Way>& ways, ObjectMeta source) {
+  CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, source.key));
+  for (Way& each : ways) {
+    Job& job = each.sending.job;
+    job.source = source;
+    each.put = put_options(run, job, tags, pointer(each.sending.existing));
+  }
+  co_return Unit{};
+}
+
 Task<Unit> put_one(rt::Context& ctx, Run& run, Way& way, cloud::Body bytes) {
   const Job& job = way.sending.job;
   cloud::Body body = hashing_body(std::move(bytes), whole_kinds(run.request.sha256),
                                   job.source.digests, run.cpu, way.seen, count_of(run, way));
-  way.written = co_await job.to->store->put(ctx, job.key, std::move(body),
-                                            put_options(run, job, way.existing()));
+  way.written = co_await job.to->store->put(ctx, job.key, std::move(body), way.put);
   co_return Unit{};
 }
 
@@ -245,11 +275,14 @@ Task<Unit> put_each(rt::Scope& scope, Run& run, std::vector<Way>& ways, cloud::B
 // The bytes, whole, in one put each. The source is opened first: that says what the object is.
 Task<Unit> put_whole(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
   cloud::ObjectStore& from = *run.request.from.store;
-  const ObjectMeta& source = ways.front().sending.job.source;
-  CO_TRY(cloud::Opened opened, co_await from.get(ctx, source.key, {.if_match = source.etag}));
-  for (Way& each : ways) {
-    each.sending.job.source = opened.meta;
+  Job& first = ways.front().sending.job;
+  if (!from.capabilities().get_describes) {
+    CO_OK(co_await know_source(ctx, run, first));
   }
+  CO_TRY(cloud::Opened opened,
+         co_await from.get(ctx, first.source.key, {.if_match = first.source.etag}));
+  take_read(first.source, opened.meta, from.capabilities());
+  CO_OK(co_await describe(ctx, run, ways, first.source));
   cloud::Body body = cloud::body_of(from, std::move(opened));
   if (ways.size() == 1) {
     co_return co_await put_one(ctx, run, ways.front(), std::move(body));
@@ -258,18 +291,18 @@ Task<Unit> put_whole(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
 }
 
 Task<Unit> put_large(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
-  CO_OK(co_await know_source(ctx, run, ways.front().sending.job));
-  const Job& first = ways.front().sending.job;
+  Job& first = ways.front().sending.job;
+  CO_OK(co_await know_source(ctx, run, first));
+  CO_OK(co_await describe(ctx, run, ways, first.source));
   PartsJob parts{.from = *run.request.from.store,
                  .source = first.source,
                  .journal = run.request.journal,
                  .source_id = source_id(run, first)};
   for (Way& each : ways) {
-    Job& job = each.sending.job;
-    job.source = first.source;
+    const Job& job = each.sending.job;
     parts.to.push_back({.store = *job.to->store,
                         .key = job.key,
-                        .options = put_options(run, job, each.existing()),
+                        .options = each.put,
                         .address = text_of(cloud::ref_of(*job.to, job.key)),
                         .on_bytes = count_of(run, each)});
   }
@@ -321,10 +354,11 @@ Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
 // Proven by a digest the service has of both; where it has none in common both are read.
 Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   CO_OK(co_await know_source(ctx, run, job));
+  CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, job.source.key));
+  cloud::PutOptions put = put_options(run, job, tags, pointer(existing));
   CO_TRY(ObjectMeta written, co_await job.to->store->copy_within(
                                  ctx, job.source.key, job.key,
-                                 {.if_match = job.source.etag,
-                                  .put = put_options(run, job, existing ? &*existing : nullptr)}));
+                                 copy_inside_options(job.source, std::move(put), job.lost)));
   if (written.digests.empty()) {
     CO_TRY(written, co_await job.to->store->head(ctx, job.key));
   }

@@ -6,13 +6,13 @@
 #include <optional>
 
 #include "rt/wait.h"
+#include "xfer/carry.h"
 #include "xfer/parts.h"
 #include "xfer/transfer.h"
 
 namespace tutti::xfer {
 
 constexpr size_t parts_parallel = 8;
-inline const std::string origin_name = "tutti-origin";
 
 // What all objects of one run share. Lives as long as the run.
 struct Run {
@@ -37,6 +37,7 @@ struct Job {
   cloud::ObjectMeta source;
   const cloud::Located* to = nullptr;  // one of the request's
   cloud::Key key;                      // there
+  std::vector<std::string> lost = {};  // once it was sent: as Entry::lost
 };
 
 transfer::Known known(const cloud::ObjectMeta& meta);

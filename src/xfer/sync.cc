@@ -299,6 +299,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
             .run = {.request = {.from = request.from,
                                 .to = {request.to},
                                 .verify = request.verify,
+                                .tags = request.tags,
                                 .journal = request.journal,
                                 .failures_max = request.failures_max,
                                 .on_progress = request.on_progress,
@@ -306,7 +307,8 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
                     .cpu = cpu},
             .backup = {.request = {.from = request.to,
                                    .if_exists = transfer::IfExists::verify,
-                                   .verify = request.verify},
+                                   .verify = request.verify,
+                                   .tags = request.tags},
                        .cpu = cpu}};
   if (request.backup) {
     sync.backup.request.to = {*request.backup};
@@ -319,6 +321,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
   }
   CO_OK(check_any_done(sync.run));
   sync.report.failed = sync.run.report.failed;
+  sync.report.losses = sync.run.report.losses;
   if (request.remove_extra && sync.report.failed == 0) {
     if (sync.report.extra > request.removes_max) {
       co_return fail(

@@ -31,6 +31,7 @@ struct SyncRequest {
   uint64_t removes_max = 1000;  // more: bad_input, and none is removed
   bool dry_run = false;
   Verification verify = {};
+  bool tags = false;                   // as of Request
   std::filesystem::path journal = {};  // as Request::journal
   size_t objects_parallel = 64;
   uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
@@ -46,6 +47,7 @@ struct SyncReport {
   uint64_t removed = 0;             // of those; or would be
   uint64_t backed_up = 0;           // replaced or removed objects that the backup has now
   uint64_t failed = 0;              // not copied; entries say why
+  Losses losses = {};               // of what was copied
   std::vector<Entry> entries = {};  // of what was copied, unless on_entry takes them
 };
 

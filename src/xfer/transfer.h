@@ -19,6 +19,7 @@
 #include "core/transfer/plan.h"
 #include "rt/context.h"
 #include "rt/task.h"
+#include "xfer/carry.h"
 #include "xfer/manifest.h"
 
 namespace tutti::xfer {
@@ -63,6 +64,7 @@ struct Request {
   // or by reading both; without it CRC32C and size tell, unless `verify` is full.
   bool sha256 = false;
   std::string storage_class = {};  // given to stores that have classes
+  bool tags = false;               // read and sent along: a request more for each object
   bool allow_empty = false;        // else nothing to copy is not_found
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
   // first from other people's under if_exists: fail. Empty: nobody in particular.
@@ -84,6 +86,7 @@ struct Report {
   uint64_t skipped = 0;
   uint64_t failed = 0;
   std::array<uint64_t, 3> proofs = {};  // by Proof
+  Losses losses = {};                   // of what was written
   std::vector<Entry> entries = {};      // all of them, unless on_entry takes them
 };
 

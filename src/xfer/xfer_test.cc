@@ -34,10 +34,10 @@ struct World {
             .ref = {.provider = "memory", .bucket = bucket},
             .base = bucket + "://"};
   }
-  void put(std::string bucket, std::string key, std::string text) {
+  void put(std::string bucket, std::string key, std::string text, cloud::PutOptions options = {}) {
     const auto& inner = bucket == "a" ? inner_a : inner_b;
-    REQUIRE_OK(
-        loop.run(inner->put(ctx, {std::move(key)}, cloud::body_of(buffers, std::move(text)), {})));
+    REQUIRE_OK(loop.run(inner->put(ctx, {std::move(key)}, cloud::body_of(buffers, std::move(text)),
+                                   std::move(options))));
   }
   std::string text(std::string bucket, std::string key) {
     const auto got =
@@ -601,6 +601,58 @@ TEST_CASE("a large object goes in parts, proven as a whole, or not at all") {
   const auto full = w.copy("big", "full", transfer::IfExists::fail, Verify::full);
   REQUIRE_OK(full);
   CHECK(full->entries.at(0).proof == Proof::end_to_end);
+}
+
+TEST_CASE("what an object says of itself travels with its bytes, tags where they are asked for") {
+  World w;
+  const cloud::PutOptions said{.content_type = "text/csv",
+                               .headers = {.encoding = "gzip", .cache_control = "no-cache"},
+                               .metadata = {{"owner", "ana"}, {"my_key", "1"}},
+                               .tags = {{"team", "data"}}};
+  w.put("a", "d/small", "one", said);
+  w.put("a", "d/large", std::string((16U << 20U) + 1, 'x'), said);
+  for (const bool tags : {false, true}) {
+    const auto report = w.loop.run(run(w.ctx,
+                                       {.from = w.located("a", "d/"),
+                                        .to = {w.located("b", tags ? "tagged/" : "plain/")},
+                                        .tags = tags},
+                                       w.pool.executor()));
+    REQUIRE_OK(report);
+    CHECK(report->losses.objects == 0);
+    for (const std::string name : {"small", "large"}) {
+      const cloud::Key key{(tags ? "tagged/" : "plain/") + name};
+      const auto meta = w.loop.run(w.inner_b->head(w.ctx, key));
+      REQUIRE_OK(meta);
+      CHECK(meta->content_type == said.content_type);
+      CHECK(meta->headers == said.headers);
+      CHECK(meta->metadata == said.metadata);
+      CHECK(w.loop.run(w.inner_b->tags(w.ctx, key)).value() == (tags ? said.tags : cloud::Tags{}));
+    }
+  }
+}
+
+TEST_CASE("metadata that does not fit is reported, and the object is copied") {
+  World w;
+  w.put("a", "d/1", "one", {.metadata = {{"big", std::string(2000, 'x')}, {"owner", "ana"}}});
+  w.put("a", "d/2", "two", {.metadata = {{"owner", "eva"}}});
+  const auto report = w.loop.run(run(
+      w.ctx,
+      {.from = w.located("a", "d/"), .to = {w.located("b", "")}, .origin = std::string(60, 'o')},
+      w.pool.executor()));
+  REQUIRE_OK(report);
+  CHECK(report->objects == 2);
+  CHECK(report->losses.objects == 1);
+  CHECK(report->losses.names == std::set<std::string>{"big"});
+  const auto meta = w.loop.run(w.inner_b->head(w.ctx, {"1"}));
+  REQUIRE_OK(meta);
+  CHECK(meta->metadata ==
+        cloud::Metadata{{"owner", "ana"}, {"tutti-origin", std::string(60, 'o')}});
+  for (const Entry& each : report->entries) {
+    const bool lost = each.to.address == "b://1";
+    CHECK(each.lost ==
+          (lost ? std::vector<std::string>{"metadata.big"} : std::vector<std::string>{}));
+    CHECK(to_line(each).contains(R"("lost":["metadata.big"])") == lost);
+  }
 }
 
 TEST_CASE("a manifest is sorted lines, and equal content has an equal digest") {

@@ -6,6 +6,7 @@ Run under tests/servers/with_servers.py, which starts them and says where they a
 """
 import argparse
 import contextlib
+import gzip
 import http.server
 import json
 import os
@@ -275,6 +276,67 @@ def inside_a_bucket(tutti):
             expect(all(not name.startswith("b/") for name in world.names(bucket)), "moved")
             world.run("cp", bucket + "c/", f"out-{scheme}/")
             world.same("in", f"out-{scheme}")
+
+
+SAID = {"contentType": "text/csv", "contentEncoding": "gzip", "contentLanguage": "de",
+        "contentDisposition": 'attachment; filename="a b.csv"', "cacheControl": "public, max-age=60",
+        "metadata": {"owner": "ana", "my_key": "1", "Upper": "2"}}
+
+
+def put_described(world, opener, name, data):
+    """Into the bucket at Google, with all that an object can say of its bytes."""
+    head = f"--xyz\r\nContent-Type: application/json\r\n\r\n{json.dumps(SAID)}\r\n--xyz\r\nContent-Type: text/csv\r\n\r\n"
+    url = f"{world.env['TUTTI_TEST_GCS']}/upload/storage/v1/b/{world.bucket}/o?uploadType=multipart&name={name}"
+    request = urllib.request.Request(url, head.encode() + data + b"\r\n--xyz--\r\n", method="POST",
+                                     headers={"Content-Type": "multipart/related; boundary=xyz"})
+    opener.open(request, timeout=30).close()
+
+
+def lost_by(world, *arguments):
+    """By object: what the manifest of this copy says was lost; and what was said of it at the end."""
+    text = world.run("cp", *arguments, "--manifest", "lost.jsonl")
+    lines = [json.loads(line) for line in (world.folder / "lost.jsonl").read_text("utf-8").splitlines()]
+    expect(len(lines) == 2 and all(line["done"] == "written" for line in lines), f"{arguments}: {lines}")
+    return {tuple(line.get("lost", ())) for line in lines}, text
+
+
+def described(tutti):
+    """Google -> S3 -> Azure -> folder: the bytes as they are stored, with their headers; losses are named."""
+    with World(tutti) as world:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        gs, s3, az = (f"{name}://{world.bucket}/" for name in ("gs", "s3", "az"))
+        for bucket in (gs, s3, az):
+            world.run("mb", bucket)
+        stored = {"small.gz": gzip.compress(b"stored compressed\n" * 1000),
+                  "large.gz": gzip.compress(random.Random(1).randbytes(17 << 20), compresslevel=1)}
+        for name, data in stored.items():
+            put_described(world, opener, name, data)
+        lost, text = lost_by(world, gs, s3)
+        expect(lost == {("metadata.Upper",)}, f"to S3: {lost}")
+        expect("2 objects lost what S3 cannot hold: Upper; the manifest lists them" in text, text)
+        lost, text = lost_by(world, s3, az, "--tags")
+        expect(lost == {("metadata.my_key",)}, f"to Azure: {lost}")
+        lost, text = lost_by(world, s3 + "*.gz", s3 + "inside/")
+        expect(lost == {()} and "lost" not in text, f"inside of S3: {lost}, {text}")
+        for bucket, meta in ((s3, "x-amz-meta-"), (s3 + "inside/", "x-amz-meta-"), (az, "x-ms-meta-")):
+            for name, data in stored.items():
+                url = world.run("presign", bucket + name, "--expires", "10m").strip()
+                with opener.open(url, timeout=30) as reply:
+                    expect(reply.read() == data, f"{bucket}{name}: the stored bytes")
+                    headers = reply.headers
+                for key, value in (("Content-Type", "text/csv"), ("Content-Encoding", "gzip"), ("Content-Language", "de"),
+                                   ("Content-Disposition", 'attachment; filename="a b.csv"'),
+                                   ("Cache-Control", "public, max-age=60"), (meta + "owner", "ana")):
+                    expect(headers[key] == value, f"{bucket}{name}: {key}: {headers[key]}")
+        (world.folder / "out").mkdir()
+        lost, text = lost_by(world, az, "out/")
+        try:
+            os.setxattr(world.folder / "out", "user.tutti-test", b"x")
+            expect(lost == {()} and "lost" not in text, f"to a folder with attributes: {lost}, {text}")
+        except OSError:
+            expect(all("metadata.owner" in each for each in lost) and "a folder cannot hold" in text, f"{lost}, {text}")
+        for name, data in stored.items():
+            expect((world.folder / "out" / name).read_bytes() == data, name)
 
 
 def presigned(tutti):
@@ -559,6 +621,7 @@ TESTS = [
     ("limits", limits),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
+    ("what travels with the bytes", described),
     ("presigned URLs", presigned),
     ("what is refused", refusals),
     ("killed", killed),

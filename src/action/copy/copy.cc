@@ -28,6 +28,7 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(request.storage_class, objects::text_param(with, "class"));
   request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
+  request.tags = with.get_bool("tags");
   // The same for every attempt of this task run.
   request.origin = fmt::format("{}/{}", to_text(info.id.run), info.id.task.value);
   return request;
@@ -119,6 +120,9 @@ class Copy final : public Action {
         ctx, Stream::system,
         fmt::format("copied {} ({}), {} skipped; {}\n", objects_text(report->objects),
                     human_bytes(report->bytes), report->skipped, proof_text(*report))));
+    if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
+    }
     co_return Outcome(Done{.output = output_of(*report)});
   }
 
@@ -168,6 +172,10 @@ Schema copy_schema() {
        .choices = {"full", "sample:N%", "store", "none"},
        .fallback = "store"},
       {.name = "class", .doc = "Storage class, where the destination has classes."},
+      {.name = "tags",
+       .kind = ParamKind::boolean,
+       .doc = "Tags are copied, too: one more request for each object.",
+       .fallback = "false"},
       {.name = "allow_empty",
        .kind = ParamKind::boolean,
        .doc = "Nothing to copy is no failure.",

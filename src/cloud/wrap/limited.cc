@@ -130,6 +130,10 @@ class LimitedStore final : public ObjectStore {
     co_return co_await inner_->copy_within(ctx, std::move(from), std::move(to), std::move(options));
   }
   const Capabilities& capabilities() const override { return inner_->capabilities(); }
+  Task<Tags> tags(rt::Context& ctx, Key key) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->tags(ctx, std::move(key));
+  }
   Task<Unit> create_bucket(rt::Context& ctx) override { return inner_->create_bucket(ctx); }
   Task<Unit> remove_bucket(rt::Context& ctx) override { return inner_->remove_bucket(ctx); }
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
