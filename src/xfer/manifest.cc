@@ -26,16 +26,30 @@ Value side_value(const Side& side) {
 }
 
 // The digest that equal bytes of this size always have in common, however they came here.
-std::optional<Digest> deciding_digest(const Entry& entry) {
-  const bool in_parts = entry.bytes > whole_bytes_max;
+std::optional<Digest> deciding_digest(uint64_t bytes, const std::vector<Digest>& digests) {
+  const bool in_parts = bytes > whole_bytes_max;
   for (const DigestKind kind : {in_parts ? DigestKind::crc32c : DigestKind::sha256,
                                 in_parts ? DigestKind::sha256 : DigestKind::crc32c}) {
-    const auto at = std::ranges::find(entry.digests, kind, &Digest::kind);
-    if (at != entry.digests.end()) {
+    const auto at = std::ranges::find(digests, kind, &Digest::kind);
+    if (at != digests.end()) {
       return *at;
     }
   }
   return std::nullopt;
+}
+
+Value digests_value(const std::vector<Digest>& digests) {
+  ValueMap map;
+  for (const Digest& each : digests) {
+    map.set(std::string(digest_name(each.kind)), hex(each));
+  }
+  return Value(std::move(map));
+}
+
+Value stages_value(const Entry& entry) {
+  ValueList list;
+  std::ranges::copy(entry.stages, std::back_inserter(list));
+  return Value(std::move(list));
 }
 
 void sort(std::vector<Entry>& entries) {
@@ -50,15 +64,11 @@ std::string_view proof_name(Proof proof) { return proof_names[static_cast<size_t
 std::string_view done_name(Done done) { return done_names[static_cast<size_t>(done)]; }
 
 Value to_value(const Entry& entry) {
-  ValueMap digests;
-  for (const Digest& each : entry.digests) {
-    digests.set(std::string(digest_name(each.kind)), hex(each));
-  }
   Value value = Value::of({{"format", "tutti.manifest/1"},
                            {"from", side_value(entry.from)},
                            {"to", side_value(entry.to)},
                            {"bytes", entry.bytes},
-                           {"digests", Value(std::move(digests))},
+                           {"digests", digests_value(entry.digests)},
                            {"computed_by", entry.digests_from_store ? "store" : "tutti"},
                            {"proof", entry.error ? "none" : proof_name(entry.proof)},
                            {"done", done_name(entry.done)},
@@ -69,6 +79,11 @@ Value to_value(const Entry& entry) {
   }
   if (!entry.lost.empty()) {
     value.edit_map().set("lost", ValueList(entry.lost.begin(), entry.lost.end()));
+  }
+  if (!entry.stages.empty()) {
+    value.edit_map().set("stages", stages_value(entry));
+    value.edit_map().set("source_bytes", entry.source_bytes);
+    value.edit_map().set("source_digests", digests_value(entry.source_digests));
   }
   if (!entry.storage_class.empty()) {
     value.edit_map().set("class", entry.storage_class);
@@ -92,8 +107,13 @@ Digest content_digest(std::vector<Entry> entries) {
   sort(entries);
   Hasher hasher(DigestKind::sha256);
   for (const Entry& each : entries) {
-    Value line = Value::of({{"to", each.to.address}, {"bytes", each.bytes}});
-    const auto digest = deciding_digest(each);
+    const bool staged = !each.stages.empty();
+    const uint64_t bytes = staged ? each.source_bytes : each.bytes;
+    Value line = Value::of({{"to", each.to.address}, {"bytes", bytes}});
+    if (staged) {
+      line.edit_map().set("stages", stages_value(each));
+    }
+    const auto digest = deciding_digest(bytes, staged ? each.source_digests : each.digests);
     line.edit_map().set(std::string(digest_name(digest ? digest->kind : DigestKind::sha256)),
                         digest ? Value(hex(*digest)) : Value());
     hasher.update(to_json(line) + "\n");

@@ -44,6 +44,10 @@ struct Entry {
   bool class_kept = false;                    // the destination has classes and took it
   std::vector<std::string> lost = {};  // what the destination cannot hold: Carried::lost (carry.h)
   Instant at = {};
+  // Where the bytes were changed on their way: what by, and what they were made of.
+  std::vector<std::string> stages = {};
+  uint64_t source_bytes = 0;
+  std::vector<Digest> source_digests = {};
 };
 
 Value to_value(const Entry& entry);
@@ -54,7 +58,7 @@ std::string to_text(std::vector<Entry> entries);
 
 // SHA-256 over destination address, size and digest (SHA-256; CRC32C for what travels in parts) in
 // the order of the destinations: equal content has an equal digest, however often and whenever it
-// was copied.
+// was copied. Of bytes that stages made, those of the source: what is encrypted is never the same.
 Digest content_digest(std::vector<Entry> entries);
 
 }  // namespace tutti::xfer

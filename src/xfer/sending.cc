@@ -8,6 +8,7 @@
 #include "cloud/body.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
+#include "xfer/staged.h"
 #include "xfer/tee.h"
 
 namespace tutti::xfer {
@@ -147,6 +148,8 @@ bool store_proves(const Located& to, const ObjectMeta& written, const Seen& seen
   });
 }
 
+}  // namespace
+
 Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen seen) {
   if (written.size != seen.bytes) {
     co_return fail(Code::corrupt,
@@ -179,7 +182,6 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
   co_return Proof::end_to_end;
 }
 
-// None where they are not asked for, or the service knows of none.
 Task<cloud::Tags> tags_of(rt::Context& ctx, Run& run, Key key) {
   cloud::ObjectStore& from = *run.request.from.store;
   if (!run.request.tags || from.capabilities().tags.count_max == 0) {
@@ -190,20 +192,29 @@ Task<cloud::Tags> tags_of(rt::Context& ctx, Run& run, Key key) {
   co_return none ? Result<cloud::Tags>(cloud::Tags{}) : std::move(tags);
 }
 
-// What the destination cannot hold is noted in the job.
 cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
-                              const ObjectMeta* existing) {
+                              const std::optional<ObjectMeta>& existing) {
   const cloud::Capabilities& can = job.to->store->capabilities();
   Carried carried = carry(job.source, tags, run.request.origin, can);
   job.lost = std::move(carried.lost);
   cloud::PutOptions options = std::move(carried.put);
-  options.only_if_absent = existing == nullptr && can.only_if_absent;
-  options.if_match = existing != nullptr && can.put_if_match ? existing->etag : std::string();
+  options.only_if_absent = !existing && can.only_if_absent;
+  options.if_match = existing && can.put_if_match ? existing->etag : std::string();
   if (!can.storage_classes.empty()) {
     options.storage_class = run.request.storage_class;
   }
   return options;
 }
+
+void take_read(ObjectMeta& source, const ObjectMeta& read, const cloud::Capabilities& can) {
+  ObjectMeta known = std::exchange(source, read);
+  if (!can.get_describes) {
+    source.headers = std::move(known.headers);
+    source.metadata = std::move(known.metadata);
+  }
+}
+
+namespace {
 
 // Names the object whatever the profile calls its connection.
 std::string text_of(const ObjectRef& ref) {
@@ -215,15 +226,6 @@ std::string source_id(const Run& run, const Job& job) {
   return fmt::format("{} {} {} {} {}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
                      job.source.etag, job.source.size, run.request.origin,
                      run.request.storage_class, run.request.tags ? " tags" : "");
-}
-
-// What a read says of its object; where it does not describe it, what was known before stays.
-void take_read(ObjectMeta& source, const ObjectMeta& read, const cloud::Capabilities& can) {
-  ObjectMeta known = std::exchange(source, read);
-  if (!can.get_describes) {
-    source.headers = std::move(known.headers);
-    source.metadata = std::move(known.metadata);
-  }
 }
 
 // What one way of the bytes to one destination has come to.
@@ -243,15 +245,13 @@ OnBytes count_of(Run& run, const Way& way) {
   };
 }
 
-const ObjectMeta* pointer(const std::optional<ObjectMeta>& meta) { return meta ? &*meta : nullptr; }
-
 // All of them send this version.
 Task<Unit> describe(rt::Context& ctx, Run& run, std::vector<Way>& ways, ObjectMeta source) {
   CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, source.key));
   for (Way& each : ways) {
     Job& job = each.sending.job;
     job.source = source;
-    each.put = put_options(run, job, tags, pointer(each.sending.existing));
+    each.put = put_options(run, job, tags, each.sending.existing);
   }
   co_return Unit{};
 }
@@ -355,7 +355,7 @@ Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
 Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   CO_OK(co_await know_source(ctx, run, job));
   CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, job.source.key));
-  cloud::PutOptions put = put_options(run, job, tags, pointer(existing));
+  cloud::PutOptions put = put_options(run, job, tags, existing);
   CO_TRY(ObjectMeta written, co_await job.to->store->copy_within(
                                  ctx, job.source.key, job.key,
                                  copy_inside_options(job.source, std::move(put), job.lost)));
@@ -391,6 +391,9 @@ bool stays_inside(const Run& run, const Job& job) {
 }
 
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
+  if (!run.request.stages.empty()) {
+    co_return co_await send_staged(ctx, run, std::move(job), std::move(existing));
+  }
   if (stays_inside(run, job)) {
     co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
   }

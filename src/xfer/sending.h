@@ -13,6 +13,8 @@
 namespace tutti::xfer {
 
 constexpr size_t parts_parallel = 8;
+constexpr size_t staged_parallel = 32;       // objects with stages
+constexpr size_t staged_large_parallel = 3;  // of those, the ones that hold more than a little
 
 // What all objects of one run share. Lives as long as the run.
 struct Run {
@@ -21,6 +23,8 @@ struct Run {
   Report report = {};
   Progress progress = {};
   rt::Semaphore parts{parts_parallel};  // of all objects together
+  rt::Semaphore staged{staged_parallel};
+  rt::Semaphore staged_large{staged_large_parallel};  // taken behind `staged`, never before it
   std::optional<Error> first_failure = std::nullopt;
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
@@ -57,6 +61,17 @@ Task<std::optional<cloud::ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore
 Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job);
 // Reads both ends: equal, which is an entry, or `conflict`.
 Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag);
+// Of the source; none where they are not asked for, or its service knows of none.
+Task<cloud::Tags> tags_of(rt::Context& ctx, Run& run, cloud::Key key);
+// Takes over what a read says of its object; where reads do not describe it, what was known stays.
+void take_read(cloud::ObjectMeta& source, const cloud::ObjectMeta& read,
+               const cloud::Capabilities& can);
+// How an object is written: only where `existing` is, or where nothing is. What the destination
+// cannot hold is noted in the job.
+cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
+                              const std::optional<cloud::ObjectMeta>& existing);
+// That the destination has the bytes that were seen.
+Task<Proof> prove(rt::Context& ctx, Run& run, Job job, cloud::ObjectMeta written, Seen seen);
 // Writes it where `existing` is, and only there, and proves it as the request wants.
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<cloud::ObjectMeta> existing);
 

@@ -13,7 +13,8 @@ using transfer::Known;
 
 constexpr uint64_t unasked_bytes_max = 1U << 20U;
 
-// An object of this task's earlier try is compared, not refused.
+// An object of this task's earlier try is compared, not refused; what stages made of the source
+// cannot be compared, and is written anew.
 IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
   const IfExists rule = run.request.if_exists;
   if (rule != IfExists::fail || !existing || run.request.origin.empty()) {
@@ -21,7 +22,8 @@ IfExists rule_for(const Run& run, const std::optional<ObjectMeta>& existing) {
   }
   const auto origin = existing->metadata.find(origin_name);
   const bool ours = origin != existing->metadata.end() && origin->second == run.request.origin;
-  return ours ? IfExists::verify : rule;
+  const IfExists again = run.request.stages.empty() ? IfExists::verify : IfExists::replace;
+  return ours ? again : rule;
 }
 
 Entry left_alone(rt::Context& ctx, const Run& run, const Job& job, const ObjectMeta& existing,

@@ -12,6 +12,7 @@
 #include "xfer/queue.h"
 #include "xfer/select.h"
 #include "xfer/settle.h"
+#include "xfer/staged.h"
 
 namespace tutti::xfer {
 namespace {
@@ -72,10 +73,10 @@ Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
                        transfer::Selection selection) {
   std::vector<Job> jobs;
   for (const Located& to : run.request.to) {
-    CO_TRY(std::string key, transfer::destination_of(selection, source.key.text, to.key.text));
+    CO_TRY(std::string key, target_of(run.request, selection, source.key.text, to));
     jobs.push_back({.source = source, .to = &to, .key = {std::move(key)}});
   }
-  if (jobs.size() > 1) {
+  if (jobs.size() > 1 && run.request.stages.empty()) {
     CO_TRY(jobs, co_await copy_together(ctx, run, std::move(jobs)));
   }
   for (Job& each : jobs) {
@@ -84,9 +85,25 @@ Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
   co_return Unit{};
 }
 
+// A source that would be copied over another one of this transfer is not.
+Result<Unit> refuse_clash(rt::Context& ctx, Run& run, const ObjectMeta& source,
+                          const transfer::Selection& selection, const std::string& earlier) {
+  for (const Located& to : run.request.to) {
+    TRY(std::string key, target_of(run.request, selection, source.key.text, to));
+    TRY_OK(note_failure(ctx, run, {.source = source, .to = &to, .key = {std::move(key)}},
+                        {.code = Code::bad_input,
+                         .what = fmt::format("{} has the same name there",
+                                             cloud::address_of(run.request.from, {earlier})),
+                         .where = {},
+                         .remedy = "copy them to different prefixes, or keep their names"}));
+  }
+  return Unit{};
+}
+
 Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
   const transfer::Selection selection = selected.selection();
   Queue queue(std::move(selected), run.request.order);
+  Clashes clashes(run.request);
   while (true) {
     CO_TRY(auto source, co_await queue.next(scope.context()));
     if (!source) {
@@ -94,6 +111,10 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
     }
     run.listed_objects += run.request.to.size();
     run.listed_bytes += source->size * run.request.to.size();
+    if (const auto earlier = clashes.earlier(source->key.text)) {
+      CO_OK(refuse_clash(scope.context(), run, *source, selection, *earlier));
+      continue;
+    }
     CO_OK(co_await scope.spawn(copy_object(scope.context(), run, std::move(*source), selection)));
   }
   run.progress.objects_total = run.listed_objects;
@@ -104,6 +125,7 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
 
 // What cannot end well is refused before anything is written.
 Result<Unit> check(const Request& request, const transfer::Selection& selection) {
+  TRY_OK(check_stages(request));
   if (request.to.empty()) {
     return fail(Code::bad_input, "a transfer without a destination", "say where to copy to");
   }
@@ -111,7 +133,7 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
     auto good = transfer::check_destination(selection, to.key.text);
     if (good.has_value() && cloud::same_bucket(request.from, to)) {
       using Kind = transfer::Selection::Kind;
-      const auto key = transfer::destination_of(selection, selection.key, to.key.text);
+      const auto key = target_of(request, selection, selection.key, to);
       if (selection.kind == Kind::prefix &&
           (to.root + to.key.text).starts_with(request.from.root + selection.base)) {
         good = fail(Code::bad_input, "the destination is inside the source",
@@ -131,9 +153,10 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
   return Unit{};
 }
 
-Result<Unit> check_copy(const Located& from, const Located& to,
+Result<Unit> check_copy(const Request& request, const Located& to,
                         const transfer::Selection& selection, const std::string& key) {
-  TRY(const std::string target, transfer::destination_of(selection, key, to.key.text));
+  const Located& from = request.from;
+  TRY(const std::string target, target_of(request, selection, key, to));
   const std::string whole = to.root + target;
   if (!whole.starts_with(from.root) || !selection.matches(whole.substr(from.root.size()))) {
     return Unit{};
@@ -147,9 +170,10 @@ Result<Unit> check_copy(const Located& from, const Located& to,
 
 // A pattern whose own copies it would match again is refused, before anything is written. Only a
 // destination below the folder the pattern begins with needs this look at the names.
-Task<Unit> check_pattern(rt::Context& ctx, Selected selected, std::vector<Located> to) {
+Task<Unit> check_pattern(rt::Context& ctx, Selected selected, Request request) {
   const Located& from = selected.located();
   const transfer::Selection& selection = selected.selection();
+  std::vector<Located> to = request.to;
   std::erase_if(to, [&](const Located& each) {
     return !cloud::same_bucket(from, each) ||
            !(each.root + each.key.text).starts_with(from.root + selection.base);
@@ -163,7 +187,7 @@ Task<Unit> check_pattern(rt::Context& ctx, Selected selected, std::vector<Locate
       co_return Unit{};
     }
     for (const Located& each : to) {
-      CO_OK(check_copy(from, each, selection, source->key.text));
+      CO_OK(check_copy(request, each, selection, source->key.text));
     }
   }
 }
@@ -174,8 +198,53 @@ Task<Selected> select(rt::Context& ctx, Request request) {
                                                  : co_await Selected::of(ctx, request.from));
   selected.set_filter(request.filter);
   CO_OK(check(request, selected.selection()));
-  CO_OK(co_await check_pattern(ctx, selected, request.to));
+  CO_OK(co_await check_pattern(ctx, selected, request));
   co_return selected;
+}
+
+void add(transfer::Plan& all, const transfer::Plan& plan) {
+  all.objects += plan.objects;
+  all.bytes += plan.bytes;
+  all.skipped += plan.skipped;
+  all.conflicts += plan.conflicts;
+  std::ranges::copy(plan.steps, std::back_inserter(all.steps));
+}
+
+// What is at the destination, as far as the transfer could write it.
+Task<std::vector<Known>> there_of(rt::Context& ctx, Request request, transfer::Selection selection,
+                                  Located to) {
+  std::vector<Known> existing;
+  const bool one = selection.kind == transfer::Selection::Kind::object;
+  CO_TRY(const std::string target, target_of(request, selection, selection.key, to));
+  cloud::Listing listing(*to.store, {.prefix = {one ? target : to.key.text}});
+  while (true) {
+    CO_TRY(auto meta, co_await listing.next(ctx));
+    if (!meta) {
+      co_return existing;
+    }
+    existing.push_back(known(*meta));
+  }
+}
+
+// Names that stages change are in another order than the sources': one after the other then.
+Result<transfer::Plan> plan_of(const Request& request, const transfer::Selection& selection,
+                               const std::vector<Known>& sources,
+                               const std::vector<Known>& existing, const Located& to) {
+  const transfer::PlanOptions options{.if_exists = request.if_exists};
+  if (request.stages.empty()) {
+    return transfer::make_plan(selection, sources, to.key.text, existing, options);
+  }
+  transfer::Plan all;
+  for (const Known& source : sources) {
+    TRY(const std::string target, target_of(request, selection, source.key, to));
+    const auto at = std::ranges::lower_bound(existing, target, {}, &Known::key);
+    const bool found = at != existing.end() && at->key == target;
+    TRY(const transfer::Plan one,
+        transfer::make_plan(transfer::object_selection(source.key), {source}, target,
+                            found ? std::vector{*at} : std::vector<Known>(), options));
+    add(all, one);
+  }
+  return all;
 }
 
 }  // namespace
@@ -233,6 +302,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
 
 Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
   CO_TRY(Selected selected, co_await select(ctx, request));
+  const transfer::Selection& selection = selected.selection();
   std::vector<Known> sources;
   while (true) {
     CO_TRY(auto source, co_await selected.next(ctx));
@@ -247,25 +317,9 @@ Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
   }
   transfer::Plan all;
   for (const Located& to : request.to) {
-    std::vector<Known> existing;
-    const bool one = selected.selection().kind == transfer::Selection::Kind::object;
-    CO_TRY(const std::string target,
-           transfer::destination_of(selected.selection(), selected.selection().key, to.key.text));
-    cloud::Listing listing(*to.store, {.prefix = {one ? target : to.key.text}});
-    while (true) {
-      CO_TRY(auto meta, co_await listing.next(ctx));
-      if (!meta) {
-        break;
-      }
-      existing.push_back(known(*meta));
-    }
-    CO_TRY(transfer::Plan plan, transfer::make_plan(selected.selection(), sources, to.key.text,
-                                                    existing, {.if_exists = request.if_exists}));
-    all.objects += plan.objects;
-    all.bytes += plan.bytes;
-    all.skipped += plan.skipped;
-    all.conflicts += plan.conflicts;
-    std::ranges::move(plan.steps, std::back_inserter(all.steps));
+    CO_TRY(const std::vector<Known> existing, co_await there_of(ctx, request, selection, to));
+    CO_TRY(const transfer::Plan plan, plan_of(request, selection, sources, existing, to));
+    add(all, plan);
   }
   co_return all;
 }

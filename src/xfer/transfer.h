@@ -21,6 +21,7 @@
 #include "rt/task.h"
 #include "xfer/carry.h"
 #include "xfer/manifest.h"
+#include "xfer/stage/spec.h"
 
 namespace tutti::xfer {
 
@@ -65,7 +66,10 @@ struct Request {
   bool sha256 = false;
   std::string storage_class = {};  // given to stores that have classes
   bool tags = false;               // read and sent along: a request more for each object
-  bool allow_empty = false;        // else nothing to copy is not_found
+  // What happens to the bytes on their way, in this order (staged.h). Not with if_exists: verify.
+  std::vector<stage::Spec> stages = {};
+  bool keep_names = false;   // else names below a prefix say it: a.csv.zst
+  bool allow_empty = false;  // else nothing to copy is not_found
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
   // first from other people's under if_exists: fail. Empty: nobody in particular.
   std::string origin = {};

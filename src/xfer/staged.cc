@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "xfer/staged.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cloud/body.h"
+#include "xfer/hashing.h"
+#include "xfer/staged_body.h"
+
+namespace tutti::xfer {
+namespace {
+
+using cloud::ObjectMeta;
+
+constexpr uint64_t part_bytes_wanted = 8U << 20U;
+constexpr uint64_t part_bytes_max = 256U << 20U;
+constexpr uint64_t small_bytes_max = 256U << 10U;
+constexpr uint64_t expansion_expected = 4;  // of what is decompressed
+
+bool is_prefix(std::string_view to) { return to.empty() || to.ends_with('/'); }
+
+// A permit, from when it is taken to the end.
+class Turn {
+ public:
+  explicit Turn(rt::Semaphore& slots) : slots_(slots) {}
+  ~Turn() {
+    if (taken_) {
+      slots_.release();
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  Task<Unit> take(rt::Context& ctx) {
+    if (!taken_) {
+      CO_OK(co_await slots_.acquire(ctx));
+      taken_ = true;
+    }
+    co_return Unit{};
+  }
+
+ private:
+  rt::Semaphore& slots_;
+  bool taken_ = false;
+};
+
+// One try of one object.
+struct Try {
+  Run& run;
+  Job job;
+  std::optional<ObjectMeta> existing;
+  std::shared_ptr<Seen> source = std::make_shared<Seen>();
+  std::shared_ptr<Seen> output = std::make_shared<Seen>();
+  cloud::PutOptions put = {};
+  Turn large{run.staged_large};  // taken where more than a little is held
+};
+
+using Held = std::shared_ptr<const std::string>;
+
+// The output in parts of one size; the last is smaller.
+class Cutter {
+ public:
+  Cutter(std::unique_ptr<cloud::ByteSource> source, size_t part_bytes, Turn& large)
+      : source_(std::move(source)), part_bytes_(part_bytes), large_(large) {}
+
+  Task<Held> next(rt::Context& ctx) {
+    auto part = std::make_shared<std::string>();
+    while (part->size() < part_bytes_ && !ended_) {
+      if (left_.empty()) {
+        CO_OK(co_await read(ctx));
+        continue;
+      }
+      if (part->size() + left_.size() > small_bytes_max) {
+        CO_OK(co_await large_.take(ctx));
+        part->reserve(part_bytes_);
+      }
+      const size_t n = std::min(part_bytes_ - part->size(), left_.size());
+      part->append(left_.text().substr(0, n));
+      left_ = left_.slice(n, left_.size() - n);
+    }
+    if (left_.empty() && !ended_) {
+      CO_OK(co_await read(ctx));  // is there more?
+    }
+    co_return Held(std::move(part));
+  }
+  // Whether that was the last part.
+  bool ended() const { return ended_; }
+
+ private:
+  Task<Unit> read(rt::Context& ctx) {
+    CO_TRY(left_, co_await source_->next(ctx));
+    ended_ = left_.empty();
+    co_return Unit{};
+  }
+
+  std::unique_ptr<cloud::ByteSource> source_;
+  size_t part_bytes_;
+  Turn& large_;
+  cloud::Chunk left_;
+  bool ended_ = false;
+};
+
+// Large enough for what the output may become, as all parts have one size.
+Result<uint64_t> part_bytes_of(const Run& run, const Job& job) {
+  const bool expands = std::ranges::any_of(run.request.stages, [](const stage::Spec& each) {
+    return each.kind == stage::Kind::decompress;
+  });
+  const uint64_t expected =
+      expands ? expansion_expected * job.source.size : job.source.size + job.source.size / 2;
+  const cloud::Capabilities& can = job.to->store->capabilities();
+  TRY(const uint64_t part, transfer::part_bytes_of(expected, part_bytes_wanted,
+                                                   {.part_bytes_min = can.part_bytes_min,
+                                                    .part_bytes_max = can.object_bytes_max,
+                                                    .parts_max = can.parts_max}));
+  return std::min(part, part_bytes_max);
+}
+
+Task<ObjectMeta> send_parts(rt::Context& ctx, Try& one, Cutter& cutter, cloud::Upload& upload,
+                            Held part) {
+  const uint32_t parts_max = one.job.to->store->capabilities().parts_max;
+  for (uint32_t number = 1; !part->empty(); ++number) {
+    if (number > parts_max) {
+      co_return fail(
+          Code::unsupported,
+          fmt::format("it becomes larger than {} parts of {} bytes", parts_max, part->size()),
+          "copy it as it is, or split it first");
+    }
+    CO_OK(co_await upload.part(ctx, number, cloud::held_body(std::move(part))));
+    part = std::make_shared<const std::string>();
+    if (!cutter.ended()) {
+      CO_TRY(part, co_await cutter.next(ctx));
+    }
+  }
+  const auto crc = std::ranges::find(one.output->digests, DigestKind::crc32c, &Digest::kind);
+  co_return co_await upload.commit(ctx, {*crc});
+}
+
+Task<ObjectMeta> upload(rt::Context& ctx, Try& one, Cutter& cutter, Held first,
+                        uint64_t part_bytes) {
+  CO_TRY(auto upload, co_await one.job.to->store->begin_upload(
+                          ctx, one.job.key, {.put = one.put, .part_bytes = part_bytes}));
+  auto written = co_await send_parts(ctx, one, cutter, *upload, std::move(first));
+  if (!written.has_value()) {
+    rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
+    std::ignore = co_await upload->abort(patient);
+  }
+  co_return written;
+}
+
+MakeStage maker(rt::Context& ctx, const Run& run, uint64_t bytes) {
+  return [&ctx, &run, bytes] {
+    return stage::make(run.request.stages, {.size = bytes,
+                                            .now = ctx.clock().wall(),
+                                            .random = [&ctx] { return ctx.random().next(); }});
+  };
+}
+
+Task<ObjectMeta> put_once(rt::Context& ctx, Try& one, OnBytes on_bytes) {
+  Run& run = one.run;
+  cloud::ObjectStore& from = *run.request.from.store;
+  if (!from.capabilities().get_describes) {
+    CO_OK(co_await know_source(ctx, run, one.job));
+  }
+  CO_TRY(cloud::Opened opened,
+         co_await from.get(ctx, one.job.source.key, {.if_match = one.job.source.etag}));
+  take_read(one.job.source, opened.meta, from.capabilities());
+  const uint64_t bytes = opened.meta.size;
+  const auto kinds = whole_kinds(run.request.sha256);
+  cloud::Body source =
+      hashing_body(cloud::body_of(from, std::move(opened)), kinds, one.job.source.digests, run.cpu,
+                   one.source, std::move(on_bytes));
+  cloud::Body output = hashing_body(staged_body(std::move(source), maker(ctx, run, bytes), run.cpu),
+                                    kinds, {}, run.cpu, one.output, {});
+  // They describe bytes that are others at the destination.
+  one.job.source.content_type = stage::content_type_after(run.request.stages);
+  one.job.source.headers.encoding.clear();
+  CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, one.job.source.key));
+  one.put = put_options(run, one.job, tags, one.existing);
+  if (bytes > small_bytes_max) {
+    CO_OK(co_await one.large.take(ctx));
+  }
+  CO_TRY(const uint64_t part_bytes, part_bytes_of(run, one.job));
+  CO_TRY(auto opened_output, co_await output.open(ctx, 0));
+  Cutter cutter(std::move(opened_output), part_bytes, one.large);
+  CO_TRY(Held first, co_await cutter.next(ctx));
+  if (!cutter.ended()) {
+    co_return co_await upload(ctx, one, cutter, std::move(first), part_bytes);
+  }
+  co_return co_await one.job.to->store->put(ctx, one.job.key, cloud::held_body(std::move(first)),
+                                            one.put);
+}
+
+// What did not arrive does not count as progress.
+Task<ObjectMeta> put_counted(rt::Context& ctx, Try& one) {
+  const uint64_t before = one.run.progress.bytes_done;
+  auto sent = std::make_shared<uint64_t>(0);
+  auto written = co_await put_once(ctx, one, [&run = one.run, sent](uint64_t bytes) {
+    *sent += bytes;
+    run.progress.bytes_done += bytes;
+    run.tell();
+  });
+  if (!written.has_value()) {
+    one.run.progress.bytes_done = std::max(before, one.run.progress.bytes_done - *sent);
+  }
+  co_return written;
+}
+
+}  // namespace
+
+Result<Unit> check_stages(const Request& request) {
+  const bool ordered = request.order.by != transfer::By::name || !request.order.first.empty();
+  if (ordered && Clashes(request).possible()) {
+    return fail(Code::bad_input,
+                "an order cannot be kept where names lose what says how their bytes were changed: "
+                "only in the order of the names it shows which of them clash",
+                "copy in the order of the names, or keep the names");
+  }
+  if (request.stages.empty() || request.if_exists != transfer::IfExists::verify) {
+    return Unit{};
+  }
+  return fail(Code::bad_input,
+              "a destination cannot be compared with a source whose bytes are compressed, "
+              "encrypted or the reverse on their way",
+              "if_exists: skip leaves what is there, replace writes it anew");
+}
+
+Result<std::string> target_of(const Request& request, const transfer::Selection& selection,
+                              std::string_view key, const cloud::Located& to) {
+  TRY(std::string target, transfer::destination_of(selection, key, to.key.text));
+  if (request.stages.empty() || request.keep_names || !is_prefix(to.key.text)) {
+    return target;
+  }
+  return stage::name_after(request.stages, std::move(target));
+}
+
+Clashes::Clashes(const Request& request) {
+  const bool renames = std::ranges::any_of(
+      request.to, [](const cloud::Located& to) { return is_prefix(to.key.text); });
+  for (const stage::Spec& each : request.stages) {
+    const bool strips = each.kind == stage::Kind::decrypt || each.kind == stage::Kind::decompress;
+    if (strips && renames && !request.keep_names) {
+      strips_.push_back({.kind = each.kind});
+    }
+  }
+}
+
+std::optional<std::string> Clashes::earlier(const std::string& key) {
+  if (strips_.empty()) {
+    return std::nullopt;
+  }
+  // Keys that share a name begin with it, and so does all that lies between them.
+  std::erase_if(stems_, [&](const auto& each) { return !key.starts_with(each.first); });
+  std::string stem = stage::name_after(strips_, key);
+  const auto at = std::ranges::find(stems_, stem, &std::pair<std::string, std::string>::first);
+  if (at != stems_.end()) {
+    return at->second;
+  }
+  stems_.emplace_back(std::move(stem), key);
+  return std::nullopt;
+}
+
+Task<Entry> send_staged(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
+  Turn any(run.staged);
+  CO_OK(co_await any.take(ctx));
+  Try one{.run = run, .job = std::move(job), .existing = std::move(existing)};
+  auto written = co_await put_counted(ctx, one);
+  if (!written.has_value() && written.error().code == Code::corrupt) {
+    // Nothing became visible. The bytes may have changed on the way: once more.
+    auto again = co_await put_counted(ctx, one);
+    if (again.has_value()) {
+      written = std::move(again);
+    }
+  }
+  CO_OK(written);
+  Entry entry = entry_of(ctx, run, one.job);
+  CO_TRY(entry.proof, co_await prove(ctx, run, one.job, *written, *one.output));
+  entry.to.etag = written->etag;
+  entry.bytes = one.output->bytes;
+  entry.digests = one.output->digests;
+  entry.source_bytes = one.source->bytes;
+  entry.source_digests = one.source->digests;
+  for (const stage::Spec& each : run.request.stages) {
+    entry.stages.emplace_back(stage::kind_name(each.kind));
+  }
+  entry.done = one.existing ? Done::replaced : Done::written;
+  entry.class_kept = !one.job.to->store->capabilities().storage_classes.empty();
+  co_return entry;
+}
+
+}  // namespace tutti::xfer

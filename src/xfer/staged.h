@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Objects that are compressed, encrypted or the reverse on their way. Inside of xfer.
+//
+// The source is read once and proven at its end; the stages; the output is digested, for its
+// destination is proven by it. How large it becomes is known at its end only: what fits into one
+// part goes as one put, the rest as an upload, one part after the other, each held in memory until
+// the store has it. A try that fails is begun anew, with other nonces.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "xfer/sending.h"
+
+namespace tutti::xfer {
+
+// bad_input: what cannot go together.
+Result<Unit> check_stages(const Request& request);
+
+// As transfer::destination_of, with the name that says what was done to the bytes where `to` is a
+// prefix.
+Result<std::string> target_of(const Request& request, const transfer::Selection& selection,
+                              std::string_view key, const cloud::Located& to);
+
+// Finds sources that would have one name at the destination, as suffixes are taken away. Sources
+// come in the order of their keys: then no more is remembered than a key has bytes.
+class Clashes {
+ public:
+  explicit Clashes(const Request& request);
+  bool possible() const { return !strips_.empty(); }
+  // The source before it that has the same name there.
+  std::optional<std::string> earlier(const std::string& key);
+
+ private:
+  std::vector<stage::Spec> strips_;                         // none: names cannot clash
+  std::vector<std::pair<std::string, std::string>> stems_;  // with the source of each
+};
+
+// As send(), of a request with stages. Two errors tell of keys: `denied` and `corrupt`.
+Task<Entry> send_staged(rt::Context& ctx, Run& run, Job job,
+                        std::optional<cloud::ObjectMeta> existing);
+
+}  // namespace tutti::xfer
