@@ -53,7 +53,8 @@ ActionSet::ActionSet(ActionServices services)
   const action::objects::Services objects{
       .connections = services.connections,
       .cpu = services.cpu,
-      .journal = services.local.project / ".tutti" / "transfers"};
+      .journal = services.local.project / ".tutti" / "transfers",
+      .secret = services.secret};
   add(std::make_unique<action::NoopAction>());
   add(std::make_unique<action::BranchAction>());
   add(std::make_unique<action::CheckAction>([this](rt::Context& ctx,

@@ -92,6 +92,12 @@ Result<std::unique_ptr<cloud::Connections>> CommandEnvironment::connections(
       connection_table(project), wrap_ ? wrap_(std::move(openers)) : std::move(openers));
 }
 
+Result<std::string> CommandEnvironment::secret(const spec::Project& project,
+                                               const std::string& project_folder,
+                                               std::string_view name) {
+  return secret_source(project, project_folder).read(name);
+}
+
 Task<std::vector<cli::TaskPreview>> CommandEnvironment::preview(rt::Context& ctx,
                                                                 cli::PreviewRequest request) {
   CO_TRY(const auto project_connections, connections(request.project, request.project_folder));

@@ -36,6 +36,8 @@ class CommandEnvironment final : public cli::Environment {
                                                          cli::Errand errand) override;
   Result<std::unique_ptr<cloud::Connections>> connections(
       const spec::Project& project, const std::string& project_folder) override;
+  Result<std::string> secret(const spec::Project& project, const std::string& project_folder,
+                             std::string_view name) override;
   Task<std::vector<cli::TaskPreview>> preview(rt::Context& ctx,
                                               cli::PreviewRequest request) override;
 

@@ -235,6 +235,18 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
 
+void add_stage_options(CLI::App& command, StageArgs& args) {
+  command.add_option("--compress", args.compress, "zstd or gzip, or with a level: zstd:19");
+  command.add_flag("--decompress", args.decompress, "zstd or gzip, as the first bytes say");
+  command.add_option("--encrypt", args.encrypt, "aes-256-gcm or fernet")
+      ->check(CLI::IsMember({"aes-256-gcm", "fernet"}));
+  command.add_flag("--decrypt", args.decrypt, "either of these, as the first bytes say");
+  command.add_option("--key-secret", args.key_secret, "a secret of the project that is the key");
+  command.add_option("--key-file", args.key_file, "the file with the key, which is yours alone");
+  command.add_flag("--keep-names", args.keep_names,
+                   "do not add or take away .zst, .gz, .tgcm, .fernet");
+}
+
 void add_sync_command(CLI::App& app, SyncArgs& args) {
   auto* sync = app.add_subcommand("sync", "Make one prefix equal to another");
   sync->add_option("FROM", args.from, "a prefix or a local folder")->required();
@@ -310,11 +322,15 @@ void add_data_commands(CLI::App& app, Raw& raw) {
 
   auto* cp = app.add_subcommand("cp", "Copy objects, verified");
   add_copy_options(*cp, raw.cp);
+  add_stage_options(*cp, raw.cp.stages);
   cp->footer(examples(
       {{"tutti cp 'az://pos/2026-02-28/*.json' s3://archive/2026-02-28/", "Between stores"},
        {"tutti cp s3://archive/a.json .", "To this folder"},
        {"tutti cp data/ gs://raw/ --exclude '*.tmp' --manifest copied.jsonl",
-        "A folder, with a line of proof for each object"}}));
+        "A folder, with a line of proof for each object"},
+       {"tutti cp data/ s3://safe/ --compress zstd --encrypt aes-256-gcm --key-file key",
+        "Smaller, and unreadable to others"},
+       {"tutti cp s3://safe/ data/ --decrypt --decompress --key-file key", "And back"}}));
 
   auto* mv = app.add_subcommand("mv", "Copy objects, then remove what was proven to be copied");
   add_copy_options(*mv, raw.mv.copy);

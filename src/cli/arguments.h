@@ -98,6 +98,16 @@ struct FilterArgs {
   std::vector<std::string> exclude_regex;
   std::string names_from;  // a local path; empty: all
 };
+// What happens to the bytes on their way.
+struct StageArgs {
+  std::string compress;  // "zstd", "gzip:9"; empty: no
+  bool decompress = false;
+  std::string encrypt;  // "aes-256-gcm", "fernet"; empty: no
+  bool decrypt = false;
+  std::string key_secret;  // a secret of the project
+  std::string key_file;    // a local path
+  bool keep_names = false;
+};
 struct CpArgs {
   std::string from;
   std::vector<std::string> to;
@@ -114,6 +124,7 @@ struct CpArgs {
   bool sha256 = false;
   bool tags = false;
   bool dry_run = false;
+  StageArgs stages = {};
 };
 struct MvArgs {
   CpArgs copy;

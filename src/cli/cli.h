@@ -62,6 +62,9 @@ class Environment {
                                                                  Errand errand) = 0;
   virtual Result<std::unique_ptr<cloud::Connections>> connections(
       const spec::Project& project, const std::string& project_folder) = 0;
+  // The value of a secret that the project declares; it is never printed. Errors name the secret.
+  virtual Result<std::string> secret(const spec::Project& project,
+                                     const std::string& project_folder, std::string_view name) = 0;
   virtual Task<std::vector<TaskPreview>> preview(rt::Context& ctx, PreviewRequest request) = 0;
 };
 

@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/data_side.h"
 #include "cli/ledger.h"
+#include "cli/stages.h"
 #include "cloud/wrap/limited.h"
 #include "core/transfer/price.h"
 #include "rt/file.h"
@@ -317,7 +318,7 @@ Value failures_value(const Ledger& ledger) {
 
 // Which objects failed, and how to finish. True: none did.
 bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
-                  const std::string& manifest) {
+                  const std::string& manifest, std::string_view rule = "verify") {
   if (failed == 0) {
     return true;
   }
@@ -329,14 +330,17 @@ bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
     text += fmt::format("\n  and {} more", failed - ledger.failures().size());
   }
   text += manifest.empty()
-              ? "\nthe same command with --if-exists verify finishes it; --manifest FILE lists all"
+              ? fmt::format(
+                    "\nthe same command with --if-exists {} finishes it; --manifest FILE "
+                    "lists all",
+                    rule)
               : fmt::format("\nthe same command with --only-failed {} tries them again", manifest);
   call.output.complain(text);
   return false;
 }
 
 int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
-               const std::string& manifest) {
+               const std::string& manifest, std::string_view rule = "verify") {
   const xfer::Report& report = copied.report;
   if (call.output.json()) {
     call.output.value(Value::of({{"objects", report.objects},
@@ -356,16 +360,19 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
   }
-  return say_failures(call, report.failed, *copied.ledger, manifest) ? 0 : 1;
+  return say_failures(call, report.failed, *copied.ledger, manifest, rule) ? 0 : 1;
 }
 
 Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
   CO_TRY(xfer::Request request, request_of(side, args, call.environment.context().clock().wall()));
+  CO_TRY(request.stages, stages_of(call, side, args.stages));
+  request.keep_names = args.stages.keep_names;
+  const std::string_view rule = request.stages.empty() ? "verify" : "skip";
   if (args.dry_run) {
     co_return co_await preview_copy(call, std::move(request));
   }
   CO_TRY(const Copied copied, co_await copy_objects(call, std::move(request), args.manifest));
-  co_return say_copied(call, copied, "copied", args.manifest);
+  co_return say_copied(call, copied, "copied", args.manifest, rule);
 }
 
 Task<int> move(Invocation& call, DataSide& side, CpArgs args) {

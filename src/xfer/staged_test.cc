@@ -29,6 +29,8 @@ const Error trouble{.code = Code::unavailable, .what = "503"};
 
 // Two buckets and a small pool; calls to them may be given faults.
 struct World {
+  explicit World(size_t chunk_bytes = 4U << 10U)
+      : buffers({.bytes_max = 8 * chunk_bytes, .chunk_bytes = chunk_bytes}) {}
   cloud::Located located(std::string bucket, std::string key) {
     return {.store = bucket == "a" ? a : b,
             .key = {std::move(key)},
@@ -78,7 +80,7 @@ struct World {
   rt::Context ctx{*clock, *random, cancel.token()};
   rt::Loop loop;
   rt::Pool pool{2};
-  cloud::BufferPool buffers{{.bytes_max = 32 << 10, .chunk_bytes = 4 << 10}};
+  cloud::BufferPool buffers;
   std::map<std::pair<std::string, Operation>, std::pair<Fault, int>> faults;
   std::map<std::pair<std::string, Operation>, int> calls;
   std::shared_ptr<cloud::ObjectStore> inner_a = cloud::memory::make_store(buffers, "a://");
@@ -223,8 +225,8 @@ TEST_CASE("two sources of one name are not copied over each other") {
 }
 
 TEST_CASE("a large object goes in parts, whole or not at all") {
-  World w;
-  const std::string text = large_text(40U << 20U);  // about 20 MiB compressed
+  World w(64U << 10U);
+  const std::string text = large_text(34U << 20U);  // about 17 MiB compressed
   w.put("a", "big", text);
   const auto report = w.copy("a://big", "b://big", sealing());
   REQUIRE_OK(report);
@@ -252,7 +254,7 @@ TEST_CASE("a large object goes in parts, whole or not at all") {
     CHECK(w.buffers.in_use() == 0);
   }
   // Nothing of what fails for good is seen.
-  w.fault("a", Operation::get, {.kind = Fault::Kind::flip, .at = 39U << 20U}, 100);
+  w.fault("a", Operation::get, {.kind = Fault::Kind::flip, .at = 33U << 20U}, 100);
   CHECK(w.copy("a://big", "b://again", sealing()).error().code == Code::corrupt);
   CHECK(w.text("b", "again") == "not_found");
   w.faults.clear();

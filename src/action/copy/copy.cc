@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "action/api/outcome.h"
+#include "action/copy/stages.h"
 #include "xfer/transfer.h"
 
 namespace tutti::action {
@@ -15,7 +16,7 @@ using objects::human_bytes;
 using objects::objects_text;
 
 Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
-                                 const Value& with) {
+                                 const Value& with, Keys keys) {
   TRY(cloud::Located from, objects::open_param(services, info, with, "from"));
   TRY(std::vector<cloud::Located> to, objects::open_params(services, info, with, "to"));
   TRY(const std::string if_exists, objects::text_param(with, "if_exists"));
@@ -29,6 +30,8 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
   request.tags = with.get_bool("tags");
+  TRY(request.stages, stages_param(services, with, keys));
+  request.keep_names = with.get_bool("keep_names");
   // The same for every attempt of this task run.
   request.origin = fmt::format("{}/{}", to_text(info.id.run), info.id.task.value);
   return request;
@@ -90,7 +93,7 @@ class Copy final : public Action {
     if (!preview.unknown.empty()) {
       co_return preview;
     }
-    CO_TRY(xfer::Request request, request_of(services_, info, with));
+    CO_TRY(xfer::Request request, request_of(services_, info, with, Keys::leave));
     const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
     CO_TRY(const transfer::Plan plan, co_await xfer::preview(ctx, std::move(request)));
     preview.steps.push_back({.what = fmt::format("copy {} to {}", objects_text(plan.objects), to),
@@ -101,7 +104,7 @@ class Copy final : public Action {
   }
 
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
-    auto request = request_of(services_, attempt.info(), with);
+    auto request = request_of(services_, attempt.info(), with, Keys::read);
     if (!request.has_value()) {
       co_return outcome_of(ctx, std::move(request).error());
     }
@@ -180,6 +183,7 @@ Schema copy_schema() {
        .kind = ParamKind::boolean,
        .doc = "Nothing to copy is no failure.",
        .fallback = "false"}};
+  add_stage_params(schema);
   schema.outputs = {
       {"objects", "integer", "Objects written, counted for each destination."},
       {"bytes", "integer", "Bytes of those."},

@@ -221,6 +221,59 @@ TEST_CASE("a cancelled copy leaves no partial object and no staging") {
   CHECK(whole < 20);
 }
 
+TEST_CASE("objects are compressed and encrypted, and come back") {
+  World w;
+  w.write("s3://a/1", std::string(1000, 'x'));
+  w.services.secret = [](std::string_view name) -> Result<std::string> {
+    return name == "key" ? Result<std::string>(std::string(64, '7'))
+                         : fail(Code::not_found, fmt::format("no secret '{}'", name));
+  };
+  const auto action = make_copy(w.services);
+  const auto run = [&](std::string from, std::string to, Value more) {
+    Value input = with(std::move(from), std::move(to));
+    for (const auto& [key, value] : more.as_map()) {
+      input.edit_map().set(key, value);
+    }
+    return w.run(*action, std::move(input));
+  };
+  const Value encrypt = Value::of({{"with", "aes-256-gcm"}, {"secret", "key"}});
+  const Outcome sent =
+      run("s3://a/", "gs://b/", Value::of({{"compress", "zstd:19"}, {"encrypt", encrypt}}));
+  CHECK(error_text(sent) == "it succeeded");
+  CHECK(w.read("gs://b/1.zst.tgcm").starts_with("TUTTIGCM"));
+  CHECK(output(sent)["manifest"]["text"].as_string().find(R"("stages":["zstd","aes-256-gcm"])") !=
+        std::string::npos);
+  const Value decrypt = Value::of({{"secret", "key"}});
+  CHECK(error_text(run("gs://b/", "s3://back/",
+                       Value::of({{"decrypt", decrypt}, {"decompress", true}}))) == "it succeeded");
+  CHECK(w.read("s3://back/1") == std::string(1000, 'x'));
+
+  const std::pair<Value, std::string> rows[] = {
+      {Value::of({{"compress", "brotli"}}), "compress: 'brotli' is not known"},
+      {Value::of({{"encrypt", "fernet"}}), "`encrypt` is not {with: aes-256-gcm or fernet"},
+      {Value::of({{"encrypt", Value::of({{"with", "rot13"}, {"secret", "key"}})}}),
+       "encrypt: 'rot13' is not known"},
+      {Value::of({{"decrypt", Value::of({{"secret", "key"}, {"key", "abc"}})}}),
+       "`decrypt` is not {secret: NAME}"},
+      {Value::of({{"decrypt", Value::of({{"secret", "other"}})}}), "no secret 'other'"},
+      {Value::of({{"compress", "gzip"}, {"if_exists", "verify"}}),
+       "skip leaves what is there, replace writes it anew"},
+  };
+  for (const auto& [more, says] : rows) {
+    const std::string text = error_text(run("s3://a/", "gs://c/", more));
+    CAPTURE(says);
+    CHECK_MESSAGE(text.find(says) != std::string::npos, text);
+  }
+  // A plan needs no key.
+  Value planned = with("s3://a/", "gs://b/", "skip");
+  planned.edit_map().set("encrypt", encrypt);
+  planned.edit_map().set("compress", "zstd");
+  w.services.secret = {};
+  const auto plan = w.loop.run(w.action->plan(w.ctx, w.attempt.info(), planned));
+  REQUIRE_OK(plan);
+  CHECK(plan->steps.at(1).what == "1 object there already: left, whatever it holds");
+}
+
 TEST_CASE("plan counts without doing") {
   World w;
   w.write("s3://a/1", "one");

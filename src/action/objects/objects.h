@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct Services {
   const cloud::Connections& connections;
   rt::Executor cpu;                    // a pool's, for digests
   std::filesystem::path journal = {};  // as xfer::Request::journal
+  std::function<Result<std::string>(std::string_view name)> secret = {};  // of the project
 };
 
 // An address of `with`, opened in the attempt's profile. bad_input names the parameter.
