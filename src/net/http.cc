@@ -339,6 +339,8 @@ void set_up(Transfer& transfer, const HttpClientOptions& options) {
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, transfer.client.get());
   curl_easy_setopt(easy, CURLOPT_URL, request.url.c_str());
+  // `..` can be part of an object's name: resolved, the request would mean another one, or all.
+  curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);

@@ -87,6 +87,10 @@ TEST_CASE("a request goes out as written and the reply comes back") {
   CHECK(request.find("Expect") == std::string::npos);
   CHECK(request.find("Content-Type") == std::string::npos);
   CHECK(request.ends_with("\r\n\r\nbody"));
+  for (const std::string path : {"/bucket/..", "/bucket/a/../b", "/bucket/./%2E%2E/"}) {
+    REQUIRE_OK(w.fetch({.method = "DELETE", .url = a.server.url(path)}));
+    CHECK(a.server.requests().back().starts_with("DELETE " + path + " HTTP/1.1\r\n"));
+  }
 }
 
 TEST_CASE("methods are sent as they are, and connections are used again") {
