@@ -14,8 +14,9 @@ AWS = pathlib.Path("/usr/bin/aws")
 
 
 def installed(name):
-    """The program, and its name with the version, of tools/deps/peers."""
-    for line in (ROOT / "tools/deps/peers").read_text(encoding="utf-8").splitlines():
+    """The program, and its name with the version, of tools/deps/peers, or full."""
+    lists = [(ROOT / "tools/deps" / each).read_text(encoding="utf-8") for each in ("peers", "full")]
+    for line in "\n".join(lists).splitlines():
         if line.startswith(name + " "):
             version = line.split()[1]
             program = DEPS / f"{name}-{version}/bin/{name}"

@@ -96,6 +96,14 @@ Task<std::string> ObjectStore::presign(rt::Context&, Key, PresignOptions) {
                  "copy the object to a store that has them");
 }
 
+Task<std::vector<PendingUpload>> ObjectStore::uploads(rt::Context&, Key) {
+  co_return fail(Code::unsupported, "this store does not tell which uploads are under way");
+}
+
+Task<Unit> ObjectStore::abort_upload(rt::Context&, Key, std::string) {
+  co_return fail(Code::unsupported, "this store cannot end an upload that another began");
+}
+
 Body body_of(BufferPool& pool, std::string text) {
   auto shared = std::make_shared<const std::string>(std::move(text));
   Body body;

@@ -215,6 +215,14 @@ class Upload {
   virtual Task<Unit> abort(rt::Context& ctx) = 0;
 };
 
+// An upload that somebody began and neither committed nor aborted.
+struct PendingUpload {
+  Key key;
+  std::string id;        // the store's name of it, for abort_upload
+  Instant started = {};  // by the store's clock
+  bool operator==(const PendingUpload&) const = default;
+};
+
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -239,6 +247,14 @@ class ObjectStore {
   // A URL that lets whoever has it do this for a while, without credentials. Nothing is asked of
   // the service: an object need not exist.
   virtual Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options);
+
+  // Uploads of keys that start with `prefix`, by key, then start. Those that are being sent are
+  // among them, unless the store knows which they are: elsewhere only their age tells.
+  // `unsupported` where the store cannot list them.
+  virtual Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix);
+  // Removes what was sent; who still sends can no longer commit. That it is gone is no error.
+  // conflict: the store knows that it is being sent.
+  virtual Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id);
 };
 
 }  // namespace tutti::cloud

@@ -6,6 +6,7 @@ usage: with_servers.py SERVER... -- COMMAND [ARGUMENT...]
 
 Servers and the variable in which the command finds the URL of each:
   versitygw TUTTI_TEST_S3      gcs TUTTI_TEST_GCS      azurite TUTTI_TEST_AZURE
+  moto TUTTI_TEST_MOTO         rclone TUTTI_TEST_RCLONE
   strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
 proxy:SERVER is SERVER behind tests/fakes/fault_proxy: its variable has the proxy's URL, TUTTI_DIRECT_S3 (..._GCS ...)
 its own, TUTTI_PROXY_S3 the URL that commands faults. TUTTI_DISK_S3 is the folder of versitygw's buckets,
@@ -26,7 +27,7 @@ import urllib.parse
 import urllib.request
 
 DEPS = pathlib.Path(os.environ.get("TUTTI_DEPS", pathlib.Path.home() / ".cache/tutti/deps"))
-VERSIONS = pathlib.Path(__file__).resolve().parents[2] / "tools/deps/servers"
+VERSIONS = pathlib.Path(__file__).resolve().parents[2] / "tools/deps"
 FAKES = pathlib.Path(__file__).resolve().parents[1] / "fakes"
 READY_SECONDS = 60
 # The published key of the emulators' account.
@@ -34,12 +35,14 @@ AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1
 
 
 def installed(name):
-    for line in VERSIONS.read_text().splitlines():
-        if line.startswith(name + " "):
-            folder = DEPS / f"{name}-{line.split()[1]}"
-            if folder.is_dir():
-                return folder
-    sys.exit(f"with_servers: {name} is not in {DEPS}: run tools/setup --servers")
+    for list_name in ("servers", "full"):
+        for line in (VERSIONS / list_name).read_text().splitlines():
+            if line.startswith(name + " "):
+                folder = DEPS / f"{name}-{line.split()[1]}"
+                if folder.is_dir():
+                    return folder
+                sys.exit(f"with_servers: {name} is not in {DEPS}: run tools/setup --{list_name}")
+    return sys.exit(f"with_servers: {name} is in no list of {VERSIONS}")
 
 
 def free_port():
@@ -86,7 +89,26 @@ def azurite(folder, port, _):
     }
 
 
-SERVERS = {"versitygw": versitygw, "gcs": gcs, "strict_gcs": strict_gcs, "azurite": azurite}
+def moto(folder, port, _):
+    # Without its program: that names the interpreter of where it was built.
+    return {
+        "argv": [installed("moto") / "bin/python", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        "env": {}, "ready": "/moto-api/", "variable": "TUTTI_TEST_MOTO", "url": f"http://127.0.0.1:{port}",
+    }
+
+
+def rclone(folder, port, _):
+    (folder / "objects").mkdir()
+    return {
+        "argv": [installed("rclone") / "bin/rclone", "--config", folder / "none.conf", "serve", "s3",
+                 "--addr", f"127.0.0.1:{port}", "--auth-key", "testkey,testsecret", "--vfs-cache-mode", "off",
+                 folder / "objects"],
+        "env": {}, "ready": "/", "variable": "TUTTI_TEST_RCLONE", "url": f"http://127.0.0.1:{port}",
+    }
+
+
+SERVERS = {"versitygw": versitygw, "gcs": gcs, "strict_gcs": strict_gcs, "azurite": azurite, "moto": moto,
+           "rclone": rclone}
 
 
 def is_ready(url):

@@ -54,12 +54,26 @@ class AzureStore final : public ObjectStore {
     CO_OK(blobs_->check(key));
     co_return co_await presign_blob(ctx, blobs_, std::move(key), std::move(options));
   }
+  Task<std::vector<PendingUpload>> uploads(rt::Context&, Key prefix) override {
+    co_return fail(blobs_->at(prefix, no_uploads()));
+  }
+  Task<Unit> abort_upload(rt::Context&, Key key, std::string) override {
+    co_return fail(blobs_->at(key, no_uploads()));
+  }
 
  private:
   Task<Opened> open_range(rt::Context& ctx, Key key, Range range, std::string if_match);
   Task<ObjectMeta> put_held(rt::Context& ctx, Key key, http::Collected held, PutOptions options);
   Task<Page> list_page(rt::Context& ctx, ListOptions options);
   Task<sign::AzureBlob> await_copy(rt::Context& ctx, Key to, sign::AzureBlob copy);
+  // Only a write of the blob ends its uncommitted blocks, which would make or replace the object.
+  static Error no_uploads() {
+    return {.code = Code::unsupported,
+            .what =
+                "Azure drops the blocks of an unfinished upload after a week, nothing ends them "
+                "sooner",
+            .remedy = "wait; they cost until then, and need no cleaning up"};
+  }
   Error no_versions(const Key& key) const {
     return blobs_->at(key, {.code = Code::unsupported,
                             .what = "versions of a blob cannot be asked for",

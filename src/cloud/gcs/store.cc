@@ -355,6 +355,63 @@ Task<std::unique_ptr<Upload>> GcsStore::begin_upload(rt::Context& ctx, Key key,
                                         std::move(folder));
 }
 
+// All that are below a folder, which may be only the beginning of its name.
+Task<std::vector<sign::GcsObject>> GcsStore::components(rt::Context& ctx, std::string folder) {
+  std::vector<sign::GcsObject> all;
+  sign::GcsListing listing{.prefix = std::move(folder)};
+  do {
+    CO_TRY(sign::GcsPage page, co_await bucket_->list(ctx, listing));
+    std::erase_if(page.objects, [this](const auto& each) { return !is_hidden(each.key); });
+    std::ranges::move(page.objects, std::back_inserter(all));
+    listing.token = page.next;
+  } while (!listing.token.empty());
+  co_return all;
+}
+
+Task<std::vector<PendingUpload>> GcsStore::uploads(rt::Context& ctx, Key prefix) {
+  CO_OK(ctx.check());
+  CO_TRY(const std::vector<sign::GcsObject> all,
+         co_await components(ctx, bucket_->options().parts_prefix + std::string(component_folder)));
+  std::map<std::string, PendingUpload> found;  // by id: the folder of the components
+  for (const sign::GcsObject& each : all) {
+    const std::string folder = each.key.substr(0, each.key.rfind('/') + 1);
+    const auto note = each.metadata.find(std::string(upload_note));
+    const std::string& key = note == each.metadata.end() ? folder : note->second;
+    const auto [at, first] = found.try_emplace(
+        folder, PendingUpload{.key = {key}, .id = folder, .started = each.updated});
+    at->second.started = std::min(at->second.started, each.updated);
+  }
+  std::vector<PendingUpload> uploads;
+  for (auto& [folder, each] : found) {
+    if (each.key.text.starts_with(prefix.text)) {
+      uploads.push_back(std::move(each));
+    }
+  }
+  std::ranges::sort(uploads, {}, [](const PendingUpload& each) {
+    return std::tuple(each.key, each.started, each.id);
+  });
+  co_return uploads;
+}
+
+Task<Unit> GcsStore::abort_upload(rt::Context& ctx, Key key, std::string id) {
+  CO_OK(ctx.check());
+  if (!id.ends_with('/') || !is_hidden(id + "0")) {
+    co_return fail(at(key, {.code = Code::bad_input, .what = "no upload has this id"}));
+  }
+  CO_TRY(const std::vector<sign::GcsObject> all, co_await components(ctx, id));
+  std::vector<sign::GcsComponent> found;
+  for (const sign::GcsObject& each : all) {
+    found.push_back({.key = each.key, .generation = each.generation});
+  }
+  CO_OK(co_await remove_components(ctx, *bucket_, std::move(found)));
+  // What could not be removed says so now.
+  CO_TRY(const std::vector<sign::GcsObject> left, co_await components(ctx, id));
+  for (const sign::GcsObject& each : left) {
+    CO_OK(co_await bucket_->remove(ctx, each.key, each.generation));
+  }
+  co_return Unit{};
+}
+
 void GcsStore::leave(std::vector<sign::GcsComponent> components) {
   left_.insert(left_.end(), std::make_move_iterator(components.begin()),
                std::make_move_iterator(components.end()));

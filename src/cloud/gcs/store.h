@@ -10,6 +10,9 @@
 
 namespace tutti::cloud::gcs {
 
+// Metadata of a component: the key of the object it will be part of.
+inline constexpr std::string_view upload_note = "tutti-upload-of";
+
 // A generation: the etag of an object here.
 bool is_generation(std::string_view etag);
 
@@ -29,6 +32,8 @@ class GcsStore final : public ObjectStore {
   Task<Unit> create_bucket(rt::Context& ctx) override { return bucket_->create(ctx); }
   Task<Unit> remove_bucket(rt::Context& ctx) override { return bucket_->remove(ctx); }
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override;
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override;
 
   // For uploads.
   Bucket& bucket() { return *bucket_; }
@@ -44,6 +49,7 @@ class GcsStore final : public ObjectStore {
   bool is_hidden(std::string_view name) const;
   Result<Unit> check(const Key& key) const;
   Task<Unit> sweep(rt::Context& ctx);
+  Task<std::vector<sign::GcsObject>> components(rt::Context& ctx, std::string folder);
   Task<Opened> nothing_of(rt::Context& ctx, Key key, GetOptions options);
 
   BufferPool& buffers_;

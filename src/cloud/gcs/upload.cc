@@ -20,7 +20,8 @@ Bucket::Target GcsUpload::next_component() {
   // Components have the class of the whole: the service composes only what is alike.
   return {.name = fmt::format("{}{}{:06}", folder_, series_, ++made_count_),
           .if_generation = "0",
-          .write = {.storage_class = options_.put.storage_class.empty()
+          .write = {.metadata = {{std::string(upload_note), key_.text}},
+                    .storage_class = options_.put.storage_class.empty()
                                          ? store_.bucket().options().storage_class
                                          : options_.put.storage_class}};
 }

@@ -14,6 +14,7 @@
 #include "cloud/body.h"
 #include "cloud/body_check.h"
 #include "cloud/local/commit.h"
+#include "cloud/local/pending.h"
 #include "cloud/local/walk.h"
 
 namespace tutti::cloud::local {
@@ -217,6 +218,8 @@ class LocalStore final : public ObjectStore {
   const Capabilities& capabilities() const override { return can_; }
   Task<Unit> create_bucket(rt::Context& ctx) override { return change_bucket(ctx, make_root); }
   Task<Unit> remove_bucket(rt::Context& ctx) override { return change_bucket(ctx, remove_root); }
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override;
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override;
 
   Error at(const Key& key, Error error) const {
     error.where = options_.base + key.text;
@@ -326,7 +329,7 @@ Task<std::unique_ptr<StagedFile>> LocalStore::stage(rt::Context& ctx, Key key, K
                                                     PutOptions options, bool resumable) {
   const NewFile what{
       .unique = ctx.random().next(), .now = ctx.clock().wall(), .resumable = resumable};
-  auto make = [this, path = std::move(path), options = std::move(options),
+  auto make = [this, key, path = std::move(path), options = std::move(options),
                what]() -> Result<std::unique_ptr<StagedFile>> {
     if (options.only_if_absent || !options.if_match.empty()) {
       auto existing = open_object(options_.root, path, options_.names);
@@ -336,7 +339,11 @@ Task<std::unique_ptr<StagedFile>> LocalStore::stage(rt::Context& ctx, Key key, K
       const ObjectMeta meta = existing.has_value() ? meta_of({}, existing->info) : ObjectMeta{};
       TRY_OK(check_conditions(options, existing.has_value() ? &meta : nullptr));
     }
-    return staging_.create(path.folders, what);
+    TRY(auto made, staging_.create(path.folders, what));
+    if (what.resumable && keeps_notes_) {
+      note_upload(made->file(), key, what.now);
+    }
+    return made;
   };
   auto staged = co_await rt::offload(files_, std::move(make));
   if (!staged.has_value()) {
@@ -621,6 +628,26 @@ Task<Unit> LocalStore::remove(rt::Context& ctx, Key key, RemoveOptions options) 
     co_return fail(at(key, std::move(removed).error()));
   }
   co_return Unit{};
+}
+
+Task<std::vector<PendingUpload>> LocalStore::uploads(rt::Context& ctx, Key prefix) {
+  CO_OK(ctx.check());
+  if (!keeps_notes_) {
+    co_return fail(at(prefix, {.code = Code::unsupported,
+                               .what = "a file system without extended attributes does not tell "
+                                       "which uploads are under way"}));
+  }
+  auto found = co_await rt::offload(files_, [this, text = prefix.text] {
+    return pending_uploads(options_.root, options_.names, text);
+  });
+  co_return found.has_value() ? std::move(found) : fail(at(prefix, std::move(found).error()));
+}
+
+Task<Unit> LocalStore::abort_upload(rt::Context& ctx, Key key, std::string id) {
+  CO_OK(ctx.check());
+  auto aborted = co_await rt::offload(
+      files_, [this, id = std::move(id)] { return abort_pending(staging_, id); });
+  co_return aborted.has_value() ? aborted : fail(at(key, std::move(aborted).error()));
 }
 
 Task<Unit> LocalStore::change_bucket(rt::Context& ctx, Change change) {

@@ -286,6 +286,92 @@ TEST_CASE("a listing that breaks off is asked for again") {
   CHECK(w.server.requests().size() == 2);
 }
 
+std::string listing_reply(std::initializer_list<const char*> keys, std::string_view next) {
+  std::string text = "<ListBucketResult>";
+  for (const char* key : keys) {
+    text += fmt::format(
+        "<Contents><Key>{}</Key><Size>1</Size><ETag>\"e\"</ETag>"
+        "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>",
+        key);
+  }
+  if (!next.empty()) {
+    text += fmt::format(
+        "<IsTruncated>true</IsTruncated><NextContinuationToken>{}</NextContinuationToken>", next);
+  }
+  return net::http_reply("200 OK", text + "</ListBucketResult>");
+}
+
+TEST_CASE("a store that begins before the place that was asked gives nothing twice") {
+  World w;
+  const auto store = w.store();
+  w.answer({{listing_reply({"a", "c"}, "")}});
+  const auto page = w.run(store->list(w.ctx, {.start_after = {"b"}}));
+  REQUIRE_OK(page);
+  REQUIRE(page->objects.size() == 1);
+  CHECK(page->objects[0].key.text == "c");
+}
+
+TEST_CASE("a listing that goes in circles ends") {
+  for (const std::string& again : {listing_reply({"b"}, "t3"), listing_reply({}, "t2")}) {
+    World w;
+    const auto store = w.store();
+    w.answer({{listing_reply({"a", "c"}, "t1")}, {listing_reply({"d"}, "t2")}, {again}});
+    ListOptions options;
+    for (int i = 0; i < 2; ++i) {
+      const auto page = w.run(store->list(w.ctx, options));
+      REQUIRE_OK(page);
+      options.cursor = page->next;
+    }
+    CHECK(lines_of(w).back() ==
+          "GET /bucket?continuation-token=t1&encoding-type=url&list-type=2&max-keys=1000");
+    const auto circle = w.run(store->list(w.ctx, options));
+    REQUIRE_FALSE(circle.has_value());
+    CHECK(circle.error().code == Code::unsupported);
+  }
+}
+
+std::string uploads_reply(const std::string& rest) {
+  return net::http_reply("200 OK", fmt::format("<ListMultipartUploadsResult>{}"
+                                               "</ListMultipartUploadsResult>",
+                                               rest));
+}
+
+TEST_CASE("uploads under way are listed over pages, and ended") {
+  World w;
+  const auto store = w.store();
+  const auto upload = [](const char* key, const char* id, int hour) {
+    return fmt::format(
+        "<Upload><Key>{}</Key><UploadId>{}</UploadId><Initiated>2026-01-01T{:02}:00:00Z"
+        "</Initiated></Upload>",
+        key, id, hour);
+  };
+  const std::string more =
+      "<IsTruncated>true</IsTruncated><NextKeyMarker>b</NextKeyMarker>"
+      "<NextUploadIdMarker>u1</NextUploadIdMarker>";
+  w.answer({{uploads_reply(upload("b", "u2", 2) + upload("b", "u1", 1) + more)},
+            {uploads_reply(upload("a", "u3", 3))}});
+  const auto all = w.run(store->uploads(w.ctx, {}));
+  REQUIRE_OK(all);
+  REQUIRE(all->size() == 3);
+  CHECK((*all)[0].key.text == "a");
+  CHECK((*all)[1].id == "u1");
+  CHECK((*all)[2].id == "u2");
+  CHECK(lines_of(w).back() ==
+        "GET /bucket?encoding-type=url&key-marker=b&max-uploads=1000&upload-id-marker=u1&uploads=");
+  w.answer({{uploads_reply(more)}, {uploads_reply(more)}});
+  CHECK(w.run(store->uploads(w.ctx, {})).error().code == Code::unsupported);
+
+  w.answer({refusal("404 Not Found", "NoSuchUpload")});
+  CHECK(w.run(store->uploads(w.ctx, {})).value().empty());
+
+  w.answer({{net::http_reply("204 No Content", "")}, refusal("404 Not Found", "NoSuchUpload")});
+  REQUIRE_OK(w.run(store->abort_upload(w.ctx, {"b"}, "u1")));
+  CHECK(lines_of(w).back() == "DELETE /bucket/b?uploadId=u1");
+  REQUIRE_OK(w.run(store->abort_upload(w.ctx, {"b"}, "u1")));
+  w.answer({refusal("404 Not Found", "NoSuchBucket")});
+  CHECK(w.run(store->abort_upload(w.ctx, {"b"}, "u1")).error().code == Code::not_found);
+}
+
 // ---- puts
 
 TEST_CASE("a small body goes with its checksum before it") {
@@ -438,6 +524,32 @@ TEST_CASE("what replaced an object while it was read is no rest of it") {
   // Nor is the whole, where a rest was asked for.
   w.answer({broken("0123456789", 4), object("0123456789")});
   CHECK(w.get(*store).error().code == Code::unsupported);
+}
+
+TEST_CASE("a store that does not know conditions gives nothing else for what was asked") {
+  World w;
+  const auto store = w.store();
+  w.answer({object("hello"), head("hello")});
+  CHECK(w.run(store->get(w.ctx, {"k"}, {.if_match = "other"})).error().code == Code::conflict);
+  CHECK(w.run(store->copy_within(w.ctx, {"k"}, {"l"}, {.if_match = "other"})).error().code ==
+        Code::conflict);
+  CHECK(w.all_answered());
+}
+
+TEST_CASE("a part is one whose range says so, whatever the status") {
+  World w;
+  const auto store = w.store();
+  const auto part = [](const char* range) {
+    return Answer{net::http_reply("200 OK", "ell",
+                                  fmt::format("ETag: \"e\"\r\nContent-Range: {}\r\n", range))};
+  };
+  const GetOptions options{.range = Range{.offset = 1, .length = 3}};
+  w.answer({part("bytes 1-3/5"), part("bytes 0-2/5")});
+  auto opened = w.run(store->get(w.ctx, {"k"}, options));
+  REQUIRE_OK(opened);
+  CHECK(opened->meta.size == 5);
+  CHECK(w.run(read_all(w.ctx, *opened->source, 10)).value() == "ell");
+  CHECK(w.run(store->get(w.ctx, {"k"}, options)).error().code == Code::unsupported);
 }
 
 TEST_CASE("a range beyond the end is empty") {

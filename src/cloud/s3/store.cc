@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -38,6 +39,44 @@ Capabilities capabilities_of(const Settings& settings) {
   return can;
 }
 
+// Of a store that would be asked for ever.
+Error no_progress(std::string_view what, std::string where) {
+  return {.code = Code::unsupported,
+          .what = fmt::format("a page of {} does not go on behind the page before it", what),
+          .where = std::move(where),
+          .remedy = "this store cannot list that; list a longer prefix, or all without folders"};
+}
+
+// Page.next: where the service goes on, and the last name it gave so far.
+struct Cursor {
+  std::string token = {};
+  std::string last = {};
+};
+std::string text_of(const Cursor& cursor) {
+  return fmt::format("{}:{}{}", cursor.token.size(), cursor.token, cursor.last);
+}
+Cursor parse_cursor(const std::string& text) {
+  const size_t colon = std::min(text.find(':'), text.size());
+  size_t bytes = 0;
+  std::from_chars(text.data(), text.data() + colon, bytes);
+  const std::string rest = text.substr(std::min(colon + 1, text.size()));
+  return {.token = rest.substr(0, bytes), .last = rest.substr(std::min(bytes, rest.size()))};
+}
+
+Error changed(std::string where) {
+  return {.code = Code::conflict,
+          .what = "the object was changed since it was looked at",
+          .where = std::move(where),
+          .remedy = "list or look again"};
+}
+
+// Some stores say 200 of a part, with the range it is.
+bool is_part(const http::Incoming& incoming, uint64_t offset) {
+  const std::string* range = sign::find_value(incoming.headers, "content-range");
+  return incoming.status == 206 ||
+         (range != nullptr && range->starts_with(fmt::format("bytes {}-", offset)));
+}
+
 class S3Store final : public ObjectStore {
  public:
   S3Store(net::HttpClient& http, BufferPool& buffers, std::shared_ptr<auth::AwsSource> credentials,
@@ -61,6 +100,8 @@ class S3Store final : public ObjectStore {
   Task<Unit> create_bucket(rt::Context& ctx) override;
   Task<Unit> remove_bucket(rt::Context& ctx) override;
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override;
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override;
 
  private:
   std::string where(const Key& key) const { return base_ + key.text; }
@@ -113,6 +154,9 @@ Task<ObjectMeta> S3Store::look(rt::Context& ctx, Key key, GetOptions options) {
   }
   CO_TRY(const http::Reply reply, co_await client_->fetch(ctx, std::move(request), where(key)));
   CO_TRY(const sign::S3Object object, sign::parse_s3_object(reply.headers));
+  if (!options.if_match.empty() && object.etag != options.if_match) {
+    co_return fail(changed(where(key)));
+  }
   co_return meta_of(std::move(key), object);
 }
 
@@ -146,7 +190,7 @@ Task<http::Incoming> S3Store::open(rt::Context& ctx, Key key, GetOptions options
 Task<std::unique_ptr<net::HttpExchange>> S3Store::open_again(rt::Context& ctx, Key key,
                                                              GetOptions options, Range range) {
   CO_TRY(http::Incoming incoming, co_await open(ctx, key, std::move(options), range));
-  if (incoming.status != 206 && range.offset > 0) {
+  if (range.offset > 0 && !is_part(incoming, range.offset)) {
     co_return fail(Error{.code = Code::unsupported,
                          .what = "the connection broke, and the store gives no part of an object",
                          .where = where(key)});
@@ -172,7 +216,10 @@ Task<Opened> S3Store::get(rt::Context& ctx, Key key, GetOptions options) {
   }
   CO_TRY(const sign::S3Object object, sign::parse_s3_object(incoming->headers));
   Opened opened{.meta = meta_of(key, object), .source = nullptr};
-  if ((range.offset > 0 || range.length) && incoming->status != 206) {
+  if (!options.if_match.empty() && object.etag != options.if_match) {
+    co_return fail(changed(where(key)));  // a store that does not know the condition
+  }
+  if ((range.offset > 0 || range.length) && !is_part(*incoming, range.offset)) {
     co_return fail(Error{.code = Code::unsupported,
                          .what = "the store gives no part of an object",
                          .where = where(key)});
@@ -265,19 +312,35 @@ Task<std::unique_ptr<Upload>> S3Store::begin_upload(rt::Context& ctx, Key key,
 
 // ---- the rest
 
+// Every page has to go on behind the one before: that ends a listing whose service goes in circles.
 Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
+  Cursor cursor = parse_cursor(options.cursor);
   const sign::S3Listing listing{.prefix = options.prefix.text,
                                 .start_after = options.start_after.text,
                                 .delimiter = options.delimiter,
                                 .limit = std::clamp<uint32_t>(options.limit, 1, 1000),
-                                .token = options.cursor};
-  CO_TRY(const sign::S3Page found, co_await client_->list(ctx, listing, where(options.prefix)));
-  Page page{.objects = {}, .prefixes = {}, .next = found.next};
+                                .token = cursor.token};
+  CO_TRY(sign::S3Page found, co_await client_->list(ctx, listing, where(options.prefix)));
+  Page page;
+  std::string last = cursor.last;
+  bool goes_on = found.next.empty() || found.next != cursor.token;
   for (const sign::S3Object& each : found.objects) {
-    page.objects.push_back(meta_of({each.key}, each));
+    goes_on = goes_on && each.key > cursor.last;
+    last = std::max(last, each.key);
+    if (each.key > options.start_after.text) {  // some stores begin before it
+      page.objects.push_back(meta_of({each.key}, each));
+    }
   }
-  for (const std::string& each : found.prefixes) {
-    page.prefixes.push_back({each});
+  for (std::string& each : found.prefixes) {
+    goes_on = goes_on && each > cursor.last;
+    last = std::max(last, each);
+    page.prefixes.push_back({std::move(each)});
+  }
+  if (!goes_on) {
+    co_return fail(no_progress("the listing", where(options.prefix)));
+  }
+  if (!found.next.empty()) {
+    page.next = text_of({.token = std::move(found.next), .last = std::move(last)});
   }
   co_return page;
 }
@@ -391,6 +454,47 @@ Task<std::string> S3Store::presign(rt::Context& ctx, Key key, PresignOptions opt
   sign::Request request =
       sign::s3_object_request(client_->bucket(), std::move(options.method), key.text);
   co_return co_await client_->presign(ctx, std::move(request), options.valid);
+}
+
+Task<std::vector<PendingUpload>> S3Store::uploads(rt::Context& ctx, Key prefix) {
+  std::vector<PendingUpload> all;
+  sign::S3Uploads page;
+  do {
+    const std::string key_marker = std::exchange(page.next_key, {});
+    const std::string id_marker = std::exchange(page.next_id, {});
+    auto next = co_await client_->uploads(
+        ctx, sign::s3_uploads_request(client_->bucket(), prefix.text, key_marker, id_marker),
+        where(prefix));
+    if (!next.has_value() && next.error().provider_code == "NoSuchUpload") {
+      break;  // how some stores say that there is none
+    }
+    CO_TRY(page, std::move(next));
+    if (!page.next_key.empty() && page.next_key == key_marker && page.next_id == id_marker) {
+      co_return fail(no_progress("the list of uploads", where(prefix)));
+    }
+    for (sign::S3Pending& each : page.uploads) {
+      all.push_back(
+          {.key = {std::move(each.key)}, .id = std::move(each.id), .started = each.started});
+    }
+  } while (!page.next_key.empty());
+  std::ranges::sort(all, {}, [](const PendingUpload& each) {
+    return std::tuple(each.key, each.started, each.id);
+  });
+  co_return all;
+}
+
+// A part that is on its way meanwhile may stay: then the upload is listed again.
+Task<Unit> S3Store::abort_upload(rt::Context& ctx, Key key, std::string id) {
+  CO_OK(check(key));
+  auto reply = co_await client_->fetch(
+      ctx,
+      sign::s3_object_request(client_->bucket(), "DELETE", key.text, {{"uploadId", std::move(id)}}),
+      where(key));
+  if (!reply.has_value() &&
+      (reply.error().code != Code::not_found || reply.error().provider_code == "NoSuchBucket")) {
+    co_return fail(std::move(reply).error());
+  }
+  co_return Unit{};
 }
 
 }  // namespace

@@ -341,6 +341,19 @@ Request s3_list_request(const S3Bucket& bucket, const S3Listing& listing) {
   return s3_request(bucket, "GET", std::move(query));
 }
 
+Request s3_uploads_request(const S3Bucket& bucket, std::string prefix, std::string key_marker,
+                           std::string id_marker) {
+  Pairs query = {{"uploads", ""}, {"encoding-type", "url"}, {"max-uploads", "1000"}};
+  std::pair<std::string_view, std::string*> given[] = {
+      {"prefix", &prefix}, {"key-marker", &key_marker}, {"upload-id-marker", &id_marker}};
+  for (auto& [name, value] : given) {
+    if (!value->empty()) {
+      query.emplace_back(name, std::move(*value));
+    }
+  }
+  return s3_request(bucket, "GET", std::move(query));
+}
+
 std::string s3_complete_body(const std::vector<S3Part>& parts) {
   std::string body = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
   for (const S3Part& part : parts) {
@@ -436,7 +449,8 @@ Result<S3Page> parse_s3_page(std::string_view xml) {
 
 Result<std::string> parse_s3_upload_id(std::string_view xml) {
   pugi::xml_document document;
-  TRY(const pugi::xml_node root, root_of(document, xml, {"InitiateMultipartUploadResult"}));
+  TRY(const pugi::xml_node root,
+      root_of(document, xml, {"InitiateMultipartUploadResult", "InitiateMultipartUpload"}));
   std::string id = text_of(root, "UploadId");
   if (id.empty()) {
     return fail(broken_xml("the store began an upload without giving its id"));
@@ -465,7 +479,7 @@ Result<S3Written> parse_s3_written(std::string_view xml) {
 
 Result<S3Parts> parse_s3_parts(std::string_view xml) {
   pugi::xml_document document;
-  TRY(const pugi::xml_node root, root_of(document, xml, {"ListPartsResult"}));
+  TRY(const pugi::xml_node root, root_of(document, xml, {"ListPartsResult", "ListPartsResponse"}));
   S3Parts parts;
   for (const pugi::xml_node node : root.children("Part")) {
     const auto n = number<uint32_t>(text_of(node, "PartNumber"));
@@ -493,6 +507,31 @@ Result<std::map<std::string, std::string>> parse_s3_tags(std::string_view xml) {
     tags[text_of(node, "Key")] = text_of(node, "Value");
   }
   return tags;
+}
+
+Result<S3Uploads> parse_s3_uploads(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, {"ListMultipartUploadsResult"}));
+  const bool encoded = text_of(root, "EncodingType") == "url";
+  S3Uploads page;
+  for (const pugi::xml_node node : root.children("Upload")) {
+    const auto started = parse_instant(text_of(node, "Initiated"));
+    S3Pending upload{.id = text_of(node, "UploadId")};
+    TRY(upload.key, decoded_key(text_of(node, "Key"), encoded));
+    if (upload.key.empty() || upload.id.empty() || !started.has_value()) {
+      return fail(broken_xml("an upload under way has no key, id or time"));
+    }
+    upload.started = *started;
+    page.uploads.push_back(std::move(upload));
+  }
+  if (text_of(root, "IsTruncated") == "true") {
+    TRY(page.next_key, decoded_key(text_of(root, "NextKeyMarker"), encoded));
+    page.next_id = text_of(root, "NextUploadIdMarker");
+    if (page.next_key.empty()) {
+      return fail(broken_xml("the list of uploads goes on, but does not say where"));
+    }
+  }
+  return page;
 }
 
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml) {

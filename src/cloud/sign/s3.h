@@ -41,6 +41,10 @@ struct S3Listing {
 // ListObjectsV2; keys are asked for encoded, as XML cannot hold all of them.
 Request s3_list_request(const S3Bucket& bucket, const S3Listing& listing);
 
+// ListMultipartUploads; the markers are those of the S3Uploads before.
+Request s3_uploads_request(const S3Bucket& bucket, std::string prefix, std::string key_marker,
+                           std::string id_marker);
+
 struct S3Part {
   uint32_t number = 0;
   std::string etag;
@@ -101,6 +105,17 @@ struct S3Parts {
 Result<S3Parts> parse_s3_parts(std::string_view xml);
 // GetObjectTagging.
 Result<std::map<std::string, std::string>> parse_s3_tags(std::string_view xml);
+struct S3Pending {
+  std::string key = {};
+  std::string id = {};
+  Instant started = {};
+};
+struct S3Uploads {
+  std::vector<S3Pending> uploads;
+  std::string next_key;  // empty: the last page
+  std::string next_id;
+};
+Result<S3Uploads> parse_s3_uploads(std::string_view xml);
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml);  // names
 
 // ---- failures

@@ -131,6 +131,52 @@ TEST_CASE("tags of an object") {
   CHECK(parse_s3_tags("<Tagging>").error().code == Code::unavailable);
 }
 
+TEST_CASE("names that some stores give to their replies") {
+  CHECK(*parse_s3_upload_id("<InitiateMultipartUpload><UploadId>u</UploadId>"
+                            "</InitiateMultipartUpload>") == "u");
+  const auto parts = parse_s3_parts(
+      "<ListPartsResponse><Part><PartNumber>1</PartNumber><ETag>\"e\"</ETag></Part>"
+      "</ListPartsResponse>");
+  REQUIRE_OK(parts);
+  CHECK(parts->parts.size() == 1);
+}
+
+TEST_CASE("uploads under way") {
+  const Request request =
+      s3_uploads_request({.host = "h", .bucket = "b", .path_style = true}, "d/", "d/\u00fc", "u1");
+  CHECK(request.path == "/b");
+  CHECK(request.query == Pairs{{"uploads", ""},
+                               {"encoding-type", "url"},
+                               {"max-uploads", "1000"},
+                               {"prefix", "d/"},
+                               {"key-marker", "d/\u00fc"},
+                               {"upload-id-marker", "u1"}});
+  const auto page = parse_s3_uploads(
+      "<ListMultipartUploadsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+      "<NextKeyMarker>d/%C3%BC</NextKeyMarker><NextUploadIdMarker>u2</NextUploadIdMarker>"
+      "<Upload><Key>a%20b</Key><UploadId>u1</UploadId><Initiated>2026-02-28T10:00:00.000Z"
+      "</Initiated></Upload></ListMultipartUploadsResult>");
+  REQUIRE_OK(page);
+  REQUIRE(page->uploads.size() == 1);
+  CHECK(page->uploads[0].key == "a b");
+  CHECK(page->uploads[0].id == "u1");
+  CHECK(to_text(page->uploads[0].started) == "2026-02-28T10:00:00+00:00");
+  CHECK(page->next_key == "d/\u00fc");
+  CHECK(page->next_id == "u2");
+  const auto last = parse_s3_uploads("<ListMultipartUploadsResult/>");
+  REQUIRE_OK(last);
+  CHECK(last->uploads.empty());
+  CHECK(last->next_key.empty());
+  for (const std::string_view broken :
+       {"<IsTruncated>true</IsTruncated>", "<Upload><Key>k</Key></Upload>",
+        "<Upload><Key>k</Key><UploadId>u</UploadId><Initiated>now</Initiated></Upload>"}) {
+    CHECK(!parse_s3_uploads(fmt::format("<ListMultipartUploadsResult>{}"
+                                        "</ListMultipartUploadsResult>",
+                                        broken))
+               .has_value());
+  }
+}
+
 TEST_CASE("headers of an object") {
   const auto object =
       parse_s3_object({{"etag", "\"abc\""},

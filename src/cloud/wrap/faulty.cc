@@ -165,6 +165,16 @@ class FaultyStore final : public ObjectStore {
   }
   const Capabilities& capabilities() const override { return inner_->capabilities(); }
   Task<Tags> tags(rt::Context& ctx, Key key) override { return inner_->tags(ctx, std::move(key)); }
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override {
+    const MaybeFault fault = fault_of(plan_, Operation::list, prefix);
+    CO_OK(co_await enter(ctx, fault));
+    co_return leave(fault, co_await inner_->uploads(ctx, std::move(prefix)));
+  }
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override {
+    const MaybeFault fault = fault_of(plan_, Operation::remove, key);
+    CO_OK(co_await enter(ctx, fault));
+    co_return leave(fault, co_await inner_->abort_upload(ctx, std::move(key), std::move(id)));
+  }
 
  private:
   std::shared_ptr<ObjectStore> inner_;

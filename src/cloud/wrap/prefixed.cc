@@ -102,6 +102,21 @@ class PrefixedStore final : public ObjectStore {
     co_return url.has_value() ? std::move(url) : fail(renamed(std::move(url).error()));
   }
 
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override {
+    auto found = co_await inner_->uploads(ctx, inside(prefix));
+    if (!found.has_value()) {
+      co_return fail(renamed(std::move(found).error()));
+    }
+    for (PendingUpload& each : *found) {
+      each.key = outside(each.key);
+    }
+    co_return std::move(*found);
+  }
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override {
+    auto aborted = co_await inner_->abort_upload(ctx, inside(key), std::move(id));
+    co_return aborted.has_value() ? aborted : fail(renamed(std::move(aborted).error()));
+  }
+
   Result<ObjectMeta> outer(Result<ObjectMeta> meta) const {
     if (!meta.has_value()) {
       return fail(renamed(std::move(meta).error()));

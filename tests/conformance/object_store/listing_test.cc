@@ -58,12 +58,17 @@ TEST_CASE_TEMPLATE("a delimiter gives what is directly below", S, ALL_STORES) {
   S w;
   fill(w, {"a/1", "a/b/2", "a/b/3", "a/c/4", "a/d", "a0", "e"});
   for (const uint32_t limit : {1U, 2U, 1000U}) {
+    if (limit < 1000 && w.has(Gap::circles)) {
+      CHECK(w.list({.delimiter = "/", .limit = limit}).contains("does not go on"));
+      continue;
+    }
     CHECK(w.list({.delimiter = "/", .limit = limit}) == "a/ a0 e ");
     CHECK(w.list({.prefix = {"a/"}, .delimiter = "/", .limit = limit}) == "a/1 a/b/ a/c/ a/d ");
     CHECK(w.list({.prefix = {"a"}, .delimiter = "/", .limit = limit}) == "a/ a0 ");
     CHECK(w.list({.prefix = {"a/b"}, .delimiter = "/", .limit = limit}) == "a/b/ ");
   }
-  CHECK(w.list({.delimiter = "b"}) == "a/1 a/b a/c/4 a/d a0 e ");
+  CHECK(w.list({.delimiter = "b"}) ==
+        (w.has(Gap::one_delimiter) ? "a/ a0 e " : "a/1 a/b a/c/4 a/d a0 e "));
 }
 
 TEST_CASE_TEMPLATE("listings know size, etag and time", S, ALL_STORES) {
@@ -91,6 +96,10 @@ TEST_CASE_TEMPLATE("a listing goes on while objects come and go", S, ALL_STORES)
   std::vector<std::string> seen;
   while (true) {
     auto page = w.run(w.store->list(w.ctx, options));
+    if (w.has(Gap::lost_place) && !seen.empty()) {
+      CHECK(page.error().code == Code::unsupported);
+      return;
+    }
     REQUIRE_OK(page);
     for (const ObjectMeta& each : page->objects) {
       seen.push_back(each.key.text.substr(w.base.size()));

@@ -83,6 +83,9 @@ class Story {
     return at == model_.end() || random_() % 3 == 0 ? "other" : at->second.etag;
   }
   bool allowed(const std::string& at, const PutOptions& options) const {
+    if (w_.has(Gap::no_conditions)) {
+      return true;
+    }
     const auto existing = model_.find(at);
     return !(options.only_if_absent && existing != model_.end()) &&
            (options.if_match.empty() ||
@@ -117,7 +120,7 @@ class Story {
       REQUIRE_OK(w_.run((*upload)->part(w_.ctx, static_cast<uint32_t>(from / size + 1),
                                         body_of(w_.buffers, bytes.substr(from, size)))));
     }
-    if (random_() % 4 == 0 && w_.forgets_uploads) {
+    if (random_() % 4 == 0 && !w_.has(Gap::uploads_stay)) {
       REQUIRE_OK(w_.run((*upload)->abort(w_.ctx)));
       return;
     }
@@ -127,10 +130,15 @@ class Story {
   void copy() {
     const std::string from = key();
     const std::string to = key();
-    const PutOptions options{.only_if_absent = !w_.weak && random_() % 2 == 0};
+    const PutOptions options{.only_if_absent = !w_.has(Gap::conditions_of_puts) &&
+                                               !w_.has(Gap::no_conditions) && random_() % 2 == 0};
     const auto result =
         w_.run(w_.store->copy_within(w_.ctx, w_.key_of(from), w_.key_of(to), {.put = options}));
     const auto source = model_.find(from);
+    if (from == to && source != model_.end() && w_.has(Gap::self_copies)) {
+      REQUIRE_FALSE(result.has_value());
+      return;
+    }
     if (source == model_.end()) {
       REQUIRE_FALSE(result.has_value());
       CHECK(result.error().code == Code::not_found);
@@ -161,7 +169,8 @@ class Story {
     options.delimiter = random_() % 2 == 0 ? "" : "/";
     if (!options.delimiter.empty()) {
       options.start_after = {};  // inside of a common prefix services disagree
-      options.limit = w_.weak ? 1000 : options.limit;
+      options.limit =
+          w_.has(Gap::one_page_of_folders) || w_.has(Gap::circles) ? 1000 : options.limit;
     }
     if (!is_utf8(options.prefix.text) ||
         (!w_.any_key && options.prefix.text.find("//") != std::string::npos)) {

@@ -26,6 +26,7 @@
 #include "cloud/sign/azure.h"
 #include "cloud/wrap/faulty.h"
 #include "rt/loop.h"
+#include "tests/conformance/object_store/gaps.h"
 
 namespace tutti::cloud {
 
@@ -129,14 +130,9 @@ struct StoreWorld {
   std::function<bool(const std::string&)> can_have = [this](const std::string& key) {
     return std::ranges::find(no_keys, key) == no_keys.end();
   };
-  // False: an emulator that takes parts of an upload that was given up for an object.
-  bool forgets_uploads = true;
-  bool durable = false;  // syncs each group: slow
-  // The server looks first and writes then: of many at once several can win.
-  bool races = false;
-  // An emulator: of conditions it knows only those of a put, with a delimiter only one page, and a
-  // copy without metadata has that of its source.
-  bool weak = false;
+  bool durable = false;          // syncs each group: slow
+  std::string_view server = {};  // of the real world; its gaps are in gaps.h
+  bool has(Gap gap) const { return has_gap(server, gap); }
   std::vector<std::string> no_keys = {};  // that check_key allows, and this service has not
   uint64_t rounds = 20;                   // random stories
 };
@@ -208,7 +204,7 @@ struct S3World : HttpWorld {
 struct Versity : S3World {
   explicit Versity(s3::Settings settings) : S3World("TUTTI_TEST_S3", std::move(settings)) {
     any_key = false;
-    races = true;
+    server = "versitygw";
   }
 };
 struct S3 : Versity {
@@ -224,6 +220,23 @@ struct S3Md5 : Versity {
   S3Md5() : Versity({.checksum = s3::Checksum::md5}) {}
 };
 
+// moto checks little: what must hold all the same is what this side checks.
+struct Moto : S3World {
+  explicit Moto(s3::Settings settings = {}) : S3World("TUTTI_TEST_MOTO", std::move(settings)) {
+    server = "moto";
+  }
+};
+struct MotoMd5 : Moto {
+  MotoMd5() : Moto({.checksum = s3::Checksum::md5}) {}
+};
+// `rclone serve s3` of a folder: objects are files, checksums other than MD5 are unknown to it.
+struct Rclone : S3World {
+  Rclone() : S3World("TUTTI_TEST_RCLONE", {.checksum = s3::Checksum::md5}) {
+    any_key = false;
+    server = "rclone";
+  }
+};
+
 // The emulator of Azure. Tests may ask as somebody else.
 struct Azure : HttpWorld {
   // Of the emulators' account, published with them.
@@ -237,7 +250,7 @@ struct Azure : HttpWorld {
     absent_bucket = [this] {
       return open({{"access_key", key}, {"root", "az://" + new_name()}}).value().store;
     };
-    forgets_uploads = false, rounds = 3;
+    server = "azurite", rounds = 3;
     // Those it would take for others are refused.
     can_have = [](const std::string& name) {
       return !name.ends_with('.') && !name.contains("./") &&
@@ -311,7 +324,9 @@ struct GcsWorld : HttpWorld {
 };
 // fake-gcs-server.
 struct Gcs : GcsWorld {
-  Gcs() : GcsWorld("TUTTI_TEST_GCS", "") { no_keys = {".", "..", "a\nb"}, weak = true; }
+  Gcs() : GcsWorld("TUTTI_TEST_GCS", "") {
+    no_keys = {".", "..", "a\nb"}, server = "fake-gcs-server";
+  }
 };
 // tests/fakes/gcs.
 struct GcsStrict : GcsWorld {
@@ -326,6 +341,6 @@ struct GcsFolder : GcsWorld {
 
 }  // namespace tutti::cloud
 
-#define ALL_STORES                                                                                \
-  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Gcs, GcsStrict, \
-      GcsFolder, Azure
+#define ALL_STORES                                                                               \
+  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Moto, MotoMd5, \
+      Rclone, Gcs, GcsStrict, GcsFolder, Azure
