@@ -277,8 +277,17 @@ void add_store_commands(CLI::App& app, Raw& raw) {
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
+  auto* uploads = rm->add_flag("--uploads", raw.rm.uploads,
+                               "not objects: uploads that were begun a week ago, or --older-than, and "
+                               "never ended");
+  for (const char* filter : {"--include", "--exclude", "--include-regex", "--exclude-regex",
+                             "--larger", "--smaller", "--newer-than", "--names-from"}) {
+    uploads->excludes(rm->get_option(filter));
+  }
   rm->footer(examples({{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},
-                       {"tutti rm --yes 's3://logs/2025/*.tmp'", "Without being asked"}}));
+                       {"tutti rm --yes 's3://logs/2025/*.tmp'", "Without being asked"},
+                       {"tutti rm --uploads --older-than 7d s3://logs/",
+                        "Parts nobody came back for, which cost"}}));
 
   auto* du = app.add_subcommand("du", "Count objects and bytes");
   du->add_option("ADDRESS", raw.du.address, "a prefix or a glob")->required();

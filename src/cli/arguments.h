@@ -150,6 +150,7 @@ struct RmArgs {
   FilterArgs filter;
   uint64_t max = 10'000;
   bool dry_run = false;
+  bool uploads = false;
 };
 struct DuArgs {
   std::string address;

@@ -29,6 +29,9 @@ Result<cloud::Located> open_address(const DataSide& side, const std::string& tex
 // `tutti connections limit`.
 Result<int> connections_limit(Invocation& call, const DataSide& side, const ConnectionsArgs& args);
 
+// tutti rm --uploads.
+Task<int> remove_uploads(Invocation& call, DataSide& side, RmArgs args);
+
 // Asks on the terminal, unless --yes was given. bad_input where there is nobody to ask.
 Result<bool> confirm(Invocation& call, const std::string& question);
 

@@ -654,7 +654,8 @@ Result<int> sync(Invocation& call, const SyncArgs& args) {
 
 Result<int> rm(Invocation& call, const RmArgs& args) {
   TRY(DataSide side, open_data(call));
-  return call.environment.loop().run(remove(call, side, args));
+  return call.environment.loop().run(args.uploads ? remove_uploads(call, side, args)
+                                                  : remove(call, side, args));
 }
 
 Result<int> du(Invocation& call, const DuArgs& args) {

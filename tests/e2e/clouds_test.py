@@ -339,6 +339,39 @@ def described(tutti):
             expect((world.folder / "out" / name).read_bytes() == data, name)
 
 
+def unfinished_uploads(tutti):
+    """What a killed copy left is listed by age, and ended with --yes alone."""
+    with World(tutti) as world:
+        (world.folder / "big.bin").write_bytes(random.Random(3).randbytes(200_000_000))
+        for bucket in (f"s3://{world.bucket}/",):
+            world.run("mb", bucket)
+            for trial in range(40):
+                process = subprocess.Popen([world.tutti, "cp", "big.bin", bucket + "d/big.bin"], cwd=world.folder,
+                                           env=world.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(0.1 + trial * 0.02)  # tidy: allow sleep, the kill comes at a time of its own
+                process.kill()
+                process.wait()
+                left = world.json("rm", "--uploads", "--older-than", "0s", "--dry-run", bucket)
+                if left["count"] > 0:
+                    break
+                if f"{bucket}d/big.bin" in json.dumps(world.json("ls", "-r", bucket)):
+                    world.run("rm", "--yes", bucket + "d/big.bin")
+            expect({each["uri"] for each in left["uploads"]} == {bucket + "d/big.bin"}, f"{bucket}: {left}")
+            young = world.json("rm", "--uploads", bucket, "--yes")
+            expect(young["count"] == 0 and young["younger"] == left["count"], f"younger than a week: {young}")
+            text = world.run("rm", "--uploads", "--older-than", "0s", bucket, status=2)
+            expect("--yes" in text, text)
+            expect("would end" in world.run("rm", "--uploads", "--older-than", "0s", "--dry-run", bucket + "d/"), "--dry-run")
+            expect(world.json("rm", "--uploads", "--older-than", "0s", "--yes", bucket + "e/")["count"] == 0, "elsewhere")
+            ended = world.json("rm", "--uploads", "--older-than", "0s", "--yes", bucket)
+            expect(ended["count"] == left["count"] and not ended["dry_run"], f"{ended}")
+            expect(world.json("rm", "--uploads", "--older-than", "0s", bucket)["count"] == 0, "none is left")
+            world.run("cp", "big.bin", bucket + "d/big.bin")
+            world.run("rb", bucket, status=1)
+            world.run("rm", "--yes", bucket)
+            world.run("rb", bucket)  # nothing hidden is left in it
+
+
 def presigned(tutti):
     with World(tutti) as world:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -622,6 +655,7 @@ TESTS = [
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
     ("what travels with the bytes", described),
+    ("unfinished uploads", unfinished_uploads),
     ("presigned URLs", presigned),
     ("what is refused", refusals),
     ("killed", killed),

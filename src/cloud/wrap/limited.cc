@@ -134,6 +134,14 @@ class LimitedStore final : public ObjectStore {
     CO_OK(co_await limiter_->request(ctx));
     co_return co_await inner_->tags(ctx, std::move(key));
   }
+  Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->uploads(ctx, std::move(prefix));
+  }
+  Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->abort_upload(ctx, std::move(key), std::move(id));
+  }
   Task<Unit> create_bucket(rt::Context& ctx) override { return inner_->create_bucket(ctx); }
   Task<Unit> remove_bucket(rt::Context& ctx) override { return inner_->remove_bucket(ctx); }
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
