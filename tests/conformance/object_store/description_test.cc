@@ -48,9 +48,7 @@ void check_described(StoreWorld& w, const std::string& key, const PutOptions& ex
   }
 }
 
-TEST_CASE_TEMPLATE("content headers are kept by a put, and its bytes come as they are stored", S,
-                   ALL_STORES) {
-  S w;
+STORE_CASE("content headers are kept by a put, and its bytes come as they are stored") {
   const std::string bytes = base64_decode(gzip_base64).value();
   const PutOptions options = described(w);
   const auto put = w.put("a", bytes, options);
@@ -71,8 +69,7 @@ TEST_CASE_TEMPLATE("content headers are kept by a put, and its bytes come as the
 }
 
 // Other ways of the bytes: behind a checksum, in a session, in blocks.
-TEST_CASE_TEMPLATE("content headers are kept by puts of all sizes", S, ALL_STORES) {
-  S w;
+STORE_CASE("content headers are kept by puts of all sizes") {
   if (!w.store->capabilities().far) {
     return;
   }
@@ -85,8 +82,7 @@ TEST_CASE_TEMPLATE("content headers are kept by puts of all sizes", S, ALL_STORE
   }
 }
 
-TEST_CASE_TEMPLATE("content headers are kept by uploads in parts", S, ALL_STORES) {
-  S w;
+STORE_CASE("content headers are kept by uploads in parts") {
   const PutOptions options = described(w);
   auto upload = w.run(
       w.store->begin_upload(w.ctx, w.key_of("a"), {.put = options, .part_bytes = w.part(10)}));
@@ -97,8 +93,7 @@ TEST_CASE_TEMPLATE("content headers are kept by uploads in parts", S, ALL_STORES
   CHECK(w.text("a") == "0123456789");
 }
 
-TEST_CASE_TEMPLATE("a copy within keeps them, also where it says other metadata", S, ALL_STORES) {
-  S w;
+STORE_CASE("a copy within keeps them, also where it says other metadata") {
   const Capabilities& can = w.store->capabilities();
   PutOptions expected = described(w);
   REQUIRE_OK(w.put("a", base64_decode(gzip_base64).value(), expected));
@@ -123,8 +118,7 @@ TEST_CASE_TEMPLATE("a copy within keeps them, also where it says other metadata"
   }
 }
 
-TEST_CASE_TEMPLATE("headers and names that cannot be kept are refused beforehand", S, ALL_STORES) {
-  S w;
+STORE_CASE("headers and names that cannot be kept are refused beforehand") {
   const auto code = [&](PutOptions options) { return w.put("b", "x", options).error().code; };
   CHECK(code({.headers = {.language = "d\ne"}}) == Code::bad_input);
   CHECK(code({.headers = {.disposition = "filename=\u00fc"}}) == Code::bad_input);
@@ -144,8 +138,7 @@ TEST_CASE_TEMPLATE("headers and names that cannot be kept are refused beforehand
   CHECK(w.run(w.store->head(w.ctx, w.key_of("b")))->metadata == signs);
 }
 
-TEST_CASE_TEMPLATE("tags are kept, or refused beforehand", S, ALL_STORES) {
-  S w;
+STORE_CASE("tags are kept, or refused beforehand") {
   const TagLimits& limits = w.store->capabilities().tags;
   const Tags tags{{"cost center", "4711/a=b"}, {"empty", ""}};
   const auto code = [&](Tags wanted) {

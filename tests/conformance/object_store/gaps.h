@@ -24,6 +24,7 @@ enum class Gap : uint8_t {
   parts_once,           // a part cannot be sent again
   self_copies,          // a copy onto itself, which sets metadata anew, says nothing of what it did
   metadata_stays,       // a copy without metadata has that of its source
+  passing_etags,        // of an upload: the commit says another ETag than HEAD does later
   plain_copies,         // a copy loses what was noted with the object
   times_unknown,        // says nothing true of when an upload was begun
 };
@@ -51,6 +52,7 @@ inline constexpr KnownGap known_gaps[] = {
     {"rclone", Gap::lost_place, "begins anew where the last name is not there any more"},
     {"rclone", Gap::parts_once, "writes parts into the file as they come"},
     {"rclone", Gap::self_copies, "answers with an empty result"},
+    {"rclone", Gap::passing_etags, "makes one of the parts, then keeps the file's MD5"},
     {"rclone", Gap::plain_copies, "drops metadata with the directive COPY"},
     {"rclone", Gap::circles, "gives folders first on each page and goes on from the last name"},
 };

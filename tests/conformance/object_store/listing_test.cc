@@ -6,22 +6,19 @@
 namespace tutti::cloud {
 namespace {
 
-template <class S>
-void fill(S& w, const std::vector<std::string>& keys) {
+void fill(StoreWorld& w, const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
     REQUIRE_OK(w.put(key, "x"));
   }
 }
 
-TEST_CASE_TEMPLATE("an empty store has an empty listing", S, ALL_STORES) {
-  S w;
+STORE_CASE("an empty store has an empty listing") {
   CHECK(w.list({}).empty());
   CHECK(w.list({.prefix = {"a/b"}}).empty());
   CHECK(w.list({.prefix = {"a/b/"}, .delimiter = "/"}).empty());
 }
 
-TEST_CASE_TEMPLATE("a listing is in the order of the keys' bytes", S, ALL_STORES) {
-  S w;
+STORE_CASE("a listing is in the order of the keys' bytes") {
   fill(w, {"a0", "a/b", "a-b", "a.b/c", "b", "a/b-c", "a/\u00fc", "a/z", "B"});
   CHECK(w.list({}) == "B a-b a.b/c a/b a/b-c a/z a/\u00fc a0 b ");
   for (const uint32_t limit : {1U, 2U, 4U, 9U, 1000U}) {
@@ -29,8 +26,7 @@ TEST_CASE_TEMPLATE("a listing is in the order of the keys' bytes", S, ALL_STORES
   }
 }
 
-TEST_CASE_TEMPLATE("a prefix is bytes, not a folder", S, ALL_STORES) {
-  S w;
+STORE_CASE("a prefix is bytes, not a folder") {
   fill(w, {"a0", "a/b", "a/bc/d", "a/c", "ab/c", "b"});
   CHECK(w.list({.prefix = {"a"}}) == "a/b a/bc/d a/c a0 ab/c ");
   CHECK(w.list({.prefix = {"a/"}}) == "a/b a/bc/d a/c ");
@@ -41,8 +37,7 @@ TEST_CASE_TEMPLATE("a prefix is bytes, not a folder", S, ALL_STORES) {
   CHECK(w.list({.prefix = {"b/c/"}}).empty());
 }
 
-TEST_CASE_TEMPLATE("start_after is a place in the order, not an object", S, ALL_STORES) {
-  S w;
+STORE_CASE("start_after is a place in the order, not an object") {
   fill(w, {"a", "c/d", "c/f", "e"});
   CHECK(w.list({.start_after = {"a"}}) == "c/d c/f e ");
   CHECK(w.list({.start_after = {"b"}}) == "c/d c/f e ");
@@ -54,8 +49,7 @@ TEST_CASE_TEMPLATE("start_after is a place in the order, not an object", S, ALL_
   CHECK(w.list({.prefix = {"c/"}, .start_after = {"a"}}) == "c/d c/f ");
 }
 
-TEST_CASE_TEMPLATE("a delimiter gives what is directly below", S, ALL_STORES) {
-  S w;
+STORE_CASE("a delimiter gives what is directly below") {
   fill(w, {"a/1", "a/b/2", "a/b/3", "a/c/4", "a/d", "a0", "e"});
   for (const uint32_t limit : {1U, 2U, 1000U}) {
     if (limit < 1000 && w.has(Gap::circles)) {
@@ -71,8 +65,7 @@ TEST_CASE_TEMPLATE("a delimiter gives what is directly below", S, ALL_STORES) {
         (w.has(Gap::one_delimiter) ? "a/ a0 e " : "a/1 a/b a/c/4 a/d a0 e "));
 }
 
-TEST_CASE_TEMPLATE("listings know size, etag and time", S, ALL_STORES) {
-  S w;
+STORE_CASE("listings know size, etag and time") {
   const auto put = w.put("d/a", "12345");
   REQUIRE_OK(put);
   const auto page = w.run(w.store->list(w.ctx, {.prefix = w.key_of("d/")}));
@@ -87,8 +80,7 @@ TEST_CASE_TEMPLATE("listings know size, etag and time", S, ALL_STORES) {
   CHECK(head->modified - page->objects[0].modified < seconds(1));
 }
 
-TEST_CASE_TEMPLATE("a listing goes on while objects come and go", S, ALL_STORES) {
-  S w;
+STORE_CASE("a listing goes on while objects come and go") {
   for (int i = 10; i < 40; ++i) {
     REQUIRE_OK(w.put(fmt::format("d/{}/x", i), "x"));
   }
@@ -116,8 +108,7 @@ TEST_CASE_TEMPLATE("a listing goes on while objects come and go", S, ALL_STORES)
   CHECK(w.list({}) == "d/00/before ");
 }
 
-TEST_CASE_TEMPLATE("two listings at once do not disturb each other", S, ALL_STORES) {
-  S w;
+STORE_CASE("two listings at once do not disturb each other") {
   for (int i = 10; i < 30; ++i) {
     REQUIRE_OK(w.put(fmt::format("k{}", i), "x"));
   }

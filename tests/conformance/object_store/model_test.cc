@@ -125,6 +125,9 @@ class Story {
       return;
     }
     settle(at, bytes, true, w_.run((*upload)->commit(w_.ctx, {})));
+    if (w_.has(Gap::passing_etags)) {
+      model_[at].etag = w_.run(w_.store->head(w_.ctx, w_.key_of(at))).value().etag;
+    }
   }
 
   void copy() {

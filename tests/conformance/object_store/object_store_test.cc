@@ -19,8 +19,7 @@ std::string pattern(size_t bytes) {
   return text;
 }
 
-TEST_CASE_TEMPLATE("what was put comes back", S, ALL_STORES) {
-  S w;
+STORE_CASE("what was put comes back") {
   for (const size_t bytes : {size_t{0}, size_t{1}, test_chunk_bytes - 1, test_chunk_bytes,
                              test_chunk_bytes + 1, 7 * test_chunk_bytes + 5}) {
     CAPTURE(bytes);
@@ -46,8 +45,7 @@ TEST_CASE_TEMPLATE("what was put comes back", S, ALL_STORES) {
   CHECK(w.junk() == 0);
 }
 
-TEST_CASE_TEMPLATE("what is not there is not found, and may be removed", S, ALL_STORES) {
-  S w;
+STORE_CASE("what is not there is not found, and may be removed") {
   CHECK(w.head_code("a") == Code::not_found);
   CHECK(w.text("a/b/c") == "not_found");
   REQUIRE_OK(w.run(w.store->remove(w.ctx, w.key_of("a"), {})));
@@ -58,8 +56,7 @@ TEST_CASE_TEMPLATE("what is not there is not found, and may be removed", S, ALL_
   CHECK(w.text("a") == "not_found");
 }
 
-TEST_CASE_TEMPLATE("a bucket is made and removed, but not with what is in it", S, ALL_STORES) {
-  S w;
+STORE_CASE("a bucket is made and removed, but not with what is in it") {
   if (!w.absent_bucket) {
     return;
   }
@@ -82,8 +79,7 @@ TEST_CASE_TEMPLATE("a folder is no bucket", S, Memory, LocalRoot, Files) {
   CHECK(w.run(w.store->remove_bucket(w.ctx)).error().code == Code::unsupported);
 }
 
-TEST_CASE_TEMPLATE("errors say where", S, ALL_STORES) {
-  S w;
+STORE_CASE("errors say where") {
   const auto head = w.run(w.store->head(w.ctx, w.key_of("no/such")));
   CHECK(head.error().where.ends_with("no/such"));
 }
@@ -135,8 +131,7 @@ const std::vector<std::string> awkward_keys = {
     std::string(200, '%') + "25",
 };
 
-TEST_CASE_TEMPLATE("every key has its own object, side by side", S, ALL_STORES) {
-  S w;
+STORE_CASE("every key has its own object, side by side") {
   if (!w.any_key) {
     return;
   }
@@ -172,8 +167,7 @@ TEST_CASE_TEMPLATE("every key has its own object, side by side", S, ALL_STORES) 
   }
 }
 
-TEST_CASE_TEMPLATE("keys no store can have are refused", S, ALL_STORES) {
-  S w;
+STORE_CASE("keys no store can have are refused") {
   for (const std::string& key : {std::string("a\0b", 3), std::string("\xff\xfe"),
                                  std::string(w.store->capabilities().key_bytes_max + 1, 'x')}) {
     CHECK(w.put(key, "x").error().code == Code::bad_input);
@@ -196,8 +190,7 @@ TEST_CASE("a file store refuses keys that are no file names") {
   CHECK(w.put("a/b", "x").error().code == Code::conflict);
 }
 
-TEST_CASE_TEMPLATE("create-only never replaces", S, ALL_STORES) {
-  S w;
+STORE_CASE("create-only never replaces") {
   REQUIRE_OK(w.put("a", "first", {.only_if_absent = true}));
   const auto second = w.put("a", "second", {.only_if_absent = true});
   if (w.has(Gap::no_conditions)) {
@@ -227,8 +220,7 @@ Task<Unit> race(rt::Scope& scope, StoreWorld& w, PutOptions options, int* won) {
   co_return Unit{};
 }
 
-TEST_CASE_TEMPLATE("of many that race under a condition exactly one wins", S, ALL_STORES) {
-  S w;
+STORE_CASE("of many that race under a condition exactly one wins") {
   for (int round = 0; round < (w.durable || w.has(Gap::races) ? 5 : 60); ++round) {
     const auto now = w.run(w.store->head(w.ctx, w.key_of("d/race")));
     PutOptions options;
@@ -243,8 +235,7 @@ TEST_CASE_TEMPLATE("of many that race under a condition exactly one wins", S, AL
   CHECK(w.junk() == 0);
 }
 
-TEST_CASE_TEMPLATE("if_match replaces only what was looked at", S, ALL_STORES) {
-  S w;
+STORE_CASE("if_match replaces only what was looked at") {
   if (w.has(Gap::no_conditions)) {
     const std::string etag = w.put("a", "one", {.if_match = "nothing"}).value().etag;
     REQUIRE_OK(w.put("a", "two"));
@@ -272,8 +263,7 @@ TEST_CASE_TEMPLATE("if_match replaces only what was looked at", S, ALL_STORES) {
   CHECK(w.text("a") == "not_found");
 }
 
-TEST_CASE_TEMPLATE("each write has an etag of its own", S, ALL_STORES) {
-  S w;
+STORE_CASE("each write has an etag of its own") {
   if (w.store->capabilities().etag_of_content) {
     return;
   }
@@ -319,8 +309,7 @@ Body broken_body(Body inner, int good, std::optional<Error> error) {
   return body;
 }
 
-TEST_CASE_TEMPLATE("a body that fails or does not match leaves what was there", S, ALL_STORES) {
-  S w;
+STORE_CASE("a body that fails or does not match leaves what was there") {
   REQUIRE_OK(w.put("a", "before"));
   const std::string text = pattern(5000);
   const Body good = body_of(w.buffers, text);
@@ -354,8 +343,7 @@ TEST_CASE_TEMPLATE("a body that fails or does not match leaves what was there", 
   CHECK(w.buffers.in_use() == 0);
 }
 
-TEST_CASE_TEMPLATE("digests that match are kept and given back", S, ALL_STORES) {
-  S w;
+STORE_CASE("digests that match are kept and given back") {
   Body body = body_of(w.buffers, "hello");
   body.digests = {sha256("hello")};
   REQUIRE_OK(w.run(w.store->put(w.ctx, w.key_of("a"), body, {})));
@@ -404,8 +392,7 @@ Task<Unit> put_and_cancel(rt::Scope& scope, StoreWorld& w, rt::CancelSource& sou
   co_return Unit{};
 }
 
-TEST_CASE_TEMPLATE("a cancelled put leaves nothing behind", S, ALL_STORES) {
-  S w;
+STORE_CASE("a cancelled put leaves nothing behind") {
   rt::CancelSource source;
   StoreWorld& world = w;
   REQUIRE_OK(w.run(rt::scoped(w.ctx, {}, put_and_cancel, std::ref(world), std::ref(source))));
@@ -415,8 +402,7 @@ TEST_CASE_TEMPLATE("a cancelled put leaves nothing behind", S, ALL_STORES) {
   CHECK(w.buffers.in_use() == 0);
 }
 
-TEST_CASE_TEMPLATE("ranges are cut at the end", S, ALL_STORES) {
-  S w;
+STORE_CASE("ranges are cut at the end") {
   const std::string text = pattern(3000);
   REQUIRE_OK(w.put("a", text));
   const auto range = [&](uint64_t offset, std::optional<uint64_t> length) {
@@ -435,8 +421,7 @@ TEST_CASE_TEMPLATE("ranges are cut at the end", S, ALL_STORES) {
   CHECK(range(1, UINT64_MAX) == text.substr(1));
 }
 
-TEST_CASE_TEMPLATE("a reader gets one version whole", S, ALL_STORES) {
-  S w;
+STORE_CASE("a reader gets one version whole") {
   const std::string first(5 * test_chunk_bytes, '1');
   REQUIRE_OK(w.put("a", first));
   for (const bool removed : {false, true}) {
@@ -459,8 +444,7 @@ TEST_CASE_TEMPLATE("a reader gets one version whole", S, ALL_STORES) {
   }
 }
 
-TEST_CASE_TEMPLATE("parts make an object in any order", S, ALL_STORES) {
-  S w;
+STORE_CASE("parts make an object in any order") {
   const size_t size = w.part(1000);
   const std::string text = pattern(3 * size + 500);
   auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("d/big"), {.part_bytes = size}));
@@ -500,8 +484,7 @@ TEST_CASE_TEMPLATE("parts make an object in any order", S, ALL_STORES) {
   CHECK(w.buffers.in_use() == 0);
 }
 
-TEST_CASE_TEMPLATE("an upload goes on with what another process sent", S, ALL_STORES) {
-  S w;
+STORE_CASE("an upload goes on with what another process sent") {
   const size_t size = w.part(1000);
   const std::string text = pattern(3 * size + 500);
   UploadOptions options{.part_bytes = size, .size = text.size(), .resumable = true};
@@ -553,16 +536,14 @@ TEST_CASE_TEMPLATE("an upload goes on with what another process sent", S, ALL_ST
   }
 }
 
-TEST_CASE_TEMPLATE("an upload without parts is an empty object", S, ALL_STORES) {
-  S w;
+STORE_CASE("an upload without parts is an empty object") {
   auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of("e"), {.part_bytes = w.part(10)}));
   REQUIRE_OK(upload);
   REQUIRE_OK(w.run((*upload)->commit(w.ctx, {})));
   CHECK(w.text("e").empty());
 }
 
-TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STORES) {
-  S w;
+STORE_CASE("an upload that cannot be whole becomes nothing") {
   const size_t size = w.part(10);
   enum class How { gap, short_middle, wrong_digest, abort, dropped };
   for (const How how : {How::gap, How::short_middle, How::wrong_digest, How::abort, How::dropped}) {
@@ -589,8 +570,7 @@ TEST_CASE_TEMPLATE("an upload that cannot be whole becomes nothing", S, ALL_STOR
   }
 }
 
-TEST_CASE_TEMPLATE("an upload's conditions hold when it is committed", S, ALL_STORES) {
-  S w;
+STORE_CASE("an upload's conditions hold when it is committed") {
   if (w.has(Gap::conditions_of_puts) || w.has(Gap::no_conditions)) {
     return;  // the case of puts shows the same
   }
@@ -604,8 +584,7 @@ TEST_CASE_TEMPLATE("an upload's conditions hold when it is committed", S, ALL_ST
   CHECK(w.run(w.store->begin_upload(w.ctx, w.key_of("a"), options)).error().code == Code::conflict);
 }
 
-TEST_CASE_TEMPLATE("content type and metadata are kept, or refused beforehand", S, ALL_STORES) {
-  S w;
+STORE_CASE("content type and metadata are kept, or refused beforehand") {
   const PutOptions options{.content_type = "text/plain", .metadata = {{"owner", "ana \u00fc"}}};
   const auto put = w.put("a", "x", options);
   if (w.store->capabilities().metadata_bytes_max == 0) {
@@ -625,8 +604,7 @@ TEST_CASE_TEMPLATE("content type and metadata are kept, or refused beforehand", 
   CHECK(w.run(w.store->head(w.ctx, w.key_of("a")))->metadata.empty());
 }
 
-TEST_CASE_TEMPLATE("a copy within has the bytes and what was noted with them", S, ALL_STORES) {
-  S w;
+STORE_CASE("a copy within has the bytes and what was noted with them") {
   const bool notes = w.store->capabilities().metadata_bytes_max > 0;
   const PutOptions noted{.content_type = "text/plain",
                          .metadata = notes ? Metadata{{"owner", "ana"}} : Metadata{}};
@@ -654,8 +632,7 @@ TEST_CASE_TEMPLATE("a copy within has the bytes and what was noted with them", S
   CHECK(w.junk() == 0);
 }
 
-TEST_CASE_TEMPLATE("versions are refused where there are none", S, ALL_STORES) {
-  S w;
+STORE_CASE("versions are refused where there are none") {
   REQUIRE_OK(w.put("a", "x"));
   if (w.store->capabilities().versions) {
     return;
@@ -666,8 +643,7 @@ TEST_CASE_TEMPLATE("versions are refused where there are none", S, ALL_STORES) {
         Code::unsupported);
 }
 
-TEST_CASE_TEMPLATE("a cancelled context does nothing", S, ALL_STORES) {
-  S w;
+STORE_CASE("a cancelled context does nothing") {
   REQUIRE_OK(w.put("a", "x"));
   w.cancel.cancel(rt::cancelled_error("stop"));
   CHECK(w.run(w.store->head(w.ctx, w.key_of("a"))).error().code == Code::cancelled);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The implementations under test. Include before base/doctest.h; use with
-// TEST_CASE_TEMPLATE("...", S, ALL_STORES). Those that need a server take its URL from the
+// The implementations under test. Include before base/doctest.h; STORE_CASE("...") { ... } is a case
+// for each of them, whose StoreWorld is `w`. Those that need a server take its URL from the
 // environment (tests/servers/with_servers.py); ctest runs each kind for itself.
 #pragma once
 
@@ -344,3 +344,14 @@ struct GcsFolder : GcsWorld {
 #define ALL_STORES                                                                               \
   Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Moto, MotoMd5, \
       Rclone, Gcs, GcsStrict, GcsFolder, Azure
+
+// The body is compiled once, not once for each store.
+#define STORE_CASE(name) STORE_CASE_OF(name, __LINE__)
+#define STORE_CASE_OF(name, line) STORE_CASE_IN(name, line)
+#define STORE_CASE_IN(name, line)               \
+  static void store_case_##line(StoreWorld& w); \
+  TEST_CASE_TEMPLATE(name, S, ALL_STORES) {     \
+    S world;                                    \
+    store_case_##line(world);                   \
+  }                                             \
+  static void store_case_##line(StoreWorld& w)

@@ -8,8 +8,7 @@ namespace tutti::cloud {
 namespace {
 
 // What was begun, sent one part and left by its process.
-template <class S>
-SentPart leave_upload(S& w, std::string key, UploadOptions& options, std::string text) {
+SentPart leave_upload(StoreWorld& w, std::string key, UploadOptions& options, std::string text) {
   auto upload = w.run(w.store->begin_upload(w.ctx, w.key_of(std::move(key)), options));
   REQUIRE_OK(upload);
   const auto part = w.run((*upload)->part(w.ctx, 1, body_of(w.buffers, std::move(text))));
@@ -19,8 +18,7 @@ SentPart leave_upload(S& w, std::string key, UploadOptions& options, std::string
   return *part;
 }
 
-TEST_CASE_TEMPLATE("uploads nobody came back for are found, and ended", S, ALL_STORES) {
-  S w;
+STORE_CASE("uploads nobody came back for are found, and ended") {
   const auto names = [&](std::string prefix) {
     std::string out;
     const auto found = w.run(w.store->uploads(w.ctx, w.key_of(std::move(prefix))));
