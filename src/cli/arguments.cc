@@ -277,9 +277,10 @@ void add_store_commands(CLI::App& app, Raw& raw) {
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
-  auto* uploads = rm->add_flag("--uploads", raw.rm.uploads,
-                               "not objects: uploads that were begun a week ago, or --older-than, and "
-                               "never ended");
+  auto* uploads =
+      rm->add_flag("--uploads", raw.rm.uploads,
+                   "not objects: uploads that were begun a week ago, or --older-than, and "
+                   "never ended");
   for (const char* filter : {"--include", "--exclude", "--include-regex", "--exclude-regex",
                              "--larger", "--smaller", "--newer-than", "--names-from"}) {
     uploads->excludes(rm->get_option(filter));

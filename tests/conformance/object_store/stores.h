@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The implementations under test. Include before base/doctest.h; STORE_CASE("...") { ... } is a case
-// for each of them, whose StoreWorld is `w`. Those that need a server take its URL from the
+// The implementations under test. Include before base/doctest.h; STORE_CASE("...") { ... } is a
+// case for each of them, whose StoreWorld is `w`. Those that need a server take its URL from the
 // environment (tests/servers/with_servers.py); ctest runs each kind for itself.
 #pragma once
 
