@@ -133,6 +133,11 @@ struct CopyOptions {
   // where the service copies them by itself, those of the source.
   PutOptions put = {};
   bool metadata_anew = false;  // the metadata is put.metadata also where that is empty
+  // The object is one of another bucket of this service and account, and `from` its whole key
+  // there. Needs capabilities().copies_between, and `source`. denied: whoever may write here may
+  // not read there.
+  std::string bucket = {};
+  std::optional<ObjectMeta> source = std::nullopt;  // as a head describes it
 };
 
 struct PresignOptions {
@@ -177,6 +182,7 @@ struct Capabilities {
   bool far = false;      // behind a network: each call costs a round trip
   bool only_if_absent = true;
   bool put_if_match = true;
+  bool copies_between = false;  // CopyOptions::bucket
   bool versions = false;
   bool ordered_listing = true;
   bool etag_of_content = false;  // the same bytes may have the same etag again

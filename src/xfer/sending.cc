@@ -2,6 +2,7 @@
 #include "xfer/sending.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -351,14 +352,38 @@ Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
   co_return entry;
 }
 
+bool is_same_root(const Located& one, const Located& other) {
+  return cloud::same_bucket(one, other) && one.root == other.root;
+}
+
+bool is_same_service(const Located& one, const Located& other) {
+  const auto place = [](const ObjectRef& ref) {
+    return std::tie(ref.provider, ref.endpoint, ref.account);
+  };
+  return place(one.ref) == place(other.ref);
+}
+
+// Whoever may write to the one bucket may not read the other one, or the service does not copy
+// between them.
+bool bytes_may_do(Code code) {
+  return code == Code::denied || code == Code::not_found || code == Code::unsupported ||
+         code == Code::bad_input;
+}
+
 // Proven by a digest the service has of both; where it has none in common both are read.
 Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   CO_OK(co_await know_source(ctx, run, job));
   CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, job.source.key));
   cloud::PutOptions put = put_options(run, job, tags, existing);
-  CO_TRY(ObjectMeta written, co_await job.to->store->copy_within(
-                                 ctx, job.source.key, job.key,
-                                 copy_inside_options(job.source, std::move(put), job.lost)));
+  cloud::CopyOptions options = copy_inside_options(job.source, std::move(put), job.lost);
+  Key from = job.source.key;
+  if (!is_same_root(run.request.from, *job.to)) {
+    from.text = run.request.from.root + from.text;
+    options.bucket = run.request.from.ref.bucket;
+    options.source = job.source;
+  }
+  CO_TRY(ObjectMeta written,
+         co_await job.to->store->copy_within(ctx, std::move(from), job.key, std::move(options)));
   if (written.digests.empty()) {
     CO_TRY(written, co_await job.to->store->head(ctx, job.key));
   }
@@ -386,8 +411,10 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
 }  // namespace
 
 bool stays_inside(const Run& run, const Job& job) {
-  return job.to->store->capabilities().far && cloud::same_bucket(run.request.from, *job.to) &&
-         run.request.from.root == job.to->root;
+  const cloud::Capabilities& can = job.to->store->capabilities();
+  const Located& from = run.request.from;
+  return (is_same_root(from, *job.to) && can.far) ||
+         (is_same_service(from, *job.to) && can.copies_between);
 }
 
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
@@ -395,7 +422,11 @@ Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> 
     co_return co_await send_staged(ctx, run, std::move(job), std::move(existing));
   }
   if (stays_inside(run, job)) {
-    co_return co_await copy_inside(ctx, run, std::move(job), std::move(existing));
+    auto entry = co_await copy_inside(ctx, run, job, existing);
+    if (entry.has_value() || is_same_root(run.request.from, *job.to) ||
+        !bytes_may_do(entry.error().code)) {
+      co_return entry;
+    }
   }
   const Sending sending{.job = std::move(job), .existing = std::move(existing)};
   CO_TRY(auto ways, co_await put_ways(ctx, run, {sending}));

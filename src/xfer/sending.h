@@ -75,7 +75,7 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, cloud::ObjectMeta written
 // Writes it where `existing` is, and only there, and proves it as the request wants.
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<cloud::ObjectMeta> existing);
 
-// Within one bucket of a service that copies by itself.
+// Within one service that copies by itself.
 bool stays_inside(const Run& run, const Job& job);
 
 struct Sending {

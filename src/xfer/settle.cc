@@ -80,10 +80,12 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
 
 // A small object that must not be there yet is just sent: the destination's own condition decides.
 // That saves a question for each. Where one that is there would be left alone the question is
-// cheaper than the bytes, unless a network is between.
+// cheaper than the bytes, unless a network is between; a copy the service makes by itself has no
+// bytes.
 bool sends_unasked(const Run& run, const Job& job) {
   const cloud::Capabilities& can = job.to->store->capabilities();
-  return can.only_if_absent && (can.far || run.request.if_exists == IfExists::fail) &&
+  return can.only_if_absent && !stays_inside(run, job) &&
+         (can.far || run.request.if_exists == IfExists::fail) &&
          job.source.size <= unasked_bytes_max;
 }
 

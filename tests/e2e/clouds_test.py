@@ -278,6 +278,29 @@ def inside_a_bucket(tutti):
             world.same("in", f"out-{scheme}")
 
 
+def between_buckets(tutti):
+    """Of one service: the bytes do not come by; who may not read there lets them pass through."""
+    with World(tutti) as world:
+        make_files(world)
+        for scheme in ("s3", "gs", "az"):
+            one, other = f"{scheme}://{world.bucket}/", f"{scheme}://{world.bucket}-2/"
+            for bucket in (one, other):
+                world.run("mb", bucket)
+            world.run("cp", "in/", one + "x/")
+            report = world.json("cp", one + "x/", other, "--manifest", "copied.jsonl")
+            lines = [json.loads(line) for line in (world.folder / "copied.jsonl").read_text("utf-8").splitlines()]
+            expect(report["objects"] == 5 and all(line["computed_by"] == "store" or line["proof"] == "end_to_end"
+                                                  for line in lines), f"{scheme}: {lines}")
+            expect(world.json("verify", "copied.jsonl")["proven"] == 5, scheme)
+            world.run("cp", other, f"out-{scheme}/")
+            world.same("in", f"out-{scheme}")
+            expect(world.json("cp", one + "x/", other, "--if-exists", "verify")["skipped"] == 5, f"{scheme}: again")
+        before = world.names(f"s3://{world.bucket}/")
+        world.run("cp", f"s3://{world.bucket}-2/", "below://")  # a root in the other bucket
+        after = world.names(f"s3://{world.bucket}/")
+        expect(len(after) == len(before) + 5, f"below a root: {sorted(after)}")
+
+
 SAID = {"contentType": "text/csv", "contentEncoding": "gzip", "contentLanguage": "de",
         "contentDisposition": 'attachment; filename="a b.csv"', "cacheControl": "public, max-age=60",
         "metadata": {"owner": "ana", "my_key": "1", "Upper": "2"}}
@@ -654,6 +677,7 @@ TESTS = [
     ("limits", limits),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
+    ("between buckets", between_buckets),
     ("what travels with the bytes", described),
     ("unfinished uploads", unfinished_uploads),
     ("presigned URLs", presigned),

@@ -290,11 +290,17 @@ Task<Tags> AzureStore::tags(rt::Context& ctx, Key key) {
 
 Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
   CO_OK(ctx.check());
-  CO_OK(blobs_->check(from));
   options.put = with_tier(std::move(options.put));
   CO_OK(blobs_->check_write(to, options.put));
-  CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, from));
-  const ObjectMeta source = meta_of(std::move(blob), from);
+  ObjectMeta source = options.source.value_or(ObjectMeta{});
+  sign::AzureContainer source_container = blobs_->place().container;
+  if (options.bucket.empty()) {
+    CO_OK(blobs_->check(from));
+    CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, from));
+    source = meta_of(std::move(blob), from);
+  } else {
+    source_container.container = options.bucket;
+  }
   if (!options.if_match.empty() && options.if_match != source.etag) {
     co_return fail(blobs_->at(
         from, {.code = Code::conflict, .what = "the source was changed since it was looked at"}));
@@ -314,11 +320,11 @@ Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, Cop
   }
   const auth::AzureAccess& access = blobs_->sender().credentials().access();
   const sign::AzureContainer& container = blobs_->place().container;
-  sign::Request request =
-      sign::azure_copy_request(container, to.text, azure_notes(notes), conditions_of(notes.options),
-                               {.url = sign::azure_url(container, access.endpoint.tls, from.text,
-                                                       access.sas.value_or(sign::Pairs{})),
-                                .if_match = source.etag});
+  sign::Request request = sign::azure_copy_request(
+      container, to.text, azure_notes(notes), conditions_of(notes.options),
+      {.url = sign::azure_url(source_container, access.endpoint.tls, from.text,
+                              access.sas.value_or(sign::Pairs{})),
+       .if_match = source.etag});
   CO_OK(co_await blobs_->write(ctx, to, std::move(notes), source.size, std::move(request), ""));
   CO_TRY(sign::AzureBlob copy, co_await blobs_->look(ctx, to));
   CO_TRY(copy, co_await await_copy(ctx, to, std::move(copy)));

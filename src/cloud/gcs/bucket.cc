@@ -243,9 +243,9 @@ Task<sign::GcsObject> Bucket::compose(rt::Context& ctx, Target target,
   co_return co_await settle(ctx, std::move(outcome), std::move(target), expected, looks(tried));
 }
 
-Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, sign::GcsObject source, Target target,
-                                   bool anew) {
-  sign::GcsRewrite rewrite{.from_bucket = options_.bucket,
+Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, std::string from_bucket,
+                                   sign::GcsObject source, Target target, bool anew) {
+  sign::GcsRewrite rewrite{.from_bucket = std::move(from_bucket),
                            .from_key = source.key,
                            .if_from_generation = source.generation,
                            .to_bucket = options_.bucket,

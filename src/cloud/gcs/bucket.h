@@ -48,7 +48,8 @@ class Bucket {
                                 std::vector<sign::GcsComponent> components, Whole expected);
   // `source`: as it was looked at; that version is copied. `anew`: with what the target says, else
   // with all the source has.
-  Task<sign::GcsObject> copy(rt::Context& ctx, sign::GcsObject source, Target target, bool anew);
+  Task<sign::GcsObject> copy(rt::Context& ctx, std::string from_bucket, sign::GcsObject source,
+                             Target target, bool anew);
   // What is not there is no error, but under a condition: conflict.
   Task<Unit> remove(rt::Context& ctx, std::string name, std::string if_generation);
 

@@ -110,6 +110,7 @@ GcsStore::GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket)
     : buffers_(buffers), bucket_(std::move(bucket)) {
   can_.provider = "gcs";
   can_.far = true;
+  can_.copies_between = true;
   can_.object_bytes_max = 5ULL << 40U;
   can_.metadata_bytes_max = 8192;
   can_.metadata_signs = true;
@@ -297,10 +298,28 @@ Task<Unit> GcsStore::remove(rt::Context& ctx, Key key, RemoveOptions options) {
 
 // The source is looked at first: its version is what is copied, however many steps it takes, and
 // what is not said anew of the target is its.
+namespace {
+
+sign::GcsObject object_of(const Key& key, ObjectMeta meta) {
+  return {.key = key.text,
+          .size = meta.size,
+          .generation = std::move(meta.etag),
+          .content_type = std::move(meta.content_type),
+          .headers = std::move(meta.headers),
+          .metadata = std::move(meta.metadata),
+          .digests = std::move(meta.digests)};
+}
+
+}  // namespace
+
 Task<ObjectMeta> GcsStore::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
   CO_OK(ctx.check());
   CO_OK(check(from));
-  CO_TRY(sign::GcsObject source, co_await bucket_->stat(ctx, from.text));
+  const bool inside = options.bucket.empty();
+  sign::GcsObject source = object_of(from, options.source.value_or(ObjectMeta{}));
+  if (inside) {
+    CO_TRY(source, co_await bucket_->stat(ctx, from.text));
+  }
   if (!options.if_match.empty() && options.if_match != source.generation) {
     co_return fail(at(from, changed()));
   }
@@ -316,7 +335,8 @@ Task<ObjectMeta> GcsStore::copy_within(rt::Context& ctx, Key from, Key to, CopyO
     target.write.metadata = source.metadata;
   }
   CO_TRY(const sign::GcsObject copied,
-         co_await bucket_->copy(ctx, std::move(source), std::move(target), anew));
+         co_await bucket_->copy(ctx, inside ? bucket_->options().bucket : options.bucket,
+                                std::move(source), std::move(target), anew));
   co_return meta_of(copied);
 }
 

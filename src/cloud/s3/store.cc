@@ -20,6 +20,7 @@ Capabilities capabilities_of(const Settings& settings) {
   Capabilities can{
       .provider = "s3",
       .far = true,
+      .copies_between = true,
       .versions = true,
       .object_bytes_max = 5ULL << 40U,
       .part_bytes_min = part_bytes_min,
@@ -371,11 +372,17 @@ Task<Unit> S3Store::remove(rt::Context& ctx, Key key, RemoveOptions options) {
 Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
   CO_OK(check(from));
   CO_OK(check(to, options.put));
-  CO_TRY(const ObjectMeta source, co_await look(ctx, from, {.if_match = options.if_match}));
+  const bool inside = options.bucket.empty();
+  ObjectMeta source = options.source.value_or(ObjectMeta{});
+  if (inside) {
+    CO_TRY(source, co_await look(ctx, from, {.if_match = options.if_match}));
+  }
+  source.key = from;
+  const std::string bucket = inside ? client_->name() : options.bucket;
   PutOptions put = options.put;
   // An object onto itself is refused unless something about it is said anew.
   const bool as_source = put.content_type.empty() && put.headers == ContentHeaders{} &&
-                         put.metadata.empty() && !options.metadata_anew && from != to;
+                         put.metadata.empty() && !options.metadata_anew && (!inside || from != to);
   if (put.content_type.empty()) {
     put.content_type = source.content_type;
   }
@@ -388,7 +395,7 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   const bool conditional = put.only_if_absent || !put.if_match.empty();
   if (source.size > copy_bytes_max || (conditional && source.size > 0)) {
     CO_OK(co_await check_early(ctx, to, put));
-    co_return co_await copy_in_parts(ctx, client_, source, to, std::move(put), where(to));
+    co_return co_await copy_in_parts(ctx, client_, bucket, source, to, std::move(put), where(to));
   }
   if (conditional) {  // an empty object, which has no part to copy
     co_return co_await send(ctx, to, held_body(std::make_shared<const std::string>()), put);
@@ -400,7 +407,7 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
     sign::set_value(request.headers, "x-amz-tagging-directive", "REPLACE");
   }
   sign::set_value(request.headers, "x-amz-copy-source",
-                  sign::s3_copy_source(client_->name(), from.text, source.version));
+                  sign::s3_copy_source(bucket, from.text, source.version));
   sign::set_value(request.headers, "x-amz-copy-source-if-match",
                   fmt::format("\"{}\"", source.etag));
   CO_TRY(const auto written, co_await client_->write(ctx, std::move(request), where(to)));

@@ -34,7 +34,9 @@ class S3Upload final : public Upload {
         where_(std::move(where)) {}
 
   Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
-  Task<Unit> copy_part(rt::Context& ctx, uint32_t number, ObjectMeta source, Range range);
+  // `bucket`: the source's.
+  Task<Unit> copy_part(rt::Context& ctx, uint32_t number, std::string bucket, ObjectMeta source,
+                       Range range);
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;
   Task<Unit> abort(rt::Context& ctx) override;
   std::string id() const override { return id_; }
@@ -130,10 +132,11 @@ Task<std::vector<SentPart>> S3Upload::take_over(rt::Context& ctx, std::vector<Se
   co_return parts;
 }
 
-Task<Unit> S3Upload::copy_part(rt::Context& ctx, uint32_t number, ObjectMeta source, Range range) {
+Task<Unit> S3Upload::copy_part(rt::Context& ctx, uint32_t number, std::string bucket,
+                               ObjectMeta source, Range range) {
   sign::Request request = part_request(number);
   sign::set_value(request.headers, "x-amz-copy-source",
-                  sign::s3_copy_source(client_->name(), source.key.text, source.version));
+                  sign::s3_copy_source(bucket, source.key.text, source.version));
   sign::set_value(request.headers, "x-amz-copy-source-if-match",
                   fmt::format("\"{}\"", source.etag));
   sign::set_value(
@@ -284,11 +287,12 @@ Task<std::unique_ptr<S3Upload>> begin_upload(rt::Context& ctx, std::shared_ptr<C
                                        std::move(*id), std::move(where));
 }
 
-Task<Unit> copy_parts(rt::Scope& scope, S3Upload& upload, ObjectMeta source, uint64_t part_bytes) {
+Task<Unit> copy_parts(rt::Scope& scope, S3Upload& upload, std::string bucket, ObjectMeta source,
+                      uint64_t part_bytes) {
   uint32_t number = 0;
   for (uint64_t at = 0; at < source.size; at += part_bytes) {
     const Range range{.offset = at, .length = std::min(part_bytes, source.size - at)};
-    CO_OK(co_await scope.spawn(upload.copy_part(scope.context(), ++number, source, range)));
+    CO_OK(co_await scope.spawn(upload.copy_part(scope.context(), ++number, bucket, source, range)));
   }
   co_return Unit{};
 }
@@ -307,14 +311,14 @@ Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, std::shared_ptr<Client> cl
   co_return std::move(upload);
 }
 
-Task<ObjectMeta> copy_in_parts(rt::Context& ctx, std::shared_ptr<Client> client, ObjectMeta source,
-                               Key to, PutOptions options, std::string where) {
+Task<ObjectMeta> copy_in_parts(rt::Context& ctx, std::shared_ptr<Client> client, std::string bucket,
+                               ObjectMeta source, Key to, PutOptions options, std::string where) {
   const uint64_t part_bytes = std::max(copy_part_bytes, (source.size + 9'999) / 10'000);
   CO_TRY(auto upload, co_await begin_upload(ctx, std::move(client), std::move(to),
                                             {.put = std::move(options), .part_bytes = part_bytes},
                                             std::move(where)));
   auto copied = co_await rt::scoped(ctx, {.children_max = copies_parallel}, copy_parts,
-                                    std::ref(*upload), source, part_bytes);
+                                    std::ref(*upload), std::move(bucket), source, part_bytes);
   if (!copied.has_value()) {
     rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
     std::ignore = co_await upload->abort(patient);

@@ -17,8 +17,9 @@ Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, std::shared_ptr<Client> cl
                                     UploadOptions options, std::string where);
 
 // CopyObject in pieces: for what is larger than a single copy may be, and for conditions on the
-// destination, which only the end of an upload keeps everywhere. `source` was just looked at.
-Task<ObjectMeta> copy_in_parts(rt::Context& ctx, std::shared_ptr<Client> client, ObjectMeta source,
-                               Key to, PutOptions options, std::string where);
+// destination, which only the end of an upload keeps everywhere. `source`, of `bucket`, was just
+// looked at.
+Task<ObjectMeta> copy_in_parts(rt::Context& ctx, std::shared_ptr<Client> client, std::string bucket,
+                               ObjectMeta source, Key to, PutOptions options, std::string where);
 
 }  // namespace tutti::cloud::s3

@@ -85,10 +85,13 @@ class PrefixedStore final : public ObjectStore {
     co_return removed.has_value() ? removed : fail(renamed(std::move(removed).error()));
   }
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override {
-    CO_OK(check(from));
     CO_OK(check(to));
+    if (options.bucket.empty()) {
+      CO_OK(check(from));
+      from = inside(from);
+    }
     co_return outer(
-        co_await inner_->copy_within(ctx, inside(from), inside(to), std::move(options)));
+        co_await inner_->copy_within(ctx, std::move(from), inside(to), std::move(options)));
   }
   const Capabilities& capabilities() const override { return can_; }
   Task<Tags> tags(rt::Context& ctx, Key key) override {
