@@ -2,13 +2,13 @@
 #include "xfer/sending.h"
 
 #include <algorithm>
-#include <tuple>
 
 #include <fmt/format.h>
 
 #include "cloud/body.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
+#include "xfer/inside.h"
 #include "xfer/staged.h"
 #include "xfer/tee.h"
 
@@ -139,8 +139,6 @@ Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag)
   co_return entry;
 }
 
-namespace {
-
 bool store_proves(const Located& to, const ObjectMeta& written, const Seen& seen) {
   const auto& checks = to.store->capabilities().checks_digests;
   return std::ranges::any_of(seen.digests, [&](const Digest& each) {
@@ -148,8 +146,6 @@ bool store_proves(const Located& to, const ObjectMeta& written, const Seen& seen
            written.digest(each.kind) == each;
   });
 }
-
-}  // namespace
 
 Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen seen) {
   if (written.size != seen.bytes) {
@@ -352,70 +348,7 @@ Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
   co_return entry;
 }
 
-bool is_same_root(const Located& one, const Located& other) {
-  return cloud::same_bucket(one, other) && one.root == other.root;
-}
-
-bool is_same_service(const Located& one, const Located& other) {
-  const auto place = [](const ObjectRef& ref) {
-    return std::tie(ref.provider, ref.endpoint, ref.account);
-  };
-  return place(one.ref) == place(other.ref);
-}
-
-// Whoever may write to the one bucket may not read the other one, or the service does not copy
-// between them.
-bool bytes_may_do(Code code) {
-  return code == Code::denied || code == Code::not_found || code == Code::unsupported ||
-         code == Code::bad_input;
-}
-
-// Proven by a digest the service has of both; where it has none in common both are read.
-Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
-  CO_OK(co_await know_source(ctx, run, job));
-  CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, job.source.key));
-  cloud::PutOptions put = put_options(run, job, tags, existing);
-  cloud::CopyOptions options = copy_inside_options(job.source, std::move(put), job.lost);
-  Key from = job.source.key;
-  if (!is_same_root(run.request.from, *job.to)) {
-    from.text = run.request.from.root + from.text;
-    options.bucket = run.request.from.ref.bucket;
-    options.source = job.source;
-  }
-  CO_TRY(ObjectMeta written,
-         co_await job.to->store->copy_within(ctx, std::move(from), job.key, std::move(options)));
-  if (written.digests.empty()) {
-    CO_TRY(written, co_await job.to->store->head(ctx, job.key));
-  }
-  if (written.size != job.source.size) {
-    co_return fail(Code::corrupt,
-                   fmt::format("the service copied {} of {} bytes", written.size, job.source.size));
-  }
-  CO_OK(check_source(written.digests, job.source.digests));
-  Entry entry = entry_of(ctx, run, job);
-  entry.digests = job.source.digests;
-  entry.digests_from_store = true;
-  const bool common = store_proves(*job.to, written, {.digests = job.source.digests});
-  const Verification& verify = run.request.verify;
-  if (verify.policy != Verify::none && (!common || verify.reads_back(job.key.text, written.etag))) {
-    CO_TRY(entry, co_await compare_bytes(ctx, run, job, written.etag));
-  } else {
-    entry.proof = common ? Proof::store : Proof::size;
-  }
-  entry.to.etag = written.etag;
-  entry.done = existing ? Done::replaced : Done::written;
-  entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
-  co_return entry;
-}
-
 }  // namespace
-
-bool stays_inside(const Run& run, const Job& job) {
-  const cloud::Capabilities& can = job.to->store->capabilities();
-  const Located& from = run.request.from;
-  return (is_same_root(from, *job.to) && can.far) ||
-         (is_same_service(from, *job.to) && can.copies_between);
-}
 
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {
   if (!run.request.stages.empty()) {
@@ -423,8 +356,7 @@ Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> 
   }
   if (stays_inside(run, job)) {
     auto entry = co_await copy_inside(ctx, run, job, existing);
-    if (entry.has_value() || is_same_root(run.request.from, *job.to) ||
-        !bytes_may_do(entry.error().code)) {
+    if (entry.has_value() || !may_pass_through(run, job, entry.error().code)) {
       co_return entry;
     }
   }

@@ -66,6 +66,8 @@ Task<cloud::Tags> tags_of(rt::Context& ctx, Run& run, cloud::Key key);
 // Takes over what a read says of its object; where reads do not describe it, what was known stays.
 void take_read(cloud::ObjectMeta& source, const cloud::ObjectMeta& read,
                const cloud::Capabilities& can);
+// The destination's store computed a digest of what it wrote, and it is one of those seen.
+bool store_proves(const cloud::Located& to, const cloud::ObjectMeta& written, const Seen& seen);
 // How an object is written: only where `existing` is, or where nothing is. What the destination
 // cannot hold is noted in the job.
 cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
@@ -74,9 +76,6 @@ cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
 Task<Proof> prove(rt::Context& ctx, Run& run, Job job, cloud::ObjectMeta written, Seen seen);
 // Writes it where `existing` is, and only there, and proves it as the request wants.
 Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<cloud::ObjectMeta> existing);
-
-// Within one service that copies by itself.
-bool stays_inside(const Run& run, const Job& job);
 
 struct Sending {
   Job job;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "xfer/inside.h"
+
 namespace tutti::xfer {
 namespace {
 
