@@ -122,8 +122,6 @@ Call Bucket::upload_call(const Target& target, std::string_view type) const {
 }
 
 Task<Written> Bucket::write(rt::Context& ctx, Target target, Body body) {
-  CO_OK(co_await chunks_.acquire(ctx));
-  const Permit permit(chunks_);
   for (int restart = 1;; ++restart) {
     bool lost = false;
     auto written = co_await write_once(ctx, target, body, &lost);
@@ -134,6 +132,15 @@ Task<Written> Bucket::write(rt::Context& ctx, Target target, Body body) {
 }
 
 Task<Written> Bucket::write_once(rt::Context& ctx, Target target, Body body, bool* lost) {
+  if (!body.one_shot && body.size && *body.size >= options_.chunk_bytes) {
+    co_return co_await write_through(ctx, std::move(target), std::move(body), lost);
+  }
+  CO_OK(co_await chunks_.acquire(ctx));
+  const Permit permit(chunks_);
+  co_return co_await write_held(ctx, std::move(target), std::move(body), lost);
+}
+
+Task<Written> Bucket::write_held(rt::Context& ctx, Target target, Body body, bool* lost) {
   CO_TRY(auto reader, co_await http::BodyReader::open(ctx, std::move(body)));
   Cutter cutter(std::move(reader), options_.chunk_bytes);
   CO_TRY(Piece first, co_await cutter.next(ctx));
@@ -178,23 +185,53 @@ Task<sign::GcsObject> Bucket::send_all(rt::Context& ctx, Session& session, Piece
 
 Task<Written> Bucket::write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
                                        bool* lost) {
+  CO_TRY(const auto session, co_await begin_session(ctx, target));
+  auto sent = co_await send_all(ctx, *session, std::move(first), cutter);
+  co_return co_await end_session(ctx, *session, std::move(target), std::move(sent), cutter.size(),
+                                 cutter.digests(), lost);
+}
+
+// All but the last bytes in one request, which completes nothing; the last ones with the digests
+// of all, which are known only then.
+Task<sign::GcsObject> Bucket::send_through(rt::Context& ctx, Session& session,
+                                           std::shared_ptr<Reading> body) {
+  const uint64_t bytes = (body->size() - 1) / sign::gcs_chunk_unit * sign::gcs_chunk_unit;
+  CO_OK(co_await session.send(ctx, body, bytes));
+  CO_TRY(std::string rest, co_await body->rest(ctx, bytes));
+  co_return co_await session.finish(ctx, std::make_shared<const std::string>(std::move(rest)),
+                                    bytes, body->digests());
+}
+
+Task<Written> Bucket::write_through(rt::Context& ctx, Target target, Body body, bool* lost) {
+  const auto reading = std::make_shared<Reading>(std::move(body));
+  CO_TRY(const auto session, co_await begin_session(ctx, target));
+  auto sent = co_await send_through(ctx, *session, reading);
+  co_return co_await end_session(ctx, *session, std::move(target), std::move(sent), reading->size(),
+                                 reading->digests(), lost);
+}
+
+Task<std::unique_ptr<Session>> Bucket::begin_session(rt::Context& ctx, Target target) {
   Call start = upload_call(target, "resumable");
   start.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
   start.body = std::make_shared<const std::string>(to_json(sign::gcs_resource(target.write)));
-  CO_TRY(const auto session, co_await Session::begin(ctx, client_, std::move(start)));
-  auto outcome = co_await send_all(ctx, *session, std::move(first), cutter);
-  if (!outcome.has_value() && !session->maybe_done()) {
-    *lost = session->lost();
+  co_return co_await Session::begin(ctx, client_, std::move(start));
+}
+
+Task<Written> Bucket::end_session(rt::Context& ctx, Session& session, Target target,
+                                  Result<sign::GcsObject> sent, uint64_t size,
+                                  std::vector<Digest> digests, bool* lost) {
+  if (!sent.has_value() && !session.maybe_done()) {
+    *lost = session.lost();
     if (!*lost) {
       rt::Context patient = ctx.uncancellable().with_timeout(seconds(5));
-      std::ignore = co_await session->abandon(patient);
+      std::ignore = co_await session.abandon(patient);
     }
-    co_return fail(std::move(outcome).error());
+    co_return fail(std::move(sent).error());
   }
-  const Whole whole{.size = cutter.size(), .crc = cutter.digests().front()};
+  const Whole whole{.size = size, .crc = digests.front()};
   CO_TRY(sign::GcsObject object,
-         co_await settle(ctx, std::move(outcome), std::move(target), whole, session->maybe_done()));
-  co_return Written{.object = std::move(object), .digests = cutter.digests()};
+         co_await settle(ctx, std::move(sent), std::move(target), whole, session.maybe_done()));
+  co_return Written{.object = std::move(object), .digests = std::move(digests)};
 }
 
 // The end of a write. After a lost reply a conflict may be with our own object: then it is there

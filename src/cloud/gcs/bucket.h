@@ -68,9 +68,18 @@ class Bucket {
   };
   // Takes a body apart; what it gives is chunk_bytes long, but the last.
   class Cutter;
+  Task<sign::GcsObject> send_all(rt::Context& ctx, Session& session, Piece first, Cutter& cutter);
   Task<Written> write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
                                  bool* lost);
-  Task<sign::GcsObject> send_all(rt::Context& ctx, Session& session, Piece first, Cutter& cutter);
+  Task<sign::GcsObject> send_through(rt::Context& ctx, Session& session,
+                                     std::shared_ptr<Reading> body);
+  Task<Written> write_through(rt::Context& ctx, Target target, Body body, bool* lost);
+  Task<std::unique_ptr<Session>> begin_session(rt::Context& ctx, Target target);
+  // `sent`: what came of it; `size` and `digests` are of all bytes, where all have left.
+  Task<Written> end_session(rt::Context& ctx, Session& session, Target target,
+                            Result<sign::GcsObject> sent, uint64_t size,
+                            std::vector<Digest> digests, bool* lost);
+  Task<Written> write_held(rt::Context& ctx, Target target, Body body, bool* lost);
   Task<Written> write_once(rt::Context& ctx, Target target, Body body, bool* lost);
   Task<sign::GcsObject> settle(rt::Context& ctx, Result<sign::GcsObject> outcome, Target target,
                                Whole whole, bool look);

@@ -24,7 +24,9 @@ class HeldBytes final : public net::HttpSource {
 
 http::Outgoing outgoing(const Call& call, bool tls, bool repeatable) {
   http::Outgoing out{.tls = tls, .request = call.request, .repeatable = repeatable};
-  if (call.body != nullptr && !call.body->empty()) {
+  if (call.source != nullptr) {
+    out.source = call.source;
+  } else if (call.body != nullptr && !call.body->empty()) {
     out.source = std::make_shared<HeldBytes>(call.body);
   } else if (call.request.method == "POST" || call.request.method == "PUT") {
     out.body = std::string();  // Content-Length: 0

@@ -16,8 +16,9 @@ namespace tutti::cloud::gcs {
 struct Call {
   sign::Request request = {};
   std::shared_ptr<const std::string> body = nullptr;
-  std::string where = {};  // the object's or bucket's address
-  bool session = false;    // the URL is a permission by itself; no token goes with it
+  std::shared_ptr<net::HttpSource> source = nullptr;  // instead of `body`; only for once()
+  std::string where = {};                             // the object's or bucket's address
+  bool session = false;  // the URL is a permission by itself; no token goes with it
 };
 
 // What is known of a change that was asked for several times.

@@ -5,9 +5,10 @@
 //   gcs, root: gs://BUCKET/DIR/  NAME://KEY           what is below DIR/
 //
 // - The etag of an object is its generation.
-// - An object of a known or unknown size is sent in one request when it has at most chunk_bytes,
-//   else in a resumable session, chunk by chunk; a chunk lies in memory until the service has it.
-//   The service checks CRC32C before the object becomes visible.
+// - An object of fewer than chunk_bytes is sent in one request, a larger one in a resumable
+// session:
+//   as it is read, where that can be done again from a known size, else in chunks kept in memory
+//   until the service has them. The service checks CRC32C before the object becomes visible.
 // - An upload in parts writes components (objects with names like is_component_name says, hidden
 //   from our listings), composes them and removes them. One that is left without commit or abort
 //   leaves them in the bucket until this process uploads there again.

@@ -42,14 +42,22 @@ Result<Unit> Session::set_url(const std::string& url) {
 
 Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
                          uint64_t offset) {
-  co_return co_await deliver(ctx, {.bytes = std::move(bytes), .offset = offset});
+  const uint64_t size = bytes->size();
+  co_return co_await deliver(ctx, {.bytes = std::move(bytes), .offset = offset, .size = size});
+}
+
+Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t bytes) {
+  co_return co_await deliver(ctx, {.reading = std::move(body), .size = bytes});
 }
 
 Task<sign::GcsObject> Session::finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
                                       uint64_t offset, std::vector<Digest> digests) {
-  auto sent = co_await deliver(
-      ctx,
-      {.bytes = std::move(bytes), .offset = offset, .last = true, .digests = std::move(digests)});
+  const uint64_t size = bytes->size();
+  auto sent = co_await deliver(ctx, {.bytes = std::move(bytes),
+                                     .offset = offset,
+                                     .size = size,
+                                     .last = true,
+                                     .digests = std::move(digests)});
   if (sent.has_value()) {
     co_return *written_;
   }
@@ -85,7 +93,11 @@ Task<Unit> Session::deliver_once(rt::Context& ctx, Chunk chunk) {
     const uint64_t before = persisted_;
     const bool asks = std::exchange(unsure_, true);  // until this one is answered
     maybe_done_ = maybe_done_ || (chunk.last && !asks);
-    auto reply = co_await client_.once(ctx, asks ? status_call() : call_of(chunk));
+    Call call = status_call();
+    if (!asks) {
+      CO_TRY(call, co_await call_of(ctx, chunk));
+    }
+    auto reply = co_await client_.once(ctx, std::move(call));
     if (!reply.has_value()) {
       CO_OK(ctx.check());
       Error error = std::move(reply).error();
@@ -103,20 +115,25 @@ Task<Unit> Session::deliver_once(rt::Context& ctx, Chunk chunk) {
   co_return fail(broken("the store keeps none of the bytes it is sent", where_));
 }
 
-Call Session::call_of(const Chunk& chunk) const {
+Task<Call> Session::call_of(rt::Context& ctx, Chunk chunk) {
   Call call{.request = put_, .where = where_, .session = true};
   const uint64_t done = persisted_ - chunk.offset;
-  const uint64_t left = chunk.bytes->size() - done;
+  const uint64_t left = chunk.size - done;
   const auto total = chunk.last ? std::optional(chunk.end()) : std::nullopt;
-  call.body =
-      done == 0 ? chunk.bytes : std::make_shared<const std::string>(chunk.bytes->substr(done));
+  if (chunk.reading != nullptr) {
+    CO_TRY(call.source, co_await chunk.reading->stretch(ctx, persisted_, chunk.end()));
+  } else if (done == 0) {
+    call.body = chunk.bytes;
+  } else {
+    call.body = std::make_shared<const std::string>(chunk.bytes->substr(done));
+  }
   call.request.headers.emplace_back(
       "content-range",
       left == 0 ? sign::gcs_status_range(total) : sign::gcs_chunk_range(persisted_, left, total));
   if (std::string hash = sign::gcs_hash_header(chunk.digests); !hash.empty()) {
     call.request.headers.emplace_back("x-goog-hash", std::move(hash));
   }
-  return call;
+  co_return call;
 }
 
 Call Session::status_call() const {

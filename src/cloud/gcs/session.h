@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cloud/gcs/client.h"
+#include "cloud/gcs/reading.h"
 
 namespace tutti::cloud::gcs {
 
@@ -19,6 +20,8 @@ class Session {
 
   // The bytes from `offset`, the next after those before; a multiple of gcs_chunk_unit.
   Task<Unit> send(rt::Context& ctx, std::shared_ptr<const std::string> bytes, uint64_t offset);
+  // The first `bytes` of a body, a multiple of gcs_chunk_unit, in one request that holds none.
+  Task<Unit> send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t bytes);
   // The last ones, possibly none. The service compares `digests` with all it has before the object
   // becomes visible: `corrupt`.
   Task<sign::GcsObject> finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
@@ -34,17 +37,19 @@ class Session {
  private:
   // What is being sent, and what the service has of the whole.
   struct Chunk {
-    std::shared_ptr<const std::string> bytes;
+    std::shared_ptr<const std::string> bytes = nullptr;
+    std::shared_ptr<Reading> reading = nullptr;  // instead of `bytes`
     uint64_t offset = 0;
+    uint64_t size = 0;
     bool last = false;
     std::vector<Digest> digests = {};
-    uint64_t end() const { return offset + bytes->size(); }
+    uint64_t end() const { return offset + size; }
   };
 
   Session(Client& client, std::string where) : client_(client), where_(std::move(where)) {}
   Task<Unit> deliver(rt::Context& ctx, Chunk chunk);
   Task<Unit> deliver_once(rt::Context& ctx, Chunk chunk);
-  Call call_of(const Chunk& chunk) const;
+  Task<Call> call_of(rt::Context& ctx, Chunk chunk);
   Call status_call() const;
   Result<Unit> take(const http::Reply& reply, const Chunk& chunk);
   Result<Unit> set_url(const std::string& url);
