@@ -103,7 +103,7 @@ class Rclone:
 
 
 class AwsCli:
-    """Its CRT client asks at port 80 whatever the URL says, so it takes part only where a server stands there."""
+    """Its CRT client asks at port 80, or 443, whatever the URL says, so it takes part only where a server stands there."""
 
     def __init__(self, world):
         self.world = world
@@ -111,7 +111,7 @@ class AwsCli:
 
     @staticmethod
     def can(world):
-        return AWS.exists() and world.urls["s3"] == "http://127.0.0.1"
+        return AWS.exists() and world.urls["s3"] in ("http://127.0.0.1", "https://127.0.0.1")
 
     def address(self, place):
         return f"{'' if place.store == 'file' else 's3://'}{place.path}/"

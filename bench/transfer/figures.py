@@ -62,7 +62,7 @@ def large(bench):
     world.start("s3", "other")
     aws = [AwsCli(world)] if AwsCli.can(world) else []
     if not aws:
-        print("bench: without the aws CLI: it is not installed, or port 80 of this machine is taken", file=sys.stderr)
+        print("bench: without the aws CLI: it is not installed, or port 80 (with --tls: 443) of this machine is taken", file=sys.stderr)
     peers = [S5cmd(world), Rclone(FEW), *aws]
     targets = {"rate": ">= 1.25 x the fastest peer", "cpu": "<= 1/3 of s5cmd and rclone", "rss": "<= 32"}
 
@@ -196,4 +196,5 @@ def around(bench, sample, side_by_side, figure, unit, amount, targets):
                          {peer: [view(cost) for cost in costs[peer]] for peer in peers}, None, target)
 
 
+OVER_TLS = ("large", "small")
 FIGURES = {"large": large, "small": small, "memory": memory, "cloud": cloud}

@@ -21,8 +21,9 @@ def spread(values):
 
 
 class Report:
-    def __init__(self, jsonl, note):
+    def __init__(self, jsonl, note, tls=False):
         self.jsonl, self.note = jsonl, note
+        self.family = "transfer.tls" if tls else "transfer"
 
     def add(self, name, unit, ours, peers, limit=None, target=""):
         """limit: (what, values)."""
@@ -50,9 +51,9 @@ class Report:
             rate_unit, cpu_unit, rate_amount, cpu_amount = "MB/s", "CPU-s/GB", sample.bytes / MB, sample.bytes / GB
         else:
             rate_unit, cpu_unit, rate_amount, cpu_amount = "objects/s", "CPU-s/10,000", sample.count, sample.count / 10_000
-        views = [(f"transfer.{figure}_{way}", rate_unit, lambda cost: rate_amount / cost.seconds, targets.get("rate", "")),
-                 (f"transfer.{figure}_cpu.{way}", cpu_unit, lambda cost: cost.cpu / cpu_amount, targets.get("cpu", "")),
-                 (f"transfer.{figure}_rss.{way}", "MiB", lambda cost: cost.rss / (1 << 20), targets.get("rss", ""))]
+        views = [(f"{self.family}.{figure}_{way}", rate_unit, lambda cost: rate_amount / cost.seconds, targets.get("rate", "")),
+                 (f"{self.family}.{figure}_cpu.{way}", cpu_unit, lambda cost: cost.cpu / cpu_amount, targets.get("cpu", "")),
+                 (f"{self.family}.{figure}_rss.{way}", "MiB", lambda cost: cost.rss / (1 << 20), targets.get("rss", ""))]
         for ours, suffix in (("tutti", ""), ("tutti durable", ".durable")):
             for name, unit, view, target in views if ours in costs else []:
                 self.add(name + suffix, unit, [view(cost) for cost in costs[ours]],

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers of a bench and the settings by which every contestant finds them. All lies in one folder."""
 import contextlib
+import functools
 import os
 import pathlib
 import shutil
@@ -11,6 +12,7 @@ import sys
 from .contestants import AWS, ROOT, Place
 from .measure import measure
 from .sample import Leftovers
+from .tls import Certificate
 
 sys.path.insert(0, str(ROOT / "tests/servers"))
 import with_servers  # noqa: E402
@@ -49,21 +51,22 @@ http {{
   scgi_temp_path {folder}/scgi; uwsgi_temp_path {folder}/uwsgi;
   map $args $page {{ default first; "~(^|&)continuation-token=(?<token>p[0-9]+)" $token; }}
   server {{
-    listen 127.0.0.1:{port}; root {folder}/objects;
+    listen 127.0.0.1:{port}{tls}; root {folder}/objects;
     location ~ ^/bench/?$ {{ default_type application/xml; root {folder}/pages; try_files /$page.xml =404; }}
   }}
 }}
 """
 
 
-def nginx(folder, port, _):
+def nginx(folder, port, _, certificate=None):
     """Objects as static files, listings as canned pages (origin.py): the cheapest server there is."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     for each in ("objects", "pages"):
         (folder / each).mkdir()
-    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port), encoding="utf-8")
+    tls = f" ssl; ssl_certificate {certificate.certificate}; ssl_certificate_key {certificate.key}" if certificate else ""
+    (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, tls=tls), encoding="utf-8")
     return {"argv": [program, "-c", folder / "nginx.conf", "-p", folder], "env": {}, "variable": "URL", "ready": "/",
-            "url": f"http://127.0.0.1:{port}"}
+            "url": f"{'https' if tls else 'http'}://127.0.0.1:{port}"}
 
 
 def keys(_folder, port, _):
@@ -71,35 +74,50 @@ def keys(_folder, port, _):
             "url": f"http://127.0.0.1:{port}"}
 
 
-def port_80_is_free():
+def is_free(port):
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", 80))
+            probe.bind(("127.0.0.1", port))
             return True
         except OSError:
             return False
 
 
-def versitygw(folder, port, _):
-    if not port_80_is_free():
-        return with_servers.versitygw(folder, port, port)
-    return {**with_servers.versitygw(folder, 80, 80), "url": "http://127.0.0.1"}
+def other(folder, port, _, certificate=None):
+    server = with_servers.versitygw(folder, port, port)
+    if certificate:
+        server["env"] |= {"VGW_CERT": str(certificate.certificate), "VGW_KEY": str(certificate.key)}
+        server["url"] = server["url"].replace("http:", "https:")
+    return server
 
 
-with_servers.SERVERS.update(s3=versitygw, other=with_servers.versitygw, gs=with_servers.gcs, az=with_servers.azurite,
+def versitygw(folder, port, _, certificate=None):
+    """At the scheme's own port, where that is free."""
+    own = 443 if certificate else 80
+    server = other(folder, own if is_free(own) else port, None, certificate)
+    return {**server, "url": server["url"].removesuffix(f":{own}")}
+
+
+with_servers.SERVERS.update(s3=versitygw, other=other, gs=with_servers.gcs, az=with_servers.azurite,
                             origin=nginx, keys=keys)
 
 
 class World:
-    """A folder and the servers that were started in it; `env` is what commands run with."""
+    """A folder and the servers that were started in it; `env` is what commands run with. With `tls`, versitygw and
+    nginx are asked by HTTPS."""
 
-    def __init__(self, folder, stack):
+    def __init__(self, folder, stack, tls=False):
         self.folder, self.stack, self.urls, self.leftovers = folder, stack, {}, Leftovers()
         self.env = {**{key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy") and not key.startswith("AWS_")},
                     "AWS_ACCESS_KEY_ID": KEYS["id"], "AWS_SECRET_ACCESS_KEY": KEYS["secret"], "AWS_REGION": "us-east-1",
                     "AWS_CONFIG_FILE": str(folder / "aws.conf"), "RCLONE_CONFIG": str(folder / "rclone.conf"),
                     "TUTTI_PROFILE": "bench", "BENCH_AZ_KEY": with_servers.AZURITE_KEY}
+        if tls:
+            certificate = Certificate(folder)
+            self.env |= certificate.env
+            with_servers.SERVERS.update({name: functools.partial(make, certificate=certificate)
+                                         for name, make in (("s3", versitygw), ("other", other), ("origin", nginx))})
         (folder / "aws.conf").write_text(AWS_SETTINGS, encoding="utf-8")
         self.write_settings()
 
