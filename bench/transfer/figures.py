@@ -50,8 +50,7 @@ def move(bench, sample, contestants, source, target, limit=None):
         def run(number):
             place = target.below(f"{sample.name}-{contestant.name.replace(' ', '-')}-{number}")
             cost = measure(contestant.copy(source, place), world)
-            sample.check(world.on_disk(place))
-            world.leftovers.add(world.on_disk(place), sample)
+            world.check_arrived(place, sample)
             return cost
         return run
     return race(f"{sample.name} to {target.store}", bench.rounds, {each.name: runner(each) for each in contestants}, limit)
@@ -127,6 +126,19 @@ def client_limit(bench, sample):
     bench.report.costs("small", "down.client_limit", costs, sample, SMALL_TARGETS, ("wrk, bare GET from nginx", limits))
 
 
+def sink(bench):
+    """A service for uploads that costs little: what is left is the client."""
+    world = bench.world
+    world.start("sink")
+    bucket = world.make_bucket(TUTTI, "sink")
+    for suffix, size, count in (("", 4096, bench.size(50_000, 5000)), (".1mib", MIB, bench.size(4000, 500))):
+        sample, local = Sample(f"sink{suffix.replace('.', '-')}", count, size), Place("file", f"sink{suffix}")
+        sample.write(world.on_disk(local))
+        costs, limits = move(bench, sample, [Tutti(), S5cmd(world), Rclone(MANY)], local, bucket,
+                             lambda size=size: origin.wrk_put(world, bucket, size, bench.size(5, 2)))
+        bench.report.costs("sink", f"up{suffix}", costs, sample, SMALL_TARGETS, ("wrk, bare PUT", limits))
+
+
 def memory(bench):
     """Listings alone; the peaks of transfers stand with `large` and `small`."""
     world = bench.world
@@ -197,4 +209,4 @@ def around(bench, sample, side_by_side, figure, unit, amount, targets):
 
 
 OVER_TLS = ("large", "small")
-FIGURES = {"large": large, "small": small, "memory": memory, "cloud": cloud}
+FIGURES = {"large": large, "small": small, "sink": sink, "memory": memory, "cloud": cloud}

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What costs a server least: nginx with files for objects and canned listings, and wrk, which asks and drops the answers."""
+"""What costs a server least: nginx with files for objects and canned listings, and wrk, which asks and drops the answers.
+What an upload costs least: sink.cc, and wrk, which sends the same few objects again and again."""
 import re
 import subprocess
 import sys
@@ -11,6 +12,19 @@ local number = math.random(0, count - 1)
 function request()
   number = (number + 1) % count
   return wrk.format("GET", string.format("%s/%06d", path, number))
+end
+"""
+
+PUT_SCRIPT = """
+local requests, number = {{}}, 0
+function init()
+  for i = 0, 15 do
+    requests[i] = wrk.format("PUT", "{path}/" .. i, {{}}, string.rep("x", {size}))
+  end
+end
+function request()
+  number = (number + 1) % 16
+  return requests[number]
 end
 """
 
@@ -35,10 +49,19 @@ def write_pages(world, sample, path):
 
 def wrk(world, place, sample, seconds):
     """Objects a second that the server gives away, none of them looked at."""
-    script = world.folder / f"wrk-{place.store}.lua"
-    script.write_text(SCRIPT.format(count=sample.count, path=f"/{place.path}"), encoding="utf-8")
-    said = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", script, world.urls[place.store]],
+    return rate(world, place.store, SCRIPT.format(count=sample.count, path=f"/{place.path}"), seconds)
+
+
+def wrk_put(world, bucket, size, seconds):
+    """Objects a second that the server takes; they are signed by nobody and have no checksum."""
+    return rate(world, bucket.store, PUT_SCRIPT.format(path=f"/{bucket.below('wrk').path}", size=size), seconds)
+
+
+def rate(world, store, text, seconds):
+    script = world.folder / f"wrk-{store}.lua"
+    script.write_text(text, encoding="utf-8")
+    said = subprocess.run(["wrk", "-t1", "-c64", f"-d{seconds}s", "-s", script, world.urls[store]],
                           env=world.env, check=True, stdout=subprocess.PIPE, text=True).stdout
     if "Non-2xx" in said:
-        sys.exit(f"bench: wrk got errors from {place}: {said}")
+        sys.exit(f"bench: wrk got errors from {store}: {said}")
     return float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])

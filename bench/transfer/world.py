@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import urllib.request
 
 from .contestants import AWS, ROOT, Place
 from .measure import measure
@@ -23,6 +24,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 TUTTI_STORES = {
     "s3": '{{type: s3, endpoint: "{url}"}}', "other": '{{type: s3, endpoint: "{url}"}}',
     "origin": '{{type: s3, endpoint: "{url}"}}', "keys": '{{type: s3, endpoint: "{url}"}}',
+    "sink": '{{type: s3, endpoint: "{url}"}}',
     "gs": '{{type: gcs, endpoint: "{url}", auth: none}}',
     "az": '{{type: azure, endpoint: "{url}", access_key: {{secret: az_key}}}}',
 }
@@ -37,7 +39,7 @@ chunk_size = 16M
 list_version = 2
 """
 RCLONE_STORES = {
-    "s3": RCLONE_S3, "other": RCLONE_S3, "origin": RCLONE_S3, "keys": RCLONE_S3,
+    "s3": RCLONE_S3, "other": RCLONE_S3, "origin": RCLONE_S3, "keys": RCLONE_S3, "sink": RCLONE_S3,
     "gs": "type = gcs\nanonymous = true\nendpoint = {url}/storage/v1/\nno_check_bucket = true\nchunk_size = 16M\n",
     "az": "type = azureblob\nuse_emulator = true\nendpoint = {url}\nno_check_container = true\nchunk_size = 16M\n",
 }
@@ -74,6 +76,12 @@ def keys(_folder, port, _):
             "url": f"http://127.0.0.1:{port}"}
 
 
+def sink(_folder, port, _):
+    """Uploads are dropped (sink.cc): the cheapest server for them."""
+    return {"argv": [ROOT / "build/release/bench/sink", str(port)], "env": {}, "variable": "URL", "ready": "/",
+            "url": f"http://127.0.0.1:{port}"}
+
+
 def is_free(port):
     with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -100,7 +108,7 @@ def versitygw(folder, port, _, certificate=None):
 
 
 with_servers.SERVERS.update(s3=versitygw, other=other, gs=with_servers.gcs, az=with_servers.azurite,
-                            origin=nginx, keys=keys)
+                            origin=nginx, keys=keys, sink=sink)
 
 
 class World:
@@ -142,6 +150,17 @@ class World:
         if place.store == "file":
             return self.folder / place.path
         return self.folder / "servers" / place.store / "objects" / place.path
+
+    def check_arrived(self, place, sample):
+        """Compares every object, and takes the copies away in time; of what the sink dropped, number and sizes."""
+        if place.store != "sink":
+            sample.check(self.on_disk(place))
+            self.leftovers.add(self.on_disk(place), sample)
+            return
+        with urllib.request.urlopen(f"{self.urls['sink']}/_kept/{place.path}/") as reply:
+            kept = reply.read().decode()
+        if kept != f"{sample.count} {sample.bytes}":
+            sys.exit(f"bench: the sink was sent (objects, bytes) {kept} as {place.path}/, not {sample.count} {sample.bytes}")
 
     def make_bucket(self, tutti, store, bucket="bench"):
         if not (self.folder / "made" / store / bucket).is_dir():
