@@ -221,10 +221,6 @@ TEST_CASE("a session whose bytes are not kept reads them again from where the se
       {fault("POST /upload", "lose_reply")},
   };
   tell(w, stories, false);
-  w.faults({});
-  w.control(R"({"reset":true,"buckets":["bucket"]})");
-  REQUIRE_OK(w.put("b", pattern(4 * mib)));
-  CHECK(w.asked("PUT /upload") == 2);
 }
 
 // Bytes out of nowhere, in chunks of its own.
