@@ -22,7 +22,7 @@ class MemoryWatch(threading.Thread):
     """Samples a process until it ends. Its ru_maxrss would count what Python had at the fork."""
 
     def __init__(self, pid):
-        super().__init__()
+        super().__init__(daemon=True)  # an interrupted bench ends
         self.pid, self.peak = pid, 0
         self.ended = threading.Event()
         self.start()
