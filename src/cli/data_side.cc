@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "cli/project.h"
+#include "cloud/wrap/limited.h"
 
 namespace tutti::cli {
 namespace fs = std::filesystem;
@@ -52,7 +53,7 @@ Result<DataSide> open_data(Invocation& call) {
     TRY(side.profile, profile_of(call.globals, project->project));
     TRY(side.connections, call.environment.connections(project->project, project->folder.string()));
     side.journal = project->folder / ".tutti" / "transfers";
-    side.limits = project->folder / ".tutti" / "limits.json";
+    side.limits = cloud::wrap::limits_file(project->folder);
     side.folder = std::move(project->folder);
     side.project = std::move(project->project);
     return side;

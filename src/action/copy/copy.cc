@@ -84,12 +84,7 @@ class Copy final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview;
-    for (const std::string_view name : {"from", "to"}) {
-      if (objects::is_unknown(with[name])) {
-        preview.unknown.push_back(fmt::format("{}: {}", name, to_json(with[name])));
-      }
-    }
+    Preview preview{.unknown = objects::unknown_params(with, {"from", "to"})};
     if (!preview.unknown.empty()) {
       co_return preview;
     }
@@ -109,12 +104,7 @@ class Copy final : public Action {
       co_return outcome_of(ctx, std::move(request).error());
     }
     CO_OK(co_await say_class(ctx, attempt, *request));
-    request->on_progress = [&attempt](const xfer::Progress& progress) {
-      attempt.progress({.bytes_done = static_cast<int64_t>(progress.bytes_done),
-                        .bytes_total = progress.bytes_total,
-                        .items_done = static_cast<int64_t>(progress.objects_done),
-                        .items_total = progress.objects_total});
-    };
+    request->on_progress = objects::progress_to(attempt);
     auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
     if (!report.has_value()) {
       co_return outcome_of(ctx, std::move(report).error());

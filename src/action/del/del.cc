@@ -31,9 +31,8 @@ class Delete final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview;
-    if (objects::is_unknown(with["target"])) {
-      preview.unknown.push_back(fmt::format("target: {}", to_json(with["target"])));
+    Preview preview{.unknown = objects::unknown_params(with, {"target"})};
+    if (!preview.unknown.empty()) {
       co_return preview;
     }
     const std::string what = objects::shown_address(with["target"]);

@@ -50,9 +50,8 @@ class List final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview;
-    if (objects::is_unknown(with["from"])) {
-      preview.unknown.push_back(fmt::format("from: {}", to_json(with["from"])));
+    Preview preview{.unknown = objects::unknown_params(with, {"from"})};
+    if (!preview.unknown.empty()) {
       co_return preview;
     }
     const std::string from = objects::shown_address(with["from"]);

@@ -103,6 +103,26 @@ bool is_unknown(const Value& value) {
   return false;
 }
 
+std::vector<std::string> unknown_params(const Value& with,
+                                        std::initializer_list<std::string_view> names) {
+  std::vector<std::string> unknown;
+  for (const std::string_view name : names) {
+    if (is_unknown(with[name])) {
+      unknown.push_back(fmt::format("{}: {}", name, to_json(with[name])));
+    }
+  }
+  return unknown;
+}
+
+std::function<void(const xfer::Progress&)> progress_to(Attempt& attempt) {
+  return [&attempt](const xfer::Progress& progress) {
+    attempt.progress({.bytes_done = static_cast<int64_t>(progress.bytes_done),
+                      .bytes_total = progress.bytes_total,
+                      .items_done = static_cast<int64_t>(progress.objects_done),
+                      .items_total = progress.objects_total});
+  };
+}
+
 Value manifest_value(const std::vector<xfer::Entry>& entries) {
   std::string text = xfer::to_text(entries);
   const std::string digest = to_text(xfer::content_digest(entries));

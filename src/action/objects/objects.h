@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "rt/task.h"
 #include "xfer/manifest.h"
 #include "xfer/select.h"
+#include "xfer/transfer.h"
 
 namespace tutti::action::objects {
 
@@ -45,6 +47,12 @@ Result<std::string> text_param(const Value& with, std::string_view name);
 
 // True where a template in it is still to be rendered: plan() cannot open it.
 bool is_unknown(const Value& value);
+// Which of these parameters are, as Preview::unknown names them.
+std::vector<std::string> unknown_params(const Value& with,
+                                        std::initializer_list<std::string_view> names);
+
+// Tells the attempt, which outlives it, how far a transfer is.
+std::function<void(const xfer::Progress&)> progress_to(Attempt& attempt);
 
 // {digest, objects, text}; no text where it would have more than 32 MiB.
 Value manifest_value(const std::vector<xfer::Entry>& entries);

@@ -63,9 +63,8 @@ class WaitObject final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview;
-    if (objects::is_unknown(with["uri"])) {
-      preview.unknown.push_back(fmt::format("uri: {}", to_json(with["uri"])));
+    Preview preview{.unknown = objects::unknown_params(with, {"uri"})};
+    if (!preview.unknown.empty()) {
       co_return preview;
     }
     CO_TRY(const Wait wait, wait_of(services_, info, with));

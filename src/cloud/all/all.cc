@@ -8,10 +8,6 @@
 
 namespace tutti::cloud {
 
-std::filesystem::path limits_file(const std::filesystem::path& project) {
-  return project / ".tutti" / "limits.json";
-}
-
 Openers all_openers(StoreServices services) {
   const auth::RunProgram run = auth::programs_on(services.local.files);
   auth::AzureMachine azure_machine = auth::azure_machine();
@@ -31,7 +27,7 @@ Openers all_openers(StoreServices services) {
                           .files = services.local.files,
                           .project = services.local.project,
                           .secret = services.secret}));
-  return wrap::limited(std::move(all), limits_file(services.local.project));
+  return wrap::limited(std::move(all), wrap::limits_file(services.local.project));
 }
 
 }  // namespace tutti::cloud

@@ -15,9 +15,6 @@ struct StoreServices {
   std::function<Result<std::string>(std::string_view name)> secret = {};
 };
 
-// Limits that were set while Tutti runs (wrap/limited.h); need not exist.
-std::filesystem::path limits_file(const std::filesystem::path& project);
-
 Openers all_openers(StoreServices services);
 
 }  // namespace tutti::cloud

@@ -291,6 +291,10 @@ std::shared_ptr<ObjectStore> make_limited(std::shared_ptr<ObjectStore> inner,
   return std::make_shared<LimitedStore>(std::move(inner), std::move(limiter));
 }
 
+std::filesystem::path limits_file(const std::filesystem::path& project) {
+  return project / ".tutti" / "limits.json";
+}
+
 Openers limited(Openers openers, std::filesystem::path file) {
   auto limiters = std::make_shared<Limiters>(std::move(file));
   for (auto& [type, opener] : openers) {

@@ -51,6 +51,9 @@ class Limiter {
 std::shared_ptr<ObjectStore> make_limited(std::shared_ptr<ObjectStore> inner,
                                           std::shared_ptr<Limiter> limiter);
 
+// Where a project keeps the limits that were set while Tutti runs; need not exist.
+std::filesystem::path limits_file(const std::filesystem::path& project);
+
 // The same types, whose connections take a setting `limits`; `file` as of Limiter, by the
 // connections' names.
 Openers limited(Openers openers, std::filesystem::path file);
