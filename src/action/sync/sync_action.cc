@@ -59,7 +59,7 @@ class Sync final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview{.unknown = objects::unknown_params(with, {"from", "to"})};
+    Preview preview{.unknown = objects::unknown_params(with, {"from", "to", "backup"})};
     if (!preview.unknown.empty()) {
       co_return preview;
     }

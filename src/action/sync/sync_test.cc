@@ -36,6 +36,12 @@ TEST_CASE("a prefix becomes equal to another one, and what was there is kept els
   CHECK(preview->steps[1].what == "remove 1 object of gs://mirror/d/");
   CHECK(w.exists("gs://mirror/d/c"));
 
+  ValueMap later;
+  later.set("backup", "az://kept/{{ tasks.first.outputs.name }}/");
+  const auto unknown = w.loop.run(w.action->plan(w.ctx, w.attempt.info(), w.with(later)));
+  REQUIRE_OK(unknown);
+  CHECK(unknown->unknown.size() == 1);
+
   const Value done = output(w.run(*w.action, w.with(inputs)));
   CHECK(done["copied"] == Value(2));
   CHECK(done["removed"] == Value(1));
