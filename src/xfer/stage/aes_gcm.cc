@@ -86,7 +86,7 @@ class Chunks {
   uint64_t number_ = 0;
 };
 
-class AesGcmEncoder final : public Stage {
+class AesGcmEncoder final : public TurnStage {
  public:
   AesGcmEncoder(const Key& key, const std::string& header, size_t chunk_bytes)
       : chunks_(key, header), chunk_bytes_(chunk_bytes) {
@@ -94,37 +94,21 @@ class AesGcmEncoder final : public Stage {
     plain_.reserve(chunk_bytes);
   }
 
-  Result<Moved> update(std::string_view in, std::span<char> out) override {
-    Moved moved;
-    while (true) {
-      moved.given += pending_.give(out.subspan(moved.given));
-      if (!pending_.empty() || moved.taken == in.size()) {
-        return moved;
-      }
-      if (plain_.size() == chunk_bytes_) {  // and more comes: it is not the last
-        TRY_OK(seal(false));
-        continue;
-      }
-      const size_t n = std::min(chunk_bytes_ - plain_.size(), in.size() - moved.taken);
-      plain_ += in.substr(moved.taken, n);
-      moved.taken += n;
-    }
-  }
-
-  Result<Ended> finish(std::span<char> out) override {
-    Ended ended{.given = pending_.give(out)};
-    if (pending_.empty() && !sealed_) {
-      TRY_OK(seal(true));
-      sealed_ = true;
-      ended.given += pending_.give(out.subspan(ended.given));
-    }
-    ended.done = sealed_ && pending_.empty();
-    return ended;
-  }
-
   bool proves_late() const override { return false; }
 
  private:
+  Result<size_t> step(std::string_view in) override {
+    if (plain_.size() == chunk_bytes_) {  // and more comes: it is not the last
+      TRY_OK(seal(false));
+      return size_t{0};
+    }
+    const size_t n = std::min(chunk_bytes_ - plain_.size(), in.size());
+    plain_ += in.substr(0, n);
+    return n;
+  }
+
+  Result<Unit> end() override { return seal(true); }
+
   Result<Unit> seal(bool last) {
     TRY_OK(chunks_.seal(plain_, last, pending_.refill()));
     plain_.clear();
@@ -134,53 +118,37 @@ class AesGcmEncoder final : public Stage {
   Chunks chunks_;
   size_t chunk_bytes_;
   std::string plain_;
-  Pending pending_;
-  bool sealed_ = false;
 };
 
-class AesGcmDecoder final : public Stage {
+class AesGcmDecoder final : public TurnStage {
  public:
   explicit AesGcmDecoder(const Key& key) : key_(key) {}
 
-  Result<Moved> update(std::string_view in, std::span<char> out) override {
-    Moved moved;
-    while (true) {
-      moved.given += pending_.give(out.subspan(moved.given));
-      if (!pending_.empty() || moved.taken == in.size()) {
-        return moved;
-      }
-      if (chunks_ && held_.size() == wanted_) {  // and more comes
-        TRY_OK(open(false));
-        continue;
-      }
-      const size_t n = std::min(wanted_ - held_.size(), in.size() - moved.taken);
-      held_ += in.substr(moved.taken, n);
-      moved.taken += n;
-      if (!chunks_ && held_.size() == wanted_) {
-        TRY_OK(begin());
-      }
+  bool proves_late() const override { return false; }
+
+ private:
+  Result<size_t> step(std::string_view in) override {
+    if (chunks_ && held_.size() == wanted_) {  // and more comes
+      TRY_OK(open(false));
+      return size_t{0};
     }
+    const size_t n = std::min(wanted_ - held_.size(), in.size());
+    held_ += in.substr(0, n);
+    if (!chunks_ && held_.size() == wanted_) {
+      TRY_OK(begin());
+    }
+    return n;
   }
 
-  Result<Ended> finish(std::span<char> out) override {
+  Result<Unit> end() override {
     if (!chunks_) {
       TRY_OK(check_magic());
       return fail(Code::corrupt, "it is cut off within its header",
                   "the object is damaged: encrypt it again");
     }
-    Ended ended{.given = pending_.give(out)};
-    if (pending_.empty() && !opened_) {
-      TRY_OK(open(true));
-      opened_ = true;
-      ended.given += pending_.give(out.subspan(ended.given));
-    }
-    ended.done = opened_ && pending_.empty();
-    return ended;
+    return open(true);
   }
 
-  bool proves_late() const override { return false; }
-
- private:
   Result<Unit> check_magic() const {
     return held_.starts_with(aes_gcm_magic.substr(0, held_.size()))
                ? Result<Unit>(Unit{})
@@ -223,8 +191,6 @@ class AesGcmDecoder final : public Stage {
   std::string held_;  // of the header, then of one chunk
   size_t wanted_ = aes_gcm_header_bytes;
   std::optional<Chunks> chunks_;  // once the header was read
-  Pending pending_;
-  bool opened_ = false;
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ class Hmac {
 std::string_view signing(const Key& key) { return key.bytes().substr(0, half_bytes); }
 std::string_view encrypting(const Key& key) { return key.bytes().substr(half_bytes); }
 
-class FernetEncoder final : public Stage {
+class FernetEncoder final : public TurnStage {
  public:
   FernetEncoder(const Key& key, const Iv& iv, Instant now)
       : hmac_(signing(key)),
@@ -63,40 +63,27 @@ class FernetEncoder final : public Stage {
     raw_ = header;
   }
 
-  Result<Moved> update(std::string_view in, std::span<char> out) override {
-    Moved moved;
-    while (true) {
-      moved.given += pending_.give(out.subspan(moved.given));
-      if (!pending_.empty() || moved.taken == in.size()) {
-        return moved;
-      }
-      const std::string_view piece = in.substr(moved.taken, step_bytes);
-      const size_t before = raw_.size();
-      add_cbc(*cipher_, piece, raw_);
-      hmac_.update(std::string_view(raw_).substr(before));
-      moved.taken += piece.size();
-      write(raw_.size() - raw_.size() % 3);
-    }
-  }
-
-  Result<Ended> finish(std::span<char> out) override {
-    Ended ended{.given = pending_.give(out)};
-    if (pending_.empty() && !signed_) {
-      const size_t before = raw_.size();
-      end_cbc(*cipher_, raw_);
-      hmac_.update(std::string_view(raw_).substr(before));
-      raw_ += hmac_.finish();
-      write(raw_.size());
-      signed_ = true;
-      ended.given += pending_.give(out.subspan(ended.given));
-    }
-    ended.done = signed_ && pending_.empty();
-    return ended;
-  }
-
   bool proves_late() const override { return false; }
 
  private:
+  Result<size_t> step(std::string_view in) override {
+    const std::string_view piece = in.substr(0, step_bytes);
+    const size_t before = raw_.size();
+    add_cbc(*cipher_, piece, raw_);
+    hmac_.update(std::string_view(raw_).substr(before));
+    write(raw_.size() - raw_.size() % 3);
+    return piece.size();
+  }
+
+  Result<Unit> end() override {
+    const size_t before = raw_.size();
+    end_cbc(*cipher_, raw_);
+    hmac_.update(std::string_view(raw_).substr(before));
+    raw_ += hmac_.finish();
+    write(raw_.size());
+    return Unit{};
+  }
+
   // The first bytes of what is to be written, as base64url.
   void write(size_t bytes) {
     std::string& text = pending_.refill();
@@ -109,8 +96,6 @@ class FernetEncoder final : public Stage {
   Hmac hmac_;
   CipherPtr cipher_;
   std::string raw_;
-  Pending pending_;
-  bool signed_ = false;
 };
 
 int digit(char c) {
@@ -188,38 +173,25 @@ class Base64Url {
   uint64_t offset_ = 0;
 };
 
-class FernetDecoder final : public Stage {
+class FernetDecoder final : public TurnStage {
  public:
   explicit FernetDecoder(const Key& key) : key_(key), hmac_(signing(key)) {}
-
-  Result<Moved> update(std::string_view in, std::span<char> out) override {
-    Moved moved;
-    while (true) {
-      moved.given += pending_.give(out.subspan(moved.given));
-      if (!pending_.empty() || moved.taken == in.size()) {
-        return moved;
-      }
-      const std::string_view piece = in.substr(moved.taken, step_bytes);
-      TRY_OK(text_.add(piece, held_));
-      moved.taken += piece.size();
-      TRY_OK(decrypt());
-    }
-  }
-
-  Result<Ended> finish(std::span<char> out) override {
-    Ended ended{.given = pending_.give(out)};
-    if (pending_.empty() && !proven_) {
-      TRY_OK(text_.finish());
-      TRY_OK(prove());
-      ended.given += pending_.give(out.subspan(ended.given));
-    }
-    ended.done = proven_ && pending_.empty();
-    return ended;
-  }
 
   bool proves_late() const override { return true; }
 
  private:
+  Result<size_t> step(std::string_view in) override {
+    const std::string_view piece = in.substr(0, step_bytes);
+    TRY_OK(text_.add(piece, held_));
+    TRY_OK(decrypt());
+    return piece.size();
+  }
+
+  Result<Unit> end() override {
+    TRY_OK(text_.finish());
+    return prove();
+  }
+
   // What lies before the last 32 bytes, which may be the HMAC.
   Result<Unit> decrypt() {
     if (cipher_ == nullptr) {
@@ -257,7 +229,6 @@ class FernetDecoder final : public Stage {
     if (sealed_bytes_ % half_bytes != 0 || !end_cbc(*cipher_, pending_.refill())) {
       return damaged("its signature holds, but not its padding: what wrote it was wrong");
     }
-    proven_ = true;
     return Unit{};
   }
 
@@ -267,8 +238,6 @@ class FernetDecoder final : public Stage {
   Base64Url text_;
   std::string held_;  // not yet decrypted: at most the HMAC, between two calls
   uint64_t sealed_bytes_ = 0;
-  Pending pending_;
-  bool proven_ = false;
 };
 
 }  // namespace

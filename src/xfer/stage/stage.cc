@@ -121,6 +121,29 @@ size_t Pending::give(std::span<char> out) {
   return n;
 }
 
+Result<Moved> TurnStage::update(std::string_view in, std::span<char> out) {
+  Moved moved;
+  while (true) {
+    moved.given += pending_.give(out.subspan(moved.given));
+    if (!pending_.empty() || moved.taken == in.size()) {
+      return moved;
+    }
+    TRY(const size_t taken, step(in.substr(moved.taken)));
+    moved.taken += taken;
+  }
+}
+
+Result<Ended> TurnStage::finish(std::span<char> out) {
+  Ended ended{.given = pending_.give(out)};
+  if (pending_.empty() && !ended_) {
+    TRY_OK(end());
+    ended_ = true;
+    ended.given += pending_.give(out.subspan(ended.given));
+  }
+  ended.done = ended_ && pending_.empty();
+  return ended;
+}
+
 StagePtr chain(std::vector<StagePtr> stages) {
   return stages.size() == 1 ? std::move(stages.front())
                             : std::make_unique<Chain>(std::move(stages));

@@ -57,6 +57,25 @@ class Pending {
   size_t at_ = 0;
 };
 
+// A stage that makes its output turn by turn, each once the one before was given.
+class TurnStage : public Stage {
+ public:
+  Result<Moved> update(std::string_view in, std::span<char> out) final;
+  Result<Ended> finish(std::span<char> out) final;
+
+ protected:
+  // Takes from `in`, which is not empty, and may fill pending_, which is: at least one of the two.
+  // Returns how much was taken.
+  virtual Result<size_t> step(std::string_view in) = 0;
+  // Behind the last byte of the input: once, and pending_ is empty.
+  virtual Result<Unit> end() = 0;
+
+  Pending pending_;
+
+ private:
+  bool ended_ = false;
+};
+
 // One stage after the other, as one. Where a later stage cannot read what an earlier one gives that
 // proves late, the earlier one is still fed to its end: its error (a wrong key) is the reason then.
 StagePtr chain(std::vector<StagePtr> stages);
