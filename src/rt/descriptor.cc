@@ -80,6 +80,19 @@ Task<Unit> ByteStream::writable(Context& ctx) {
   co_return co_await state_->wait(ctx, asio::posix::descriptor_base::wait_write);
 }
 
+Task<Unit> ByteStream::either(Context& ctx) {
+  auto waiter = Waiter::make();
+  for (const auto direction :
+       {asio::posix::descriptor_base::wait_read, asio::posix::descriptor_base::wait_write}) {
+    state_->descriptor.async_wait(direction,
+                                  [waiter](boost::system::error_code) { waiter->complete(); });
+  }
+  auto result = co_await waiter->wait(ctx);
+  boost::system::error_code ignored;
+  state_->descriptor.cancel(ignored);
+  co_return result;
+}
+
 Task<std::string> ByteStream::read(Context& ctx, size_t bytes_max) {
   CO_OK(ctx.check());
   while (true) {

@@ -53,6 +53,7 @@ class ByteStream {
   // May end early for no reason: try, and wait again.
   Task<Unit> readable(Context& ctx);
   Task<Unit> writable(Context& ctx);
+  Task<Unit> either(Context& ctx);  // readable or writable
 
   // The peer reads the end. Later writes fail.
   void close_write();

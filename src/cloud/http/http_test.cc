@@ -208,12 +208,12 @@ TEST_CASE("a body that is wrong never becomes a whole request") {
     }
     received.set_value(all.size() - (all.find("\r\n\r\n") + 4));
   });
-  Body body = body_of(w.buffers, pattern(3000));
+  Body body = body_of(w.buffers, pattern(30'000));
   body.digests = {sha256("else")};
   const auto result = w.run(put(w.ctx, w, server.port(), body));
   REQUIRE_FALSE(result.has_value());
   CHECK(result.error().code == Code::corrupt);
-  CHECK(received.get_future().get() < 3000);
+  CHECK(received.get_future().get() < 30'000);
 }
 
 }  // namespace

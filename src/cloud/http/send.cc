@@ -112,7 +112,8 @@ net::HttpRequest to_http(Outgoing out) {
                            .redirects_max = 0,
                            .repeatable = out.repeatable,
                            .fresh = false,
-                           .decompress = false};
+                           .decompress = false,
+                           .fast = true};
   for (auto& [name, value] : out.request.headers) {
     request.headers.push_back({std::move(name), std::move(value)});
   }
