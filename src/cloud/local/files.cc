@@ -48,6 +48,24 @@ Fd open_beneath(int root, const std::string& path, int flags, unsigned mode) {
   }
 }
 
+namespace {
+
+Fd open_cached(int root, const std::string& path, int flags, uint64_t resolve) {
+  open_how how{};
+  how.flags = static_cast<uint64_t>(flags | O_CLOEXEC);
+  how.resolve = resolve | RESOLVE_CACHED;
+  return Fd(static_cast<int>(syscall(SYS_openat2, root, path.c_str(), &how, sizeof(how))));
+}
+
+}  // namespace
+
+Fd open_beneath_now(int root, const std::string& path, int flags) {
+  return open_cached(root, path, flags,
+                     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
+Fd open_now(const std::string& path, int flags) { return open_cached(AT_FDCWD, path, flags, 0); }
+
 Error file_error(int error_number, std::string_view doing, std::string where) {
   Error error = rt::error_of_errno(error_number, doing, where);
   if (error_number == ELOOP) {

@@ -35,6 +35,10 @@ class Fd {
 // Opens `path` beneath `root`; a link anywhere in it is ELOOP. -1 and errno inside a Fd that is
 // false.
 Fd open_beneath(int root, const std::string& path, int flags, unsigned mode = 0);
+// The same where the names are in memory, so that nothing is waited for; else none, and errno is
+// EAGAIN (EINVAL before Linux 5.12).
+Fd open_beneath_now(int root, const std::string& path, int flags);
+Fd open_now(const std::string& path, int flags);  // a path of the system
 
 // The error of a failed call, with the object's address as `where`.
 Error file_error(int error_number, std::string_view doing, std::string where);

@@ -21,6 +21,7 @@ namespace {
 constexpr int races_max = 100;
 constexpr std::string_view resumable_suffix = ".parts";
 constexpr Duration resumable_for = hours(7 * 24);
+constexpr int object_flags = O_RDONLY | O_NONBLOCK;  // never waits for the other end of a fifo
 constexpr uintptr_t direct_alignment = 4096;  // of memory, place and length, on any file system
 
 Result<Fd> open_root(const std::filesystem::path& root, bool make) {
@@ -462,8 +463,19 @@ Result<Placed> place(StagedFile& staged, const KeyPath& path, Names names,
   return placed;
 }
 
+std::optional<OpenedFile> open_object_now(const std::filesystem::path& root, const KeyPath& path) {
+  const Fd folder = open_now(root.string(), O_PATH | O_DIRECTORY);
+  OpenedFile opened;
+  if (folder) {
+    opened.fd = open_beneath_now(folder.get(), path.text(), object_flags);
+  }
+  const bool plain =
+      opened.fd && fstat(opened.fd.get(), &opened.info) == 0 && S_ISREG(opened.info.st_mode);
+  return plain ? std::optional(std::move(opened)) : std::nullopt;
+}
+
 Result<OpenedFile> open_object(int root, const KeyPath& path, Names names) {
-  constexpr int flags = O_RDONLY | O_NONBLOCK;  // never waits for the other end of a fifo
+  constexpr int flags = object_flags;
   OpenedFile opened{.fd = open_beneath(root, path.text(), flags)};
   if (opened.fd && fstat(opened.fd.get(), &opened.info) == 0 && S_ISDIR(opened.info.st_mode)) {
     if (names == Names::natural) {

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -119,6 +120,8 @@ struct OpenedFile {
 };
 Result<OpenedFile> open_object(const std::filesystem::path& root, const KeyPath& path, Names names);
 Result<OpenedFile> open_object(int root, const KeyPath& path, Names names);
+// The same without waiting for a disk; none: it would have to, or it is no plain file.
+std::optional<OpenedFile> open_object_now(const std::filesystem::path& root, const KeyPath& path);
 
 Result<Unit> remove_object(const std::filesystem::path& root, const KeyPath& path, Names names,
                            const std::string& if_match);

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,7 +21,9 @@
 namespace tutti::cloud::local {
 namespace {
 
-constexpr size_t walks_max = 16;                   // listings between two pages
+constexpr size_t walks_max = 16;  // listings between two pages
+// A trip to another thread and back costs more than to copy this from the page cache.
+constexpr uint64_t here_bytes_max = 128U << 10U;
 constexpr uint64_t direct_bytes_min = 16U << 20U;  // smaller files are soon read by others
 
 Error changed_error() {
@@ -41,6 +44,17 @@ struct Reading {
   uint64_t at = 0;
   uint64_t end = 0;
 
+  // The same as read() where all of it is in memory; none: a disk would be waited for.
+  std::optional<Result<size_t>> read_now(std::span<std::byte> space) {
+    const iovec into{.iov_base = space.data(),
+                     .iov_len = std::min<uint64_t>(space.size(), end - at)};
+    const ssize_t n = preadv2(fd.get(), &into, 1, static_cast<off_t>(at), RWF_NOWAIT);
+    if (n != static_cast<ssize_t>(into.iov_len)) {
+      return std::nullopt;
+    }
+    return finish(into.iov_len, into.iov_len);
+  }
+
   // Fills from `at`; the last piece also proves that nobody wrote meanwhile.
   Result<size_t> read(std::span<std::byte> space) {
     const size_t wanted = std::min<uint64_t>(space.size(), end - at);
@@ -59,6 +73,11 @@ struct Reading {
       }
       done += static_cast<size_t>(n);
     }
+    return finish(done, wanted);
+  }
+
+ private:
+  Result<size_t> finish(size_t done, size_t wanted) {
     at += done;
     struct stat now{};
     if (done < wanted || (at == end && (fstat(fd.get(), &now) != 0 || !is_same(now, info)))) {
@@ -98,6 +117,12 @@ class FileSource final : public ByteSource {
     }
     CO_TRY(Buffer buffer, co_await buffers_.take(ctx));
     const std::span<std::byte> space = buffer.space();
+    if (reading_->end - reading_->at <= here_bytes_max) {
+      if (auto now = reading_->read_now(space)) {
+        CO_TRY(const size_t n, std::move(*now));
+        co_return Chunk(std::move(buffer), n);
+      }
+    }
     auto read = [reading = reading_, space] { return reading->read(space); };
     CO_TRY(const size_t n, co_await rt::offload(files_, std::move(read)));
     co_return Chunk(std::move(buffer), n);
@@ -281,6 +306,9 @@ Result<KeyPath> LocalStore::checked_path(const Key& key, const PutOptions& optio
 
 Task<OpenedFile> LocalStore::open_file(Key key) const {
   CO_TRY(KeyPath path, checked_path(key, {}));
+  if (auto now = open_object_now(options_.root, path)) {
+    co_return std::move(*now);
+  }
   auto open = [this, path = std::move(path)] {
     return open_object(options_.root, path, options_.names);
   };
