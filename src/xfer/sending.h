@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "rt/wait.h"
 #include "xfer/carry.h"
@@ -26,6 +27,7 @@ struct Run {
   rt::Semaphore staged{staged_parallel};
   rt::Semaphore staged_large{staged_large_parallel};  // taken behind `staged`, never before it
   std::optional<Error> first_failure = std::nullopt;
+  std::set<const cloud::Located*> empty = {};  // destinations that had nothing at the beginning
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
 

@@ -82,12 +82,12 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
 
 // A small object that must not be there yet is just sent: the destination's own condition decides.
 // That saves a question for each. Where one that is there would be left alone the question is
-// cheaper than the bytes, unless a network is between; a copy the service makes by itself has no
-// bytes.
+// cheaper than the bytes, unless a network is between or nothing was there; a copy the service
+// makes by itself has no bytes.
 bool sends_unasked(const Run& run, const Job& job) {
   const cloud::Capabilities& can = job.to->store->capabilities();
   return can.only_if_absent && !stays_inside(run, job) &&
-         (can.far || run.request.if_exists == IfExists::fail) &&
+         (can.far || run.request.if_exists == IfExists::fail || run.empty.contains(job.to)) &&
          job.source.size <= unasked_bytes_max;
 }
 
@@ -107,6 +107,19 @@ Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
     co_return fail(std::move(*refused));  // it was the source that changed
   }
   co_return co_await settle(ctx, run, std::move(job), std::move(existing));
+}
+
+Task<Unit> look_for_empty(rt::Context& ctx, Run& run) {
+  for (const cloud::Located& to : run.request.to) {
+    if (to.store->capabilities().far) {
+      continue;  // they are not asked anyway
+    }
+    const auto page = co_await to.store->list(ctx, {.prefix = to.key, .limit = 1});
+    if (page.has_value() && page->objects.empty() && page->next.empty()) {
+      run.empty.insert(&to);
+    }
+  }
+  co_return Unit{};
 }
 
 // What can just be sent; nullopt: it has to be looked at, or refused, on its own.

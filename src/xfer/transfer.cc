@@ -282,12 +282,16 @@ Result<Verification> parse_verify(std::string_view text) {
 
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   CO_TRY(Selected selected, co_await select(ctx, request));
+  const bool many = selected.selection().kind != transfer::Selection::Kind::object;
   Run run{.request = std::move(request), .cpu = std::move(cpu)};
   if (!run.request.journal.empty()) {
     co_await rt::offload(run.cpu, [folder = run.request.journal, now = ctx.clock().wall()] {
       sweep_journal(folder, now);
       return Unit{};
     });
+  }
+  if (many) {
+    CO_OK(co_await look_for_empty(ctx, run));
   }
   CO_OK(co_await rt::scoped(ctx,
                             {.children_max = std::max<size_t>(1, run.request.objects_parallel)},
