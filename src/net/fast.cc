@@ -78,8 +78,11 @@ struct Pool {
     return nullptr;
   }
   void give_back(const Endpoint& to, std::unique_ptr<Connection> connection) {
-    connection->idle_since = clock.boot();
-    idle[to].push_back(std::move(connection));
+    const BootInstant now = clock.boot();
+    connection->idle_since = now;
+    auto& kept = idle[to];
+    std::erase_if(kept, [now](const auto& each) { return now - each->idle_since >= idle_max; });
+    kept.push_back(std::move(connection));
   }
   Result<std::shared_ptr<Trust>> trusted() {
     if (trust == nullptr) {
@@ -298,6 +301,9 @@ Task<Unit> FastReply::send_bytes(rt::Context& ctx, std::span<const std::byte> by
         co_return fail(
             doubtful(heard.has_value() ? broken_connection() : std::move(heard).error()));
       }
+    }
+    if (refused()) {
+      break;
     }
     rt::Context patient = ctx.with_timeout(request().timeouts.idle);
     auto waited =

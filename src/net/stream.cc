@@ -26,7 +26,7 @@ namespace {
 namespace asio = rt::asio;
 using Address = asio::ip::tcp::endpoint;
 
-constexpr size_t want_bytes_max = 128U << 10U;  // must fit into what the kernel holds for us
+constexpr size_t want_bytes_max = 512U << 10U;  // must fit into what the kernel holds for us
 constexpr int tls_read_bytes = 64 << 10;        // several records by one system call
 
 Error broken_error(int error_number) {

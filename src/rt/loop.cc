@@ -3,11 +3,16 @@
 
 #include <pthread.h>
 
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <semaphore>
 #include <thread>
+#include <vector>
 
+#include <boost/asio/execution.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/thread_pool.hpp>
 
 #include "base/check.h"
 
@@ -46,15 +51,102 @@ void Loop::turn() {
 
 void Loop::finish() { state_->io.stop(); }
 
-struct Pool::State {
-  explicit State(size_t threads) : pool(threads) {}
-  asio::thread_pool pool;
+// Asio's pool wakes whichever thread the kernel likes, and others with it; here the one that went
+// to sleep last is woken, and nobody else.
+struct Pool::State : asio::execution_context {
+  using Work = std::move_only_function<void()>;
+  struct Thread {
+    std::counting_semaphore<> wake{0};
+    std::thread thread;
+  };
+
+  explicit State(size_t count) : threads(count) {
+    for (Thread& each : threads) {
+      each.thread = std::thread([this, &each] { run(each); });
+    }
+  }
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stopping = true;
+    }
+    for (Thread& each : threads) {
+      each.wake.release();
+    }
+    for (Thread& each : threads) {
+      each.thread.join();
+    }
+    shutdown();
+    destroy();
+  }
+
+  void post(Work work) {
+    Thread* woken = nullptr;
+    {
+      const std::lock_guard lock(mutex);
+      waiting.push_back(std::move(work));
+      if (!idle.empty()) {
+        woken = idle.back();
+        idle.pop_back();
+      }
+    }
+    if (woken != nullptr) {
+      woken->wake.release();
+    }
+  }
+
+  void run(Thread& self) {
+    std::unique_lock lock(mutex);
+    while (true) {
+      if (!waiting.empty()) {
+        Work work = std::move(waiting.front());
+        waiting.pop_front();
+        lock.unlock();
+        work();
+        work = nullptr;  // what it holds goes before the lock is taken
+        lock.lock();
+      } else if (stopping) {
+        return;
+      } else {
+        idle.push_back(&self);
+        lock.unlock();
+        self.wake.acquire();
+        lock.lock();
+        std::erase(idle, &self);  // woken to stop
+      }
+    }
+  }
+
+  std::mutex mutex;
+  std::deque<Work> waiting;
+  std::vector<Thread*> idle;  // who went to sleep last is the last
+  bool stopping = false;
+  std::vector<Thread> threads;
+};
+
+// What Asio needs to see to run handlers on the pool.
+class Pool::OnPool {
+ public:
+  explicit OnPool(State& state) : state_(&state) {}
+  asio::execution_context& query(asio::execution::context_t) const { return *state_; }
+  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) {
+    return asio::execution::blocking.never;
+  }
+  OnPool require(asio::execution::blocking_t::never_t) const { return *this; }
+  template <class F>
+  void execute(F handler) const {
+    state_->post([handler = std::move(handler)]() mutable { handler(); });
+  }
+  bool operator==(const OnPool&) const = default;
+
+ private:
+  State* state_;
 };
 
 Pool::Pool(size_t threads) : state_(std::make_unique<State>(threads)) {}
 
-Pool::~Pool() { state_->pool.join(); }
+Pool::~Pool() = default;
 
-Executor Pool::executor() { return state_->pool.get_executor(); }
+Executor Pool::executor() { return OnPool(*state_); }
 
 }  // namespace tutti::rt

@@ -45,13 +45,14 @@ class Loop {
 class Pool {
  public:
   explicit Pool(size_t threads);
-  ~Pool();  // waits for what runs
+  ~Pool();  // waits for what runs, and what waits to run
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
   Executor executor();
 
  private:
   struct State;
+  class OnPool;
   std::unique_ptr<State> state_;
 };
 

@@ -236,6 +236,45 @@ TEST_CASE("work moves to a pool and to another loop and comes back") {
   CHECK(result->first != result->second);
 }
 
+Task<Unit> add_on_pool(Executor pool, std::atomic<int>* sum, int number) {
+  auto held = std::make_shared<int>(number);
+  const std::weak_ptr<int> seen = held;
+  co_await offload(pool, [sum, held = std::move(held)] { return *sum += *held; });
+  CHECK(seen.expired());  // nothing of the work is left
+  co_return Unit{};
+}
+
+Task<Unit> add_many(Scope& scope, Executor pool, std::atomic<int>* sum) {
+  for (int i = 1; i <= 2000; ++i) {
+    CO_OK(co_await scope.spawn(add_on_pool(pool, sum, i)));
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("a pool does all that is given to it, once, and what throws comes back") {
+  World w;
+  std::atomic<int> sum = 0;
+  for (const size_t threads : {1UL, 2UL, 7UL}) {
+    Pool pool(threads);
+    sum = 0;
+    REQUIRE_OK(w.loop.run(scoped(w.ctx, {.children_max = 50}, add_many, pool.executor(), &sum)));
+    CHECK(sum == 2001 * 1000);
+  }
+  {
+    Pool pool(3);
+    for (int i = 0; i < 100; ++i) {
+      asio::post(pool.executor(), [&sum] { ++sum; });
+    }
+  }  // waits for all of them
+  CHECK(sum == 2001 * 1000 + 100);
+  Pool pool(1);
+  auto throwing = [](Executor executor) -> Task<int> {
+    co_return co_await offload(executor,
+                               []() -> Result<int> { throw std::runtime_error("no such thing"); });
+  };
+  CHECK(w.loop.run(throwing(pool.executor())).error().what.contains("no such thing"));
+}
+
 TEST_CASE("a program is run for what it prints") {
   const auto run = [](const char* script, Duration within = seconds(20)) {
     return run_program({"sh", "-c", script}, within);

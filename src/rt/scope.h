@@ -10,6 +10,7 @@
 #pragma once
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -110,13 +111,32 @@ Task<T> on(Executor executor, Task<T> task) {
   co_return co_await asio::co_spawn(executor, guarded(std::move(task)), asio::use_awaitable);
 }
 
-// Runs `fn`, CPU or blocking work, on a pool's executor and comes back.
+// Runs `fn`, CPU or blocking work, on a pool's executor and comes back; what it throws comes back,
+// too.
 template <class F>
 auto offload(Executor pool, F fn) -> asio::awaitable<decltype(fn())> {
-  using R = decltype(fn());
-  co_return co_await asio::co_spawn(
-      pool, [](F work) -> asio::awaitable<R> { co_return work(); }(std::move(fn)),
-      asio::use_awaitable);
+  struct Work {
+    explicit Work(F f) : fn(std::move(f)) {}
+    std::optional<F> fn;
+    std::optional<std::invoke_result_t<F&>> result = std::nullopt;
+    std::exception_ptr thrown = nullptr;
+    std::shared_ptr<Waiter> done = Waiter::make();
+  };
+  const auto work = std::make_shared<Work>(std::move(fn));
+  asio::post(pool, [work] {
+    try {
+      work->result.emplace((*work->fn)());
+    } catch (...) {
+      work->thrown = std::current_exception();
+    }
+    work->fn.reset();  // what it holds is gone when the caller goes on
+    work->done->complete();
+  });
+  co_await work->done->wait_uncancelled();
+  if (work->thrown) {
+    std::rethrow_exception(work->thrown);
+  }
+  co_return std::move(*work->result);
 }
 
 }  // namespace tutti::rt
