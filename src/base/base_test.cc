@@ -11,6 +11,7 @@
 #include "base/http_date.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "base/trim.h"
 #include "base/value.h"
 
 #include "base/doctest.h"
@@ -137,6 +138,11 @@ TEST_CASE("digests match published values") {
   CHECK(hex(digest_of(DigestKind::crc64nvme, "123456789")) == "ae8b14860a799888");
   CHECK(*parse_digest(to_text(sha256("abc"))) == sha256("abc"));
   CHECK_FALSE(parse_digest("sha256:zz").has_value());
+  CHECK(parse_digest("crc32c:e3069283").has_value());
+  for (const char* text : {"crc32c:E3069283", "crc32c:e306928", "crc32c:e306928g"}) {
+    CAPTURE(text);
+    CHECK_FALSE(parse_digest(text).has_value());
+  }
 }
 
 TEST_CASE("CRC32C of parts combines to that of the whole") {
@@ -160,6 +166,37 @@ TEST_CASE("base64 round-trips and refuses what is not base64") {
   }
   CHECK_FALSE(base64_decode("ab*=").has_value());
   CHECK_FALSE(base64_decode("abc").has_value());
+  CHECK_FALSE(base64_decode("ab-_").has_value());
+}
+
+TEST_CASE("base64url round-trips, with and without its padding") {
+  for (const char* text : {"", "a", "ab", "abc", "\xff\xef\xfe"}) {
+    const std::string url = base64url_encode(text);
+    CHECK(*base64url_decode(url) == text);
+    CHECK(*base64url_decode(url.substr(0, url.find('='))) == text);
+    CHECK(*base64url_decode(base64_encode(text)) == text);
+  }
+  CHECK(base64url_encode("\xff\xef\xfe") == "_-_-");
+  for (const char* text : {"a", "abcde", "ab=", "a===", "a b=", "=", "===="}) {
+    CAPTURE(text);
+    CHECK_FALSE(base64url_decode(text).has_value());
+  }
+}
+
+TEST_CASE("hexadecimal digits come in pairs") {
+  CHECK(*hex_decode("") == "");
+  CHECK(*hex_decode("00ff41Ab") == std::string("\0\xff\x41\xab", 4));
+  for (const char* text : {"0", "0g", "abc", "0x", " 0"}) {
+    CAPTURE(text);
+    CHECK_FALSE(hex_decode(text).has_value());
+  }
+}
+
+TEST_CASE("trimmed text has no white space at its ends") {
+  CHECK(trimmed(" \ta b\r\n") == "a b");
+  CHECK(trimmed("a") == "a");
+  CHECK(trimmed(" \n").empty());
+  CHECK(trimmed("").empty());
 }
 
 TEST_CASE("addresses split at the first :// and keep every byte of the key") {

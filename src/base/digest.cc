@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/digest.h"
 
+#include <algorithm>
+
 #include <isa-l/crc.h>
 #include <openssl/evp.h>
 
 #include <fmt/format.h>
 
 #include "base/check.h"
+#include "base/encode.h"
 
 namespace tutti {
 namespace {
@@ -156,17 +159,12 @@ Result<Digest> parse_digest(std::string_view text) {
         text[name.size()] != ':') {
       continue;
     }
-    Digest digest{.kind = kind};
     const std::string_view digits = text.substr(name.size() + 1);
-    bool good = true;
-    for (size_t i = 0; i < digits.size(); ++i) {
-      const char c = digits[i];
-      const int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-      good = good && v >= 0;
-      digest.bytes[i / 2] =
-          static_cast<uint8_t>(digest.bytes[i / 2] << 4U | (static_cast<unsigned>(v) & 0xFU));
-    }
-    if (good) {
+    const auto bytes = hex_decode(digits);
+    if (bytes.has_value() && digits.find_first_of("ABCDEF") == std::string_view::npos) {
+      Digest digest{.kind = kind};
+      std::ranges::transform(*bytes, digest.bytes.begin(),
+                             [](char c) { return static_cast<uint8_t>(c); });
       return digest;
     }
   }
@@ -266,42 +264,13 @@ std::string base64_encode(std::string_view bytes) {
 }
 
 Result<std::string> base64_decode(std::string_view text) {
-  const auto digit = [](char c) -> int {
-    if (c >= 'A' && c <= 'Z') {
-      return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-      return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-      return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-  };
-  size_t padding = 0;
-  while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') {
-    ++padding;
-  }
-  const std::string_view digits = text.substr(0, text.size() - padding);
-  std::string out;
-  unsigned bits = 0;
-  int held = 0;
-  for (char c : digits) {
-    const int v = digit(c);
-    if (v < 0) {
-      return fail(Code::bad_input, "not base64: it has a character outside A-Z a-z 0-9 + /");
-    }
-    bits = bits << 6U | static_cast<unsigned>(v);
-    held += 6;
-    if (held >= 8) {
-      held -= 8;
-      out += static_cast<char>((bits >> static_cast<unsigned>(held)) & 0xFFU);
-    }
+  if (text.find_first_of("-_") != std::string_view::npos) {
+    return fail(Code::bad_input, "not base64: it has a character outside A-Z a-z 0-9 + /");
   }
   if (text.size() % 4 != 0) {
     return fail(Code::bad_input, "not base64: its length is not a multiple of 4");
   }
-  return out;
+  return base64url_decode(text);
 }
 
 }  // namespace tutti

@@ -6,12 +6,10 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
-#include "cloud/memory/memory.h"
-#include "cloud/wrap/faulty.h"
-#include "rt/loop.h"
 #include "xfer/stage/aes_gcm.h"
 #include "xfer/stage/compress.h"
 #include "xfer/staged_body.h"
+#include "xfer/test_world.h"
 #include "xfer/transfer.h"
 #include "xfer/verify.h"
 
@@ -20,32 +18,16 @@
 namespace tutti::xfer {
 namespace {
 
-using cloud::wrap::Fault;
-using cloud::wrap::Operation;
 using stage::Kind;
 using transfer::IfExists;
 
 const Error trouble{.code = Code::unavailable, .what = "503"};
 
-// Two buckets and a small pool; calls to them may be given faults.
-struct World {
+struct World : TestWorld {
   explicit World(size_t chunk_bytes = 4U << 10U)
-      : buffers({.bytes_max = 8 * chunk_bytes, .chunk_bytes = chunk_bytes}) {}
-  cloud::Located located(std::string bucket, std::string key) {
-    return {.store = bucket == "a" ? a : b,
-            .key = {std::move(key)},
-            .ref = {.provider = "memory", .bucket = bucket},
-            .base = bucket + "://"};
-  }
+      : TestWorld({.bytes_max = 8 * chunk_bytes, .chunk_bytes = chunk_bytes}) {}
   void put(std::string bucket, std::string key, std::string text) {
-    const auto& inner = bucket == "a" ? inner_a : inner_b;
-    REQUIRE_OK(
-        loop.run(inner->put(ctx, {std::move(key)}, cloud::body_of(buffers, std::move(text)), {})));
-  }
-  std::string text(std::string bucket, std::string key) {
-    const auto got =
-        loop.run(cloud::get_text(ctx, *(bucket == "a" ? inner_a : inner_b), {std::move(key)}));
-    return got.has_value() ? *got : std::string(code_name(got.error().code));
+    REQUIRE_OK(try_put(std::move(bucket), std::move(key), std::move(text)));
   }
   Request request(std::string from, std::string to, std::vector<stage::Spec> stages) {
     const auto side = [this](const std::string& address) {
@@ -60,33 +42,6 @@ struct World {
   Result<Report> copy(std::string from, std::string to, std::vector<stage::Spec> stages) {
     return copy(request(std::move(from), std::move(to), std::move(stages)));
   }
-  void fault(std::string bucket, Operation operation, Fault what, int times = 1) {
-    faults[{bucket, operation}] = {std::move(what), times};
-  }
-  cloud::wrap::FaultPlan plan(std::string bucket) {
-    return [this, bucket](Operation operation, const cloud::Key&) -> std::optional<Fault> {
-      ++calls[{bucket, operation}];
-      const auto at = faults.find({bucket, operation});
-      if (at == faults.end() || at->second.second-- <= 0) {
-        return std::nullopt;
-      }
-      return at->second.first;
-    };
-  }
-
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
-  rt::Pool pool{2};
-  cloud::BufferPool buffers;
-  std::map<std::pair<std::string, Operation>, std::pair<Fault, int>> faults;
-  std::map<std::pair<std::string, Operation>, int> calls;
-  std::shared_ptr<cloud::ObjectStore> inner_a = cloud::memory::make_store(buffers, "a://");
-  std::shared_ptr<cloud::ObjectStore> inner_b = cloud::memory::make_store(buffers, "b://");
-  std::shared_ptr<cloud::ObjectStore> a = cloud::wrap::make_faulty(inner_a, plan("a"));
-  std::shared_ptr<cloud::ObjectStore> b = cloud::wrap::make_faulty(inner_b, plan("b"));
 };
 
 stage::Key key(char digit = '1') {

@@ -2,19 +2,16 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <map>
 
 #include <fmt/format.h>
 
-#include "cloud/memory/memory.h"
-#include "cloud/wrap/faulty.h"
 #include "rt/file.h"
-#include "rt/loop.h"
 #include "rt/scope.h"
 #include "xfer/journal.h"
 #include "xfer/parts.h"
 #include "xfer/select.h"
 #include "xfer/tee.h"
+#include "xfer/test_world.h"
 #include "xfer/transfer.h"
 #include "xfer/verify.h"
 
@@ -23,26 +20,10 @@
 namespace tutti::xfer {
 namespace {
 
-using cloud::wrap::Fault;
-using cloud::wrap::Operation;
-
-// Two buckets; each call to one of them may be given a fault by its number.
-struct World {
-  cloud::Located located(std::string bucket, std::string key) {
-    return {.store = bucket == "a" ? a : b,
-            .key = {std::move(key)},
-            .ref = {.provider = "memory", .bucket = bucket},
-            .base = bucket + "://"};
-  }
+struct World : TestWorld {
+  World() : TestWorld({.bytes_max = 32 << 10, .chunk_bytes = 4 << 10}) {}
   void put(std::string bucket, std::string key, std::string text, cloud::PutOptions options = {}) {
-    const auto& inner = bucket == "a" ? inner_a : inner_b;
-    REQUIRE_OK(loop.run(inner->put(ctx, {std::move(key)}, cloud::body_of(buffers, std::move(text)),
-                                   std::move(options))));
-  }
-  std::string text(std::string bucket, std::string key) {
-    const auto got =
-        loop.run(cloud::get_text(ctx, *(bucket == "a" ? inner_a : inner_b), {std::move(key)}));
-    return got.has_value() ? *got : std::string(code_name(got.error().code));
+    REQUIRE_OK(try_put(std::move(bucket), std::move(key), std::move(text), std::move(options)));
   }
   Result<Report> copy(std::string from, std::string to,
                       transfer::IfExists if_exists = transfer::IfExists::verify,
@@ -54,34 +35,6 @@ struct World {
                          .verify = verify},
                         pool.executor()));
   }
-  // The first `times` calls of this kind to bucket a or b go wrong.
-  void fault(std::string bucket, Operation operation, Fault what, int times = 1) {
-    faults[{bucket, operation}] = {std::move(what), times};
-  }
-  cloud::wrap::FaultPlan plan(std::string bucket) {
-    return [this, bucket](Operation operation, const cloud::Key&) -> std::optional<Fault> {
-      ++calls[{bucket, operation}];
-      const auto at = faults.find({bucket, operation});
-      if (at == faults.end() || at->second.second-- <= 0) {
-        return std::nullopt;
-      }
-      return at->second.first;
-    };
-  }
-
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
-  rt::Pool pool{2};
-  cloud::BufferPool buffers{{.bytes_max = 32 << 10, .chunk_bytes = 4 << 10}};
-  std::map<std::pair<std::string, Operation>, std::pair<Fault, int>> faults;
-  std::map<std::pair<std::string, Operation>, int> calls;
-  std::shared_ptr<cloud::ObjectStore> inner_a = cloud::memory::make_store(buffers, "a://");
-  std::shared_ptr<cloud::ObjectStore> inner_b = cloud::memory::make_store(buffers, "b://");
-  std::shared_ptr<cloud::ObjectStore> a = cloud::wrap::make_faulty(inner_a, plan("a"));
-  std::shared_ptr<cloud::ObjectStore> b = cloud::wrap::make_faulty(inner_b, plan("b"));
 };
 
 constexpr Fault::Kind refuse = Fault::Kind::refuse;

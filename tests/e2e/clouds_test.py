@@ -4,7 +4,6 @@
 
 Run under tests/servers/with_servers.py, which starts them and says where they are.
 """
-import argparse
 import contextlib
 import gzip
 import http.server
@@ -24,7 +23,7 @@ import urllib.request
 
 TESTS_FOLDER = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS_FOLDER / "process"), str(TESTS_FOLDER / "servers")]
-from project import DEFAULT_TUTTI, Wrong, expect, run_tests  # noqa: E402
+from project import Wrong, expect, test_main  # noqa: E402
 from with_servers import AZURITE_KEY  # noqa: E402
 
 SETTINGS = """
@@ -686,12 +685,5 @@ TESTS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    args = parser.parse_args()
-    return run_tests(TESTS, args.tutti.resolve())
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, TESTS))

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Objects, tables and files through whole workflows: what is handed from one task to the next is what was meant."""
-import argparse
 import json
 import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
-from project import DEFAULT_TUTTI, Project, expect, run_tests  # noqa: E402
+from project import Project, expect, test_main  # noqa: E402
 
 
 def put(project, address, text):
@@ -131,12 +130,5 @@ TESTS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    args = parser.parse_args()
-    return run_tests(TESTS, args.tutti)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, TESTS))

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A write over HTTP is never sent again by itself unless it has an idempotency_key."""
-import argparse
 import pathlib
 import socket
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
-from project import DEFAULT_TUTTI, Project, expect, pause, run_tests, state_of  # noqa: E402
+from project import Project, expect, pause, state_of, test_main  # noqa: E402
 
 
 class Server:
@@ -72,17 +71,12 @@ def key_makes_it_repeatable(tutti):
         expect(state_of(project.json("show", "latest"), "it") == "failed", "with a key nothing is unknown")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    args = parser.parse_args()
-    return run_tests([
-        ("a POST without an answer, one attempt", sends_once(1)),
-        ("a POST without an answer, three attempts", sends_once(3)),
-        ("a POST that is answered with 503", answer_is_known),
-        ("a POST with a key", key_makes_it_repeatable),
-    ], args.tutti)
-
+TESTS = [
+    ("a POST without an answer, one attempt", sends_once(1)),
+    ("a POST without an answer, three attempts", sends_once(3)),
+    ("a POST that is answered with 503", answer_is_known),
+    ("a POST with a key", key_makes_it_repeatable),
+]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, TESTS))

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """file:///PATH is a path of the machine, file://PATH one of the project's folder: for actions, plans and commands alike."""
-import argparse
 import pathlib
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
-from project import DEFAULT_TUTTI, Project, expect, run_tests  # noqa: E402
+from project import Project, expect, test_main  # noqa: E402
 
 WORKFLOW = """workflow: paths
 params: {{outside: {{type: string, default: "{outside}"}}}}
@@ -39,12 +38,5 @@ def commands(tutti):
         expect(missing.returncode != 0, "a path of the machine was taken from the project")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    tutti = parser.parse_args().tutti.resolve()
-    return 1 if run_tests([("actions", actions), ("commands", commands)], tutti) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, [("actions", actions), ("commands", commands)]))

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A secret shows nowhere: logs, show, plan, database, blobs, process list, JSON; in no encoding, split or whole."""
-import argparse
 import base64
 import pathlib
 import sys
@@ -9,7 +8,7 @@ import threading
 import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "process"))
-from project import DEFAULT_TUTTI, Project, expect, pause, run_tests  # noqa: E402
+from project import Project, expect, pause, test_main  # noqa: E402
 
 SECRET = "pÄss wörd/+=&?7f3a9c1e"
 PROJECT = "project: test\nsecrets: {key: {env: TUTTI_TEST_KEY}}\n"
@@ -102,11 +101,5 @@ def test(tutti):
                 check_bytes(str(path.relative_to(project.folder)), path.read_bytes())
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    return run_tests([("a secret shows nowhere", test)], parser.parse_args().tutti)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, [("a secret shows nowhere", test)]))

@@ -4,7 +4,6 @@
 
 Run under tests/servers/with_servers.py, which starts them and says where they are.
 """
-import argparse
 import base64
 import gzip
 import hmac
@@ -19,7 +18,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from clouds_test import World  # noqa: E402
-from project import DEFAULT_TUTTI, Project, expect, run_tests  # noqa: E402
+from project import Project, expect, test_main  # noqa: E402
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 OTHER = base64.b64encode(bytes(range(1, 33))).decode()
@@ -173,12 +172,5 @@ TESTS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
-    args = parser.parse_args()
-    return run_tests(TESTS, args.tutti)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(test_main(__doc__, TESTS))

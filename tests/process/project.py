@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A project in a temporary folder and the processes that belong to it; for tests of the real program."""
+import argparse
 import json
 import os
 import pathlib
@@ -96,6 +97,13 @@ class Project:
 
 def state_of(view, task):
     return next(each["state"] for each in view["task_runs"] if each["name"] == task)
+
+
+def test_main(doc, tests):
+    """The program of a test file: `tests` with the tutti that --tutti names; its exit status."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
+    return run_tests(tests, parser.parse_args().tutti.resolve())
 
 
 def run_tests(tests, tutti):

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "action/check/json_schema.h"
+#include "base/trim.h"
 #include "core/expr/expr.h"
 
 namespace tutti::action {
@@ -151,13 +152,8 @@ std::vector<std::string> sides_of_comparison(std::string_view text) {
   if (found == std::string_view::npos) {
     return {};
   }
-  const auto trimmed = [](std::string_view side) {
-    const size_t begin = side.find_first_not_of(' ');
-    const size_t end = side.find_last_not_of(' ');
-    return begin == std::string_view::npos ? std::string()
-                                           : std::string(side.substr(begin, end + 1 - begin));
-  };
-  return {trimmed(text.substr(0, found)), trimmed(text.substr(found + found_size))};
+  return {std::string(trimmed(text.substr(0, found))),
+          std::string(trimmed(text.substr(found + found_size)))};
 }
 
 CheckAction::CheckAction(RunQuery run_query)

@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include "base/http_date.h"
+#include "base/trim.h"
 #include "cloud/http/send.h"
 #include "rt/file.h"
 
@@ -27,13 +28,6 @@ std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](char c) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
-  return text;
-}
-
-std::string trimmed(std::string text) {
-  while (text.ends_with('\n') || text.ends_with('\r') || text.ends_with(' ')) {
-    text.pop_back();
-  }
   return text;
 }
 
@@ -268,7 +262,7 @@ Task<MaybeToken> AzureCredentials::from_assertion(rt::Context& ctx) {
   }
   // Read anew each time: who issues it writes it again before it ends.
   CO_TRY(const std::string assertion, machine_.read_file(file));
-  CO_TRY(auto request, sign::entra_assertion_request(client, trimmed(assertion)));
+  CO_TRY(auto request, sign::entra_assertion_request(client, std::string(trimmed(assertion))));
   CO_TRY(auto token, co_await ask(ctx, std::move(request), "Entra", entra_timeouts));
   co_return token;
 }

@@ -10,18 +10,11 @@
 #include "base/check.h"
 #include "base/digest.h"
 #include "base/encode.h"
+#include "base/trim.h"
 #include "base/value.h"
 
 namespace tutti::cloud::sign {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r";
-  const size_t from = text.find_first_not_of(blanks);
-  return from == std::string_view::npos
-             ? std::string_view()
-             : text.substr(from, text.find_last_not_of(blanks) - from + 1);
-}
 
 void parse_ini(std::string_view text, std::string_view profile_prefix, AwsSections& into) {
   std::map<std::string, std::string>* section = nullptr;

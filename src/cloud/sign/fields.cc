@@ -4,8 +4,10 @@
 #include <algorithm>
 
 namespace tutti::cloud::sign {
+namespace {
 
-std::string trimmed(std::string_view value) {
+// Blanks at both ends go, and those inside become one.
+std::string single_spaced(std::string_view value) {
   std::string out;
   for (const char c : value) {
     const bool blank = c == ' ' || c == '\t';
@@ -20,6 +22,8 @@ std::string trimmed(std::string_view value) {
   }
   return out;
 }
+
+}  // namespace
 
 std::string value_of(const Pairs& pairs, std::string_view name) {
   const std::string* value = find_value(pairs, name);
@@ -36,7 +40,7 @@ Pairs signed_headers(const Request& request) {
   headers.reserve(request.headers.size() + 1);
   headers.emplace_back("host", request.host);
   for (const auto& [name, value] : request.headers) {
-    headers.emplace_back(name, trimmed(value));
+    headers.emplace_back(name, single_spaced(value));
   }
   std::ranges::sort(headers);
   return headers;

@@ -25,9 +25,7 @@ std::string value_of(const Pairs& pairs, std::string_view name);
 // An ETag: headers have quotes around it, some listings do not.
 std::string unquoted(std::string_view etag);
 
-// Blanks at both ends go, and those inside become one.
-std::string trimmed(std::string_view value);
-// All headers with the host, trimmed and sorted, as V4 signatures count them.
+// All headers with the host, single-spaced and sorted, as V4 signatures count them.
 Pairs signed_headers(const Request& request);
 std::string names_of(const Pairs& headers);  // "host;x-amz-date"
 

@@ -13,6 +13,7 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/hmac.h"
+#include "base/trim.h"
 #include "base/value.h"
 #include "cloud/sign/aws_v4.h"
 #include "cloud/sign/fields.h"
@@ -170,10 +171,8 @@ Result<std::string> rsa_sha256(const std::string& pem, std::string_view text) {
   return signature;
 }
 
-std::string base64url(std::string_view bytes) {
-  std::string out = base64_encode(bytes);
-  std::ranges::replace(out, '+', '-');
-  std::ranges::replace(out, '/', '_');
+std::string base64url(std::string_view bytes) {  // without padding
+  std::string out = base64url_encode(bytes);
   out.erase(out.find_last_not_of('=') + 1);
   return out;
 }
@@ -355,7 +354,7 @@ Result<GoogleToken> parse_google_impersonated(std::string_view json, Instant now
 Result<std::string> parse_google_subject(std::string_view text, std::string_view member_name) {
   std::string token;
   if (member_name.empty()) {
-    token = trimmed(text.substr(0, text.find_last_not_of(" \t\r\n") + 1));
+    token = trimmed(text);
   } else if (const auto value = parse_json(text); value.has_value()) {
     token = value->get_string(member_name);
   }

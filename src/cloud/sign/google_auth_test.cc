@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include "base/digest.h"
+#include "base/encode.h"
 #include "base/value.h"
 
 #include "base/doctest.h"
@@ -47,12 +48,7 @@ std::string from_hex(std::string_view text) {
   }
   return out;
 }
-std::string from_base64url(std::string text) {
-  std::ranges::replace(text, '-', '+');
-  std::ranges::replace(text, '_', '/');
-  text.resize((text.size() + 3) / 4 * 4, '=');
-  return *base64_decode(text);
-}
+std::string from_base64url(std::string_view text) { return base64url_decode(text).value(); }
 
 GoogleServiceAccount test_account() {
   return {.email = "a@p.iam.gserviceaccount.com",

@@ -8,6 +8,7 @@
 
 #include "base/encode.h"
 #include "base/http_date.h"
+#include "base/trim.h"
 #include "cloud/sign/fields.h"
 
 namespace tutti::cloud::sign {
@@ -74,10 +75,10 @@ std::string decoded_words(std::string_view text) {
 std::string stored_encoding(std::string_view header) {
   std::string out;
   while (!header.empty()) {
-    const std::string each = trimmed(header.substr(0, header.find(',')));
+    const std::string_view each = trimmed(header.substr(0, header.find(',')));
     header.remove_prefix(std::min(header.size(), header.substr(0, header.find(',')).size() + 1));
     if (!each.empty() && each != "aws-chunked") {
-      out += (out.empty() ? "" : ", ") + each;
+      out.append(out.empty() ? "" : ", ").append(each);
     }
   }
   return out;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/digest.h"
+#include "base/encode.h"
 #include "xfer/stage/cipher.h"
 
 namespace tutti::xfer::stage {
@@ -87,9 +88,7 @@ class FernetEncoder final : public TurnStage {
   // The first bytes of what is to be written, as base64url.
   void write(size_t bytes) {
     std::string& text = pending_.refill();
-    text = base64_encode(std::string_view(raw_).substr(0, bytes));
-    std::ranges::replace(text, '+', '-');
-    std::ranges::replace(text, '/', '_');
+    text = base64url_encode(std::string_view(raw_).substr(0, bytes));
     raw_.erase(0, bytes);
   }
 
@@ -97,15 +96,6 @@ class FernetEncoder final : public TurnStage {
   CipherPtr cipher_;
   std::string raw_;
 };
-
-int digit(char c) {
-  return c >= 'A' && c <= 'Z'   ? c - 'A'
-         : c >= 'a' && c <= 'z' ? c - 'a' + 26
-         : c >= '0' && c <= '9' ? c - '0' + 52
-         : c == '-'             ? 62
-         : c == '_'             ? 63
-                                : -1;
-}
 
 std::unexpected<Error> damaged(std::string what) {
   return fail(Code::corrupt, std::move(what), "the object is damaged, or is no Fernet token");
@@ -126,7 +116,7 @@ class Base64Url {
         TRY_OK(pad(out));
         continue;
       }
-      const int value = digit(c);
+      const int value = base64url_digit(c);
       if (value < 0 || ended_ || padding_ > 0) {
         return damaged(fmt::format("not a Fernet token: byte {} is not base64url", offset_));
       }
