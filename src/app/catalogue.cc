@@ -56,8 +56,28 @@ spec::ParamKind kind_of(action::ParamKind kind) {
       return S::task;
     case A::json_schema:
       return S::json_schema;
+    case A::secret:
+      return S::secret;
   }
   return S::any;
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): maps hold maps
+spec::ParamSchema param_of(const action::Param& param) {
+  spec::ParamSchema out{.name = param.name,
+                        .kind = kind_of(param.kind),
+                        .doc = param.doc,
+                        .required = param.required,
+                        .many = param.many,
+                        .secret_allowed = param.secret_ok,
+                        .choices = param.choices,
+                        .least = param.least,
+                        .names = param.names,
+                        .default_value = param.fallback.empty() ? Value() : Value(param.fallback)};
+  for (const action::Param& each : param.members) {
+    out.members.push_back(param_of(each));
+  }
+  return out;
 }
 
 // The alternatives of a group: each name with those that must be given together with it.
@@ -99,23 +119,20 @@ spec::ActionSchema to_spec(const action::Schema& schema) {
                          .safe_values = schema.safe_values,
                          .key_param = schema.key_param};
   for (const action::Param& param : schema.params) {
-    out.params.push_back(
-        {.name = param.name,
-         .kind = kind_of(param.kind),
-         .doc = param.doc,
-         .required = param.required,
-         .many = param.many,
-         .secret_allowed = param.secret_ok,
-         .choices = param.choices,
-         .least = param.least,
-         .names = param.names,
-         .default_value = param.fallback.empty() ? Value() : Value(param.fallback)});
+    out.params.push_back(param_of(param));
   }
   for (const std::vector<std::string>& group : schema.one_of) {
     out.one_of.push_back(one_of(schema, group));
   }
   for (const action::GoesWith& row : schema.goes_with) {
     out.goes_with.push_back({.param = row.param, .other = row.other, .values = row.values});
+  }
+  for (const action::Clash& row : schema.clashes) {
+    spec::Clash clash{.unless = row.unless, .why = row.why, .remedy = row.remedy};
+    for (const action::Given& given : row.together) {
+      clash.together.push_back({.params = given.params, .values = given.values, .but = given.but});
+    }
+    out.clashes.push_back(std::move(clash));
   }
   for (const action::OutputField& output : schema.outputs) {
     out.outputs.push_back({.name = output.name, .type = output.kind, .doc = output.doc});

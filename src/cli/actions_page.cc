@@ -23,6 +23,13 @@ std::string kind_text(const spec::ParamSchema& param) {
   if (!param.choices.empty()) {
     return fmt::format("{}", fmt::join(param.choices, ", "));
   }
+  if (!param.members.empty()) {
+    std::vector<std::string> members;
+    for (const spec::ParamSchema& each : param.members) {
+      members.push_back(fmt::format("{}: {}", each.name, kind_text(each)));
+    }
+    return fmt::format("{{{}}}", fmt::join(members, "; "));
+  }
   return fmt::format("{}{}", spec::param_kind_name(param.kind), param.many ? ", or a list" : "");
 }
 
@@ -43,6 +50,22 @@ std::string params_table(const spec::ActionSchema& action) {
   return out;
 }
 
+std::string clash_text(const spec::Clash& rule) {
+  std::vector<std::string> together;
+  for (const spec::Given& given : rule.together) {
+    std::string text = fmt::format("`{}`", fmt::join(given.params, "` or `"));
+    if (!given.values.empty()) {
+      text += fmt::format("{} {}", given.but ? " other than" : "", fmt::join(given.values, " or "));
+    }
+    together.push_back(std::move(text));
+  }
+  std::string unless;
+  if (!rule.unless.empty()) {
+    unless = fmt::format(", unless `{}` is given", fmt::join(rule.unless, "` or `"));
+  }
+  return fmt::format("\nNot {}{}: {}.\n", fmt::join(together, " together with "), unless, rule.why);
+}
+
 std::string choices_text(const spec::ActionSchema& action) {
   std::string out;
   for (const spec::OneOf& group : action.one_of) {
@@ -55,6 +78,9 @@ std::string choices_text(const spec::ActionSchema& action) {
   for (const spec::GoesWith& rule : action.goes_with) {
     out += fmt::format("\n`{}` must be given where `{}` is {}, and only there.\n", rule.param,
                        rule.other, fmt::join(rule.values, " or "));
+  }
+  for (const spec::Clash& rule : action.clashes) {
+    out += clash_text(rule);
   }
   return out;
 }

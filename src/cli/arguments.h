@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "core/transfer/filter.h"
 
 namespace tutti::cli {
 
@@ -87,15 +88,7 @@ struct CatArgs {
   std::string address;
 };
 // Which objects take part.
-struct FilterArgs {
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
-  std::string larger;  // "10MB"
-  std::string smaller;
-  std::string newer;  // "7d", before now
-  std::string older;
-  std::vector<std::string> include_regex;
-  std::vector<std::string> exclude_regex;
+struct FilterArgs : transfer::FilterTexts {
   std::string names_from;  // a local path; empty: all
 };
 // What happens to the bytes on their way.

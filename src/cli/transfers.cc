@@ -264,19 +264,16 @@ bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
   if (failed == 0) {
     return true;
   }
-  std::string text = fmt::format("{} failed:", objects_text(failed));
-  for (const xfer::Entry& each : ledger.failures()) {
-    text += fmt::format("\n  {}: {}", printable(each.from.address), printable(each.error->what));
-  }
-  if (failed > ledger.failures().size()) {
-    text += fmt::format("\n  and {} more", failed - ledger.failures().size());
+  std::string text;
+  for (const std::string& line : xfer::failure_lines(failed, ledger.failures())) {
+    text += printable(line) + "\n";
   }
   text += manifest.empty()
               ? fmt::format(
-                    "\nthe same command with --if-exists {} finishes it; --manifest FILE "
+                    "the same command with --if-exists {} finishes it; --manifest FILE "
                     "lists all",
                     rule)
-              : fmt::format("\nthe same command with --only-failed {} tries them again", manifest);
+              : fmt::format("the same command with --only-failed {} tries them again", manifest);
   call.output.complain(text);
   return false;
 }

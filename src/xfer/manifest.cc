@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "xfer/parts.h"
 
 namespace tutti::xfer {
@@ -101,6 +103,18 @@ std::string to_text(std::vector<Entry> entries) {
     text += to_line(each);
   }
   return text;
+}
+
+std::vector<std::string> failure_lines(uint64_t failed, const std::vector<Entry>& some) {
+  std::vector<std::string> lines{
+      fmt::format("{} object{} failed:", failed, failed == 1 ? "" : "s")};
+  for (const Entry& each : some) {
+    lines.push_back(fmt::format("  {}: {}", each.from.address, each.error->what));
+  }
+  if (failed > some.size()) {
+    lines.push_back(fmt::format("  and {} more", failed - some.size()));
+  }
+  return lines;
 }
 
 Digest content_digest(std::vector<Entry> entries) {

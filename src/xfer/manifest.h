@@ -56,6 +56,10 @@ std::string to_line(const Entry& entry);  // with its line end
 // Sorted by destination, then written as lines.
 std::string to_text(std::vector<Entry> entries);
 
+// What people are told of failed objects, `some` of them: "3 objects failed:", a line for each, and
+// how many more there are.
+std::vector<std::string> failure_lines(uint64_t failed, const std::vector<Entry>& some);
+
 // SHA-256 over destination address, size and digest (SHA-256; CRC32C for what travels in parts) in
 // the order of the destinations: equal content has an equal digest, however often and whenever it
 // was copied. Of bytes that stages made, those of the source: what is encrypted is never the same.

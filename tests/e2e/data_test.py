@@ -122,11 +122,51 @@ def plan_of_what_comes(tutti):
         expect("copy 0 objects" not in text, text)
 
 
+FILTERED = """
+workflow: w
+tasks:
+  copy:
+    uses: copy
+    with: {from: "s3://in/d/", to: "gs://out/d/", include: "*.csv", exclude: [skip*], order: largest, if_exists: verify}
+"""
+SEALED = """
+workflow: sealed
+tasks:
+  a: {uses: copy, with: {from: "s3://in/", to: "gs://out/", encrypt: {with: fernet, secret: none}}}
+  b: {uses: copy, with: {from: "s3://in/", to: "gs://out/", compress: zstd, if_exists: verify}}
+  c: {uses: copy, with: {from: "s3://in/", to: "gs://out/", verify: "sample:5%", max_failures: 3}}
+"""
+
+
+def filters_and_failures(tutti):
+    with Project(tutti, {"workflows/w.yaml": FILTERED}) as project:
+        for name in ("a.csv", "b.csv", "skip.csv", "x.txt"):
+            put(project, f"s3://in/d/{name}", name)
+        taken = put(project, "gs://out/d/b.csv", "other")
+        run = project.call("run", "w", status=1)
+        expect("1 of 2 objects failed, among them s3://in/d/b.csv" in run.stdout + run.stderr, run.stdout + run.stderr)
+        there = sorted(path.name for path in taken.parent.iterdir() if not path.name.startswith("."))
+        expect(there == ["a.csv", "b.csv"], f"copied: {there}")
+        output = output_of(project, "copy")
+        done = {json.loads(line)["to"]["key"]: json.loads(line)["done"] for line in output["manifest"]["text"].splitlines()}
+        expect(done == {"d/a.csv": "written", "d/b.csv": "failed"} and output["failed"] == 1, f"{output}")
+        expect("1 object failed:" in project.call("logs", "latest").stdout, "the log does not list it")
+        taken.unlink()
+        project.call("retry", "latest")
+        (project.folder / "workflows/sealed.yaml").write_text(SEALED, encoding="utf-8")
+        said = project.call("validate", "sealed", status=None)
+        expect(said.returncode != 0, "a secret that is not declared, and stages that are compared")
+        text = said.stdout + said.stderr
+        expect("there is no secret 'none'" in text and "cannot be given beside 'if_exists' verify" in text, text)
+        expect(text.count("error:") == 2, text)
+
+
 TESTS = [
     ("names that look like patterns", odd_names),
     ("files.NAME in templates", files_in_templates),
     ("a JSON Schema in the workflow", inline_schema),
     ("a plan of what an earlier task writes", plan_of_what_comes),
+    ("filters and failures of copy", filters_and_failures),
 ]
 
 

@@ -40,6 +40,11 @@ ParamSchema at_least(ParamSchema param, std::string least) {
   return param;
 }
 
+ParamSchema map_of(std::string name, std::vector<ParamSchema> members) {
+  return {
+      .name = std::move(name), .kind = ParamKind::map, .doc = {}, .members = std::move(members)};
+}
+
 std::vector<OutputSchema> gives(std::initializer_list<const char*> names) {
   std::vector<OutputSchema> outputs;
   for (const char* name : names) {
@@ -106,9 +111,26 @@ Catalogue test_catalogue() {
        .params = {need("from", ParamKind::address), many(need("to", ParamKind::address)),
                   one_of_words("if_exists", {"fail", "skip", "replace", "verify"}),
                   may("verify", ParamKind::boolean), may("class", ParamKind::string),
-                  may("part_size", ParamKind::size)},
+                  may("part_size", ParamKind::size), one_of_words("proof", {"full", "sample:N%"}),
+                  may("compress", ParamKind::string), may("keep_names", ParamKind::boolean),
+                  one_of_words("order", {"name", "newest"}),
+                  map_of("encrypt", {one_of_words("with", {"aes-256-gcm"}),
+                                     need("secret", ParamKind::secret)})},
        .outputs = gives({"objects", "bytes", "skipped", "manifest"}),
-       .idempotent = true},
+       .idempotent = true,
+       .clashes = {{.together = {{.params = {"compress", "encrypt"}},
+                                 {.params = {"if_exists"}, .values = {"verify"}}},
+                    .why = "the bytes cannot be compared",
+                    .remedy = "replace it"},
+                   {.together = {{.params = {"order"}, .values = {"name"}, .but = true},
+                                 {.params = {"compress"}}},
+                    .unless = {"keep_names"},
+                    .why = "names may become the same",
+                    .remedy = "keep the names"},
+                   {.together = {{.params = {"keep_names"}}},
+                    .unless = {"compress", "encrypt"},
+                    .why = "nothing changes names",
+                    .remedy = "leave it out"}}},
       {.name = "list",
        .summary = "lists objects",
        .params = {need("from", ParamKind::address), may("limit", ParamKind::integer)},

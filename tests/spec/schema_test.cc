@@ -88,6 +88,10 @@ TEST_CASE("the published schema knows what each action takes") {
            "{uses: load, with: {from: 's3://b/k', into: warehouse.t}}",
            "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: merge, key: id}}",
            "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: '{{ params.m }}'}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', verify: 'sample:2.5%'}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', compress: zstd, keep_names: true, "
+           "encrypt: {with: fernet, secret: key}, order: newest}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', include: ['*.csv'], larger: 10MB}}",
        }) {
     CHECK_MESSAGE(misfits(schema, one_task(good)) == "", good);
   }
@@ -106,6 +110,13 @@ TEST_CASE("the published schema knows what each action takes") {
            "{uses: load, with: {from: 's3://b/k', into: warehouse.t, mode: merge}}",  // no key
            "{uses: branch, with: {cases: [{if: true, to: b}]}}",
            "{uses: noop, with: {a: 1}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', verify: 'sample:x%'}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', encrypt: {with: fernet}}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', encrypt: {with: des, secret: k}}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', compress: zstd, if_exists: "
+           "verify}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', decompress: true, order: newest}}",
+           "{uses: copy, with: {from: 's3://b/', to: 's3://c/', keep_names: true}}",
        }) {
     CHECK_MESSAGE(misfits(schema, one_task(bad)) != "", bad);
   }

@@ -32,6 +32,7 @@ enum class ParamKind : uint8_t {
   branch_cases,  // [{when: expression, to: task or list of tasks}]
   task,          // a direct dependant, or a list of them
   json_schema,   // a map or boolean is the schema itself; a text is a file, as `file`
+  secret,        // the name of a secret of the project
 };
 
 struct Param {
@@ -43,9 +44,10 @@ struct Param {
   bool secret_ok = false;  // a secret may stand here; elsewhere it is an error ("pass it by env")
   bool raw = false;        // handed to the action unrendered: it evaluates it itself
   std::vector<std::string> names = {};  // what a raw expression may name beside the context: status
-  std::vector<std::string> choices = {};
-  std::string least = {};     // of a duration: nothing shorter; empty: any
-  std::string fallback = {};  // the default, as the docs show it
+  std::vector<std::string> choices = {};  // N% at the end of one: any part of 100
+  std::string least = {};                 // of a duration: nothing shorter; empty: any
+  std::string fallback = {};              // the default, as the docs show it
+  std::vector<Param> members = {};        // of a map: its keys, and no others; none: any keys
 };
 
 struct OutputField {
@@ -62,6 +64,21 @@ struct GoesWith {
   std::vector<std::string> values;
 };
 
+// One of these params is given (a boolean: and true), with one of the values; none: with any.
+struct Given {
+  std::vector<std::string> params;
+  std::vector<std::string> values = {};
+  bool but = false;  // with any but these
+};
+
+// Params that cannot all be given together, unless one of `unless` is.
+struct Clash {
+  std::vector<Given> together;
+  std::vector<std::string> unless = {};
+  std::string why;  // a sentence without its full stop
+  std::string remedy;
+};
+
 struct Schema {
   std::string name;     // what `uses` says: "copy", "wait.object"
   std::string summary;  // one sentence
@@ -71,6 +88,7 @@ struct Schema {
   // Params that are given together: where one of them is in a group, it stands for all.
   std::vector<std::vector<std::string>> together = {};
   std::vector<GoesWith> goes_with = {};
+  std::vector<Clash> clashes = {};
   std::vector<OutputField> outputs = {};
   bool outputs_open = false;  // the task's own code adds outputs of any name
   bool branches = false;      // its output `chosen` names the direct dependants that run

@@ -7,6 +7,7 @@
 
 #include "action/api/outcome.h"
 #include "action/copy/stages.h"
+#include "action/objects/selecting.h"
 #include "xfer/transfer.h"
 
 namespace tutti::action {
@@ -16,7 +17,7 @@ using objects::human_bytes;
 using objects::objects_text;
 
 Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
-                                 const Value& with, Keys keys) {
+                                 const Value& with, Keys keys, Instant now) {
   TRY(cloud::Located from, objects::open_param(services, info, with, "from"));
   TRY(std::vector<cloud::Located> to, objects::open_params(services, info, with, "to"));
   TRY(const std::string if_exists, objects::text_param(with, "if_exists"));
@@ -26,6 +27,9 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   request.sha256 = true;  // the manifest's digest stands for the content
   TRY(request.if_exists, transfer::parse_if_exists(if_exists.empty() ? "fail" : if_exists));
   TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
+  TRY(request.filter, objects::filter_param(with, now));
+  TRY(request.order, objects::order_param(with));
+  TRY(request.failures_max, objects::failures_param(with));
   TRY(request.storage_class, objects::text_param(with, "class"));
   request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
@@ -37,24 +41,21 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   return request;
 }
 
-Value output_of(const xfer::Report& report) {
+Value output_of(const xfer::Report& report, const std::vector<xfer::Entry>& entries) {
   return Value::of({{"objects", report.objects},
                     {"bytes", report.bytes},
                     {"skipped", report.skipped},
-                    {"manifest", objects::manifest_value(report.entries)}});
+                    {"failed", report.failed},
+                    {"manifest", objects::manifest_value(entries)}});
 }
 
 std::string proof_text(const xfer::Report& report) {
-  size_t counts[3] = {};
-  for (const xfer::Entry& each : report.entries) {
-    ++counts[static_cast<size_t>(each.proof)];
-  }
   std::string text;
   constexpr std::string_view words[3] = {"proven equal end to end", "proven by the store's CRC32C",
                                          "compared by size only"};
   for (size_t i = 0; i < 3; ++i) {
-    if (counts[i] > 0) {
-      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", counts[i], words[i]);
+    if (report.proofs.at(i) > 0) {
+      text += fmt::format("{}{} {}", text.empty() ? "" : ", ", report.proofs.at(i), words[i]);
     }
   }
   return text;
@@ -85,10 +86,12 @@ class Copy final : public Action {
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
     Preview preview{.unknown = objects::unknown_params(with, {"from", "to"})};
+    std::ranges::move(objects::unknown_filters(with), std::back_inserter(preview.unknown));
     if (!preview.unknown.empty()) {
       co_return preview;
     }
-    CO_TRY(xfer::Request request, request_of(services_, info, with, Keys::leave));
+    CO_TRY(xfer::Request request,
+           request_of(services_, info, with, Keys::leave, ctx.clock().wall()));
     const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
     CO_TRY(const transfer::Plan plan, co_await xfer::preview(ctx, std::move(request)));
     preview.steps.push_back({.what = fmt::format("copy {} to {}", objects_text(plan.objects), to),
@@ -99,15 +102,20 @@ class Copy final : public Action {
   }
 
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
-    auto request = request_of(services_, attempt.info(), with, Keys::read);
+    auto request = request_of(services_, attempt.info(), with, Keys::read, ctx.clock().wall());
     if (!request.has_value()) {
       co_return outcome_of(ctx, std::move(request).error());
     }
     CO_OK(co_await say_class(ctx, attempt, *request));
     request->on_progress = objects::progress_to(attempt);
+    objects::Noted noted;
+    request->on_entry = noted.taker();
     auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
+    if (noted.failed() > 0) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
+    }
     if (!report.has_value()) {
-      co_return outcome_of(ctx, std::move(report).error());
+      co_return noted.ended_outcome(ctx, std::move(report).error());
     }
     CO_OK(co_await attempt.log(
         ctx, Stream::system,
@@ -116,7 +124,9 @@ class Copy final : public Action {
     if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
     }
-    co_return Outcome(Done{.output = output_of(*report)});
+    Value output = output_of(*report, noted.entries());
+    co_return report->failed > 0 ? noted.failed_outcome(ctx, std::move(output))
+                                 : Outcome(Done{.output = std::move(output)});
   }
 
  private:
@@ -173,11 +183,15 @@ Schema copy_schema() {
        .kind = ParamKind::boolean,
        .doc = "Nothing to copy is no failure.",
        .fallback = "false"}};
+  objects::add_filter_params(schema);
+  objects::add_order_params(schema);
+  objects::add_failures_param(schema);
   add_stage_params(schema);
   schema.outputs = {
       {"objects", "integer", "Objects written, counted for each destination."},
       {"bytes", "integer", "Bytes of those."},
       {"skipped", "integer", "Objects that were there already and left."},
+      {"failed", "integer", "Objects that were not copied; then the task has failed."},
       {"manifest", "{digest, objects, text}", "One JSON line for each object, and its digest."}};
   return schema;
 }

@@ -274,6 +274,102 @@ TEST_CASE("objects are compressed and encrypted, and come back") {
   CHECK(plan->steps.at(1).what == "1 object there already: left, whatever it holds");
 }
 
+Value with_more(Value inputs, std::initializer_list<std::pair<const char*, Value>> more) {
+  for (const auto& [name, value] : more) {
+    inputs.edit_map().set(name, value);
+  }
+  return inputs;
+}
+
+TEST_CASE("filters choose what is copied, as those of the command do") {
+  World w;
+  for (const std::string name : {"a.csv", "b.csv", "d/c.csv", "d/x.tmp", "note.txt"}) {
+    w.write("s3://in/" + name, name);
+  }
+  w.write("s3://in/large.csv", std::string(2000, 'x'));
+  const Value plain = with("s3://in/", "gs://out/", "replace");
+  const auto copied = [&](std::initializer_list<std::pair<const char*, Value>> more) {
+    std::filesystem::remove_all(w.path("gs://out/"));
+    const Outcome outcome = w.copy(with_more(plain, more));
+    CHECK(error_text(outcome) == "it succeeded");
+    std::string names;
+    for (const char* name : {"a.csv", "b.csv", "d/c.csv", "d/x.tmp", "large.csv", "note.txt"}) {
+      names += w.exists(fmt::format("gs://out/{}", name)) ? fmt::format("{} ", name) : "";
+    }
+    return names;
+  };
+  const Value both(ValueList{"*.csv", "*.txt"});
+  CHECK(copied({{"include", "*.csv"}}) == "a.csv b.csv d/c.csv large.csv ");
+  CHECK(copied({{"include", both}, {"exclude", "d/**"}}) == "a.csv b.csv large.csv note.txt ");
+  CHECK(copied({{"include_regex", "^[ab]"}, {"exclude_regex", Value(ValueList{"^b"})}}) ==
+        "a.csv ");
+  CHECK(copied({{"larger", "1kB"}}) == "large.csv ");
+  CHECK(copied({{"smaller", 6}}) == "a.csv b.csv ");
+  CHECK(copied({{"newer_than", "1h"}, {"include", "a.*"}}) == "a.csv ");
+  CHECK(copied({{"names", Value(ValueList{"note.txt", "d/x.tmp", "none"})}}) ==
+        "d/x.tmp note.txt ");
+  CHECK(copied({{"names", "a.csv\nd/c.csv\n"}}) == "a.csv d/c.csv ");
+  CHECK(copied({{"order", "largest"}, {"first", "*.txt"}, {"larger", 9}}) == "large.csv ");
+
+  const std::pair<std::pair<const char*, Value>, std::string> rows[] = {
+      {{"older_than", "1h"}, "there is no object below this prefix"},
+      {{"include", Value(ValueList{1})}, "`include` is neither a text nor a list of texts"},
+      {{"include", "[a"}, "[a: "},
+      {{"include_regex", "("}, "not a regular expression"},
+      {{"larger", "much"}, "much"},
+      {{"newer_than", "yesterday"}, "yesterday"},
+      {{"names", 5}, "`names` is neither a text nor a list of texts"},
+      {{"order", "random"}, "order: 'random' is not known"},
+      {{"max_failures", "few"}, "`max_failures` is not a whole number"}};
+  for (const auto& [more, says] : rows) {
+    const std::string text = error_text(w.copy(with_more(plain, {more})));
+    CAPTURE(says);
+    CHECK_MESSAGE(text.find(says) != std::string::npos, text);
+  }
+  const auto plan = w.loop.run(w.action->plan(
+      w.ctx, w.attempt.info(), with_more(plain, {{"include", "*.csv"}, {"smaller", 100}})));
+  REQUIRE_OK(plan);
+  CHECK(plan->steps.at(0).objects == 3);
+  const auto open = w.loop.run(
+      w.action->plan(w.ctx, w.attempt.info(), with_more(plain, {{"names", "{{ tasks.a.x }}"}})));
+  REQUIRE_OK(open);
+  CHECK(open->unknown.size() == 1);
+}
+
+TEST_CASE("objects that fail do not stop the others, and are listed at the end") {
+  World w;
+  for (int i = 0; i < 30; ++i) {
+    w.write(fmt::format("s3://in/{:02}", i), "new");
+  }
+  for (const char* taken : {"03", "07", "21"}) {
+    w.write(fmt::format("gs://out/{}", taken), "old");
+  }
+  const Value inputs = with("s3://in/", "gs://out/", "verify");
+  const Outcome outcome = w.copy(inputs);
+  const auto* failed = std::get_if<Failed>(&outcome);
+  REQUIRE(failed != nullptr);
+  CHECK(failed->error.code == Code::conflict);
+  CHECK(failed->reason == FailReason::data);
+  CHECK(failed->error.text().starts_with("gs://out/"));
+  CHECK(failed->error.what.find("3 of 30 objects failed, among them s3://in/") == 0);
+  CHECK(failed->output["objects"] == Value(27));
+  CHECK(failed->output["failed"] == Value(3));
+  const std::string manifest = failed->output["manifest"]["text"].as_string();
+  CHECK(manifest.find(R"("done":"failed")") != std::string::npos);
+  CHECK(w.attempt.logged.find("3 objects failed:\n  s3://in/") == 0);
+  CHECK(w.attempt.logged.find("copied 27 objects") != std::string::npos);
+  CHECK(w.read("gs://out/29") == "new");
+  CHECK(w.read("gs://out/07") == "old");
+
+  const Outcome few = w.copy(with_more(inputs, {{"max_failures", 2}}));
+  CHECK(error_text(few).find("it exists and is different") != std::string::npos);
+  const auto* ended = std::get_if<Failed>(&few);
+  REQUIRE(ended != nullptr);
+  CHECK(ended->output["failed"] == Value(2));
+  CHECK(error_text(w.copy(with_more(inputs, {{"max_failures", 0}}))).find("gs://out/03: copying") ==
+        0);
+}
+
 TEST_CASE("plan counts without doing") {
   World w;
   w.write("s3://a/1", "one");

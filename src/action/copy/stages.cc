@@ -41,6 +41,38 @@ Result<Key> key_param(const objects::Services& services, const Value& value, std
                                              fmt::format("`{}`, secret '{}'", name, secret)));
 }
 
+Param key_member() {
+  return {.name = "secret",
+          .kind = ParamKind::secret,
+          .doc = "The secret that holds the key.",
+          .required = true};
+}
+
+// What xfer refuses for the same reasons (staged.h).
+void add_clashes(Schema& schema) {
+  const std::vector<std::string> stages{"compress", "decompress", "encrypt", "decrypt"};
+  const std::vector<std::string> strips{"decompress", "decrypt"};
+  const std::string no_order =
+      "only in the order of the names it shows which of them become the same when their endings "
+      "are taken off";
+  schema.clashes = {
+      {.together = {{.params = stages}, {.params = {"if_exists"}, .values = {"verify"}}},
+       .why = "what is there cannot be compared with bytes that are changed on their way",
+       .remedy = "if_exists: skip leaves what is there, replace writes it anew"},
+      {.together = {{.params = {"order"}, .values = {"name"}, .but = true}, {.params = strips}},
+       .unless = {"keep_names"},
+       .why = no_order,
+       .remedy = "leave the order out, or keep the names"},
+      {.together = {{.params = {"first"}}, {.params = strips}},
+       .unless = {"keep_names"},
+       .why = no_order,
+       .remedy = "leave it out, or keep the names"},
+      {.together = {{.params = {"keep_names"}}},
+       .unless = stages,
+       .why = "nothing would change names",
+       .remedy = "leave it out"}};
+}
+
 }  // namespace
 
 Result<std::vector<Spec>> stages_param(const objects::Services& services, const Value& with,
@@ -77,15 +109,22 @@ void add_stage_params(Schema& schema) {
        .fallback = "false"},
       {.name = "encrypt",
        .kind = ParamKind::map,
-       .doc = "{with: aes-256-gcm or fernet, secret: NAME}; names get .tgcm or .fernet."},
+       .doc = "Names get .tgcm or .fernet.",
+       .members = {{.name = "with",
+                    .doc = "The cipher.",
+                    .required = true,
+                    .choices = {"aes-256-gcm", "fernet"}},
+                   key_member()}},
       {.name = "decrypt",
        .kind = ParamKind::map,
-       .doc = "{secret: NAME}; .tgcm or .fernet is taken off names."},
+       .doc = ".tgcm or .fernet is taken off names.",
+       .members = {key_member()}},
       {.name = "keep_names",
        .kind = ParamKind::boolean,
        .doc = "Names stay as they are, whatever is done to the bytes.",
        .fallback = "false"}};
   schema.params.insert(schema.params.end(), params.begin(), params.end());
+  add_clashes(schema);
 }
 
 }  // namespace tutti::action

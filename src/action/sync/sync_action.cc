@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "action/sync/sync_action.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "action/api/outcome.h"
+#include "action/objects/selecting.h"
 #include "xfer/sync.h"
 
 namespace tutti::action {
@@ -26,7 +29,7 @@ Result<xfer::Same> parse_same(std::string_view text) {
 }
 
 Result<xfer::SyncRequest> request_of(const objects::Services& services, const AttemptInfo& info,
-                                     const Value& with) {
+                                     const Value& with, Instant now) {
   xfer::SyncRequest request;
   TRY(request.from, objects::open_param(services, info, with, "from"));
   TRY(request.to, objects::open_param(services, info, with, "to"));
@@ -39,6 +42,9 @@ Result<xfer::SyncRequest> request_of(const objects::Services& services, const At
   TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
   TRY(const int64_t removes_max, objects::int_param(with, "max_delete", max_delete_default, 0));
   request.removes_max = static_cast<uint64_t>(removes_max);
+  TRY(request.filter, objects::filter_param(with, now));
+  TRY(request.failures_max, objects::failures_param(with));
+  request.tags = with.get_bool("tags");
   request.remove_extra = with.get_bool("delete");
   request.journal = services.journal;
   return request;
@@ -49,7 +55,11 @@ std::string said(const xfer::SyncReport& report, bool removes) {
                                  human_bytes(report.bytes), report.same);
   text += removes ? fmt::format("removed: {}", report.removed)
                   : fmt::format("only at the destination: {}", report.extra);
-  return report.backed_up == 0 ? text : fmt::format("{}, kept: {}", text, report.backed_up);
+  if (report.backed_up > 0) {
+    text += fmt::format(", kept: {}", report.backed_up);
+  }
+  return removes && report.failed > 0 ? text + "; nothing was removed, as not everything was copied"
+                                      : text;
 }
 
 class Sync final : public Action {
@@ -60,10 +70,11 @@ class Sync final : public Action {
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
     Preview preview{.unknown = objects::unknown_params(with, {"from", "to", "backup"})};
+    std::ranges::move(objects::unknown_filters(with), std::back_inserter(preview.unknown));
     if (!preview.unknown.empty()) {
       co_return preview;
     }
-    CO_TRY(xfer::SyncRequest request, request_of(services_, info, with));
+    CO_TRY(xfer::SyncRequest request, request_of(services_, info, with, ctx.clock().wall()));
     request.dry_run = true;
     const bool removes = request.remove_extra;
     const std::string to = objects::shown_address(with["to"]);
@@ -81,24 +92,34 @@ class Sync final : public Action {
   }
 
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
-    auto request = request_of(services_, attempt.info(), with);
+    auto request = request_of(services_, attempt.info(), with, ctx.clock().wall());
     if (!request.has_value()) {
       co_return outcome_of(ctx, std::move(request).error());
     }
     const bool removes = request->remove_extra;
     request->on_progress = objects::progress_to(attempt);
+    objects::Noted noted;
+    request->on_entry = noted.taker();
     auto report = co_await xfer::sync(ctx, std::move(*request), services_.cpu);
+    if (noted.failed() > 0) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
+    }
     if (!report.has_value()) {
-      co_return outcome_of(ctx, std::move(report).error());
+      co_return noted.ended_outcome(ctx, std::move(report).error());
     }
     CO_OK(co_await attempt.log(ctx, Stream::system, said(*report, removes) + "\n"));
-    co_return Outcome(
-        Done{.output = Value::of({{"copied", report->copied},
-                                  {"bytes", report->bytes},
-                                  {"same", report->same},
-                                  {"removed", report->removed},
-                                  {"backed_up", report->backed_up},
-                                  {"manifest", objects::manifest_value(report->entries)}})});
+    if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
+    }
+    Value output = Value::of({{"copied", report->copied},
+                              {"bytes", report->bytes},
+                              {"same", report->same},
+                              {"failed", report->failed},
+                              {"removed", report->removed},
+                              {"backed_up", report->backed_up},
+                              {"manifest", objects::manifest_value(noted.entries())}});
+    co_return report->failed > 0 ? noted.failed_outcome(ctx, std::move(output))
+                                 : Outcome(Done{.output = std::move(output)});
   }
 
  private:
@@ -137,11 +158,19 @@ Schema sync_schema() {
       {.name = "verify",
        .doc = "How each copy is proven: read back, by the store's own check, or by size.",
        .choices = {"full", "sample:N%", "store", "none"},
-       .fallback = "store"}};
+       .fallback = "store"},
+      {.name = "tags",
+       .kind = ParamKind::boolean,
+       .doc = "Tags are copied, too: one more request for each object.",
+       .fallback = "false"}};
+  objects::add_filter_params(schema);
+  objects::add_failures_param(schema);
   schema.outputs = {
       {"copied", "integer", "Objects written."},
       {"bytes", "integer", "Bytes of those."},
       {"same", "integer", "Objects left as they were."},
+      {"failed", "integer",
+       "Objects that were not copied; then nothing is removed and the task has failed."},
       {"removed", "integer", "Objects removed from the destination."},
       {"backed_up", "integer", "Objects the backup has now."},
       {"manifest", "{digest, objects, text}", "One JSON line for each copied object."}};

@@ -72,5 +72,40 @@ TEST_CASE("a sync that would remove too much, or begins with nothing, changes no
             .contains("same: 'etag' is not known"));
 }
 
+TEST_CASE("what a filter leaves out is neither copied nor removed") {
+  World w;
+  ValueMap inputs;
+  inputs.set("exclude", Value(ValueList{"b", "c"}));
+  inputs.set("delete", true);
+  const Value done = output(w.run(*w.action, w.with(inputs)));
+  CHECK(done["copied"] == Value(1));
+  CHECK(done["removed"] == Value(0));
+  CHECK(w.read("gs://mirror/d/a") == "1");
+  CHECK(w.read("gs://mirror/d/b") == "old");
+  CHECK(w.exists("gs://mirror/d/c"));
+}
+
+TEST_CASE("where an object could not be copied, the others are, and nothing is removed") {
+  World w;
+  w.write("az://kept/1/b", "something else");
+  ValueMap inputs;
+  inputs.set("delete", true);
+  inputs.set("backup", "az://kept/1/");
+  const Outcome outcome = w.run(*w.action, w.with(inputs));
+  const auto* failed = std::get_if<Failed>(&outcome);
+  REQUIRE(failed != nullptr);
+  CHECK(failed->error.text().contains("1 of 2 objects failed, among them s3://raw/d/b: "));
+  CHECK(failed->output["copied"] == Value(1));
+  CHECK(failed->output["failed"] == Value(1));
+  CHECK(failed->output["manifest"]["objects"] == Value(2));
+  CHECK(w.read("gs://mirror/d/a") == "1");
+  CHECK(w.read("gs://mirror/d/b") == "old");
+  CHECK(w.exists("gs://mirror/d/c"));
+  CHECK(w.attempt.logged.contains("1 object failed:\n  s3://raw/d/b: "));
+  CHECK(w.attempt.logged.contains("nothing was removed, as not everything was copied"));
+  inputs.set("max_failures", 0);
+  CHECK(error_text(w.run(*w.action, w.with(inputs))).contains("copying s3://raw/d/b"));
+}
+
 }  // namespace
 }  // namespace tutti::action

@@ -38,6 +38,7 @@ enum class ParamKind : uint8_t {
   branch_cases,  // [{when: expression, to: task or list of tasks}]
   task,          // a direct dependant, or a list of them
   json_schema,   // a map or boolean is the schema itself; a text is a file, as `file`
+  secret,        // the name of a secret of the project
 };
 std::string_view param_kind_name(ParamKind kind);
 
@@ -48,11 +49,16 @@ struct ParamSchema {
   bool required = false;
   bool many = false;  // one value of the kind, or a list of them
   bool secret_allowed = false;
-  std::vector<std::string> choices;  // closed set of plain values
+  std::vector<std::string> choices;  // closed set of plain values; of "x:N%" N is a part of 100
   std::string least = {};            // of a duration: nothing shorter; empty: any
   std::vector<std::string> names;    // what an expression may name beside the context: status, body
   Value default_value;               // for the docs; null: none
+  std::vector<ParamSchema> members = {};  // of a map: its keys, and no others; none: any keys
+
+  const ParamSchema* find_member(std::string_view member) const;
 };
+// Whether `text` is one of the choices.
+bool is_choice(const ParamSchema& param, std::string_view text);
 
 struct OutputSchema {
   std::string name;
@@ -72,6 +78,22 @@ struct GoesWith {
   std::string param;
   std::string other;
   std::vector<std::string> values;
+};
+
+// One of these keys is given (a boolean: and true), with one of the values; none: with any.
+struct Given {
+  std::vector<std::string> params;
+  std::vector<std::string> values = {};
+  bool but = false;  // with any but these
+};
+
+// Keys that cannot all be given together, unless one of `unless` is. Nothing is asked where one of
+// them is a template.
+struct Clash {
+  std::vector<Given> together;
+  std::vector<std::string> unless = {};
+  std::string why;  // a sentence without its full stop
+  std::string remedy;
 };
 
 struct ActionSchema {
@@ -94,6 +116,7 @@ struct ActionSchema {
   std::vector<std::string> safe_values = {};
   std::string key_param = {};
   std::vector<GoesWith> goes_with = {};
+  std::vector<Clash> clashes = {};
 
   const ParamSchema* find_param(std::string_view param) const;
   const OutputSchema* find_output(std::string_view output) const;

@@ -82,6 +82,9 @@ void check_text(Check& check, const YamlNode& scalar, const TextRules& rules,
 void check_texts(Check& check, const YamlNode& node, const TextRules& rules,
                  std::optional<TaskNo> task);
 
+// Which declared secret may be meant by a name that is none.
+std::string secret_remedy(const Project& project, std::string_view name);
+
 // `with` of one task against its action.
 void check_inputs(Check& check, TaskNo task, const ActionSchema& schema);
 

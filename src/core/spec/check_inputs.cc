@@ -47,6 +47,9 @@ class InputCheck {
     for (const GoesWith& rule : schema_.goes_with) {
       goes_with(rule, node, owner);
     }
+    for (const Clash& rule : schema_.clashes) {
+      clash(rule, node);
+    }
   }
 
  private:
@@ -126,8 +129,7 @@ class InputCheck {
   void goes_with(const GoesWith& rule, const YamlNode& node, const YamlNode& owner) {
     const YamlNode* other = node.get(rule.other);
     const ParamSchema* schema = schema_.find_param(rule.other);
-    const bool known = other == nullptr || schema == nullptr ||
-                       std::ranges::find(schema->choices, other->text) != schema->choices.end();
+    const bool known = other == nullptr || schema == nullptr || is_choice(*schema, other->text);
     if (!known) {
       return;  // a template, or no value it can have
     }
@@ -145,6 +147,62 @@ class InputCheck {
           fmt::format("{} makes no use of '{}' here", schema_.name, rule.param),
           fmt::format("remove it, or give '{}' as {}", rule.other, fmt::join(rule.values, " or ")));
     }
+  }
+
+  enum class Answer : uint8_t { no, yes, unknown };
+
+  Answer is_given(const ParamSchema& param, const YamlNode& value, const Given& given) const {
+    if (value.is_string() && has_template(value.text)) {
+      return Answer::unknown;
+    }
+    if (value.kind == Kind::null || (param.kind == ParamKind::boolean && value.text == "false")) {
+      return Answer::no;
+    }
+    const bool among = std::ranges::find(given.values, value.text) != given.values.end();
+    return given.values.empty() || among != given.but ? Answer::yes : Answer::no;
+  }
+
+  // The key that is given so.
+  std::pair<Answer, const YamlMember*> find_given(const Given& given, const YamlNode& node) const {
+    Answer answer = Answer::no;
+    for (const std::string& name : given.params) {
+      const YamlMember* member = node.find(name);
+      const ParamSchema* param = schema_.find_param(name);
+      if (member == nullptr || param == nullptr) {
+        continue;
+      }
+      const Answer each = is_given(*param, member->value, given);
+      if (each == Answer::yes) {
+        return {each, member};
+      }
+      answer = each == Answer::unknown ? each : answer;
+    }
+    return {answer, nullptr};
+  }
+
+  void clash(const Clash& rule, const YamlNode& node) {
+    std::vector<const YamlMember*> found;
+    for (const Given& given : rule.together) {
+      const auto [answer, member] = find_given(given, node);
+      if (answer != Answer::yes) {
+        return;
+      }
+      found.push_back(member);
+    }
+    if (find_given({.params = rule.unless}, node).first != Answer::no) {
+      return;
+    }
+    std::string beside;
+    for (size_t i = 1; i < found.size(); ++i) {
+      beside += fmt::format("{} '{}'", i == 1 ? " beside" : " and", found[i]->key.text);
+      if (!rule.together[i].values.empty()) {
+        beside += fmt::format(" {}", found[i]->value.text);
+      }
+    }
+    error("conflicting_inputs", found.front()->key,
+          fmt::format("'{}' cannot be given{}: {}", found.front()->key.text,
+                      beside.empty() ? " here" : beside, rule.why),
+          rule.remedy);
   }
 
   TextRules rules(const ParamSchema& param) const {
@@ -180,6 +238,10 @@ class InputCheck {
       cases(param, node);
       return;
     }
+    if (!param.members.empty() && node.is_map()) {
+      members(param, node);
+      return;
+    }
     if (param.kind != ParamKind::expression) {
       check_texts(check_, node, rules(param), task_);
       if (node.is_string() && has_template(node.text)) {
@@ -192,6 +254,40 @@ class InputCheck {
       return;
     }
     plain(param, node);
+  }
+
+  static std::string map_text(const ParamSchema& param) {
+    std::vector<std::string_view> names;
+    for (const ParamSchema& each : param.members) {
+      names.push_back(each.name);
+    }
+    return names.empty() ? "a map" : fmt::format("a map: {{{}: ...}}", fmt::join(names, ": ..., "));
+  }
+
+  // A map whose keys are known.
+  void members(const ParamSchema& param, const YamlNode& node) {
+    for (const YamlMember& member : node.members) {
+      const ParamSchema* schema = param.find_member(member.key.text);
+      if (schema == nullptr) {
+        std::vector<std::string_view> known;
+        for (const ParamSchema& each : param.members) {
+          known.push_back(each.name);
+        }
+        error("unknown_input", member.key,
+              fmt::format("'{}' takes no '{}'", param.name, member.key.text),
+              remedy_for(member.key.text, known));
+        continue;
+      }
+      ParamSchema named = *schema;
+      named.name = fmt::format("{}.{}", param.name, schema->name);
+      value(named, member.value);
+    }
+    for (const ParamSchema& each : param.members) {
+      if (each.required && node.find(each.name) == nullptr) {
+        error("missing_input", node, fmt::format("'{}' needs '{}'", param.name, each.name),
+              fmt::format("add '{}: ...' to it", each.name));
+      }
+    }
   }
 
   // What stands before the first template is known already: "s3://bucket/{{ ds }}".
@@ -214,7 +310,7 @@ class InputCheck {
   }
 
   void choice(const ParamSchema& param, const YamlNode& node) {
-    if (std::ranges::find(param.choices, node.text) == param.choices.end()) {
+    if (!is_choice(param, node.text)) {
       error("bad_choice", node, fmt::format("'{}' cannot be '{}'", param.name, node.text),
             remedy_for(node.text, {param.choices.begin(), param.choices.end()}));
     }
@@ -264,7 +360,7 @@ class InputCheck {
       case ParamKind::list:
         return must(node.is_list(), param, node, "a list");
       case ParamKind::map:
-        return must(node.is_map(), param, node, "a map");
+        return must(node.is_map(), param, node, map_text(param));
       case ParamKind::boolean:
         return must(node.kind == Kind::boolean, param, node, "true or false");
       case ParamKind::number:
@@ -300,6 +396,8 @@ class InputCheck {
         return command(param, node);
       case ParamKind::task:
         return must(node.is_string(), param, node, "text: the name of a task");
+      case ParamKind::secret:
+        return secret(param, node);
     }
   }
 
@@ -382,6 +480,14 @@ class InputCheck {
   void connection(const ParamSchema& param, const YamlNode& node, ConnectionUse asked) {
     if (is_text(param, node, "text: the name of a connection")) {
       check_connection(check_, node, {.name = node.text, .asked = asked});
+    }
+  }
+
+  void secret(const ParamSchema& param, const YamlNode& node) {
+    if (is_text(param, node, "text: the name of a secret") &&
+        check_.project.find_secret(node.text) == nullptr) {
+      error("unknown_secret", node, fmt::format("there is no secret '{}'", node.text),
+            secret_remedy(check_.project, node.text));
     }
   }
 

@@ -215,14 +215,9 @@ class TextCheck {
 
   void secret(const expr::Reference& reference) {
     if (reference.path.size() >= 2 && check_.project.find_secret(reference.path[1]) == nullptr) {
-      std::vector<std::string_view> known;
-      for (const SecretSource& row : check_.project.secrets) {
-        known.push_back(row.name);
-      }
-      error(
-          "unknown_secret", reference.offset,
-          fmt::format("there is no secret '{}'", reference.path[1]),
-          or_else(did_you_mean(reference.path[1], known), "add it under 'secrets' of tutti.yaml"));
+      error("unknown_secret", reference.offset,
+            fmt::format("there is no secret '{}'", reference.path[1]),
+            secret_remedy(check_.project, reference.path[1]));
     }
     if (rules_.command) {
       error("secret_in_command", reference.offset,
@@ -426,6 +421,15 @@ void check_texts(Check& check, const YamlNode& node, const TextRules& rules,
   for (const YamlMember& member : node.members) {
     check_texts(check, member.value, rules, task);
   }
+}
+
+std::string secret_remedy(const Project& project, std::string_view name) {
+  std::vector<std::string_view> known;
+  for (const SecretSource& row : project.secrets) {
+    known.push_back(row.name);
+  }
+  std::string guess = did_you_mean(name, known);
+  return guess.empty() ? "add it under 'secrets' of tutti.yaml" : guess;
 }
 
 void check_connection(Check& check, const YamlNode& scalar, const NamedConnection& named) {

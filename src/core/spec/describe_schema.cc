@@ -206,6 +206,42 @@ Value cases_schema() {
   return Value::of({{"type", "array"}, {"items", std::move(one)}, {"minItems", 1}});
 }
 
+Value param_schema(const ParamSchema& param);
+
+Value members_schema(const std::vector<ParamSchema>& members) {
+  ValueMap properties;
+  ValueList required;
+  for (const ParamSchema& each : members) {
+    properties.set(each.name, param_schema(each));
+    if (each.required) {
+      required.push_back(each.name);
+    }
+  }
+  return or_template(Value::of({{"type", "object"},
+                                {"properties", std::move(properties)},
+                                {"additionalProperties", false},
+                                {"required", std::move(required)}}));
+}
+
+// Of "sample:N%" the texts with a number in place of N.
+Value choices_schema(const std::vector<std::string>& choices) {
+  ValueList words;
+  ValueList any;
+  for (const std::string& each : choices) {
+    if (each.ends_with("N%")) {
+      any.push_back(pattern(fmt::format("^{}[0-9]+([.][0-9]+)?%$",
+                                        std::string_view(each).substr(0, each.size() - 2))));
+    } else {
+      words.push_back(each);
+    }
+  }
+  Value schema = Value::of({{"enum", std::move(words)}});
+  for (Value& each : any) {
+    schema = any_of(std::move(schema), std::move(each));
+  }
+  return or_template(std::move(schema));
+}
+
 Value kind_schema(ParamKind kind) {
   switch (kind) {
     case ParamKind::any:
@@ -239,8 +275,10 @@ Value kind_schema(ParamKind kind) {
 Value param_schema(const ParamSchema& param) {
   Value schema = kind_schema(param.kind);
   if (!param.choices.empty()) {
-    schema =
-        or_template(Value::of({{"enum", ValueList(param.choices.begin(), param.choices.end())}}));
+    schema = choices_schema(param.choices);
+  }
+  if (!param.members.empty()) {
+    schema = members_schema(param.members);
   }
   if (param.many) {
     schema = any_of(schema, Value::of({{"type", "array"}, {"items", schema}, {"minItems", 1}}));
@@ -272,6 +310,37 @@ Value key_for_values(const GoesWith& rule) {
                     {"then", Value::of({{"required", ValueList{Value(rule.param)}}})}});
 }
 
+Value given_schema(const Given& given) {
+  Value value = Value::of({{"enum", ValueList{Value(false), Value()}}});
+  if (!given.values.empty()) {
+    value = Value::of({{"enum", ValueList(given.values.begin(), given.values.end())}});
+  }
+  if (given.values.empty() || given.but) {
+    value = Value::of({{"not", or_template(std::move(value))}});
+  }
+  ValueList any;
+  for (const std::string& name : given.params) {
+    any.push_back(Value::of(
+        {{"properties", Value::of({{name, value}})}, {"required", ValueList{Value(name)}}}));
+  }
+  return any.size() == 1 ? any.front() : Value::of({{"anyOf", std::move(any)}});
+}
+
+Value no_clash(const Clash& clash) {
+  ValueList all;
+  for (const Given& given : clash.together) {
+    all.push_back(given_schema(given));
+  }
+  if (!clash.unless.empty()) {
+    ValueList any;
+    for (const std::string& name : clash.unless) {
+      any.push_back(Value::of({{"required", ValueList{Value(name)}}}));
+    }
+    all.push_back(Value::of({{"not", Value::of({{"anyOf", std::move(any)}})}}));
+  }
+  return Value::of({{"not", Value::of({{"allOf", std::move(all)}})}});
+}
+
 Value with_schema(const ActionSchema& action) {
   ValueMap properties;
   ValueList required;
@@ -294,6 +363,9 @@ Value with_schema(const ActionSchema& action) {
   }
   for (const GoesWith& rule : action.goes_with) {
     groups.push_back(key_for_values(rule));
+  }
+  for (const Clash& rule : action.clashes) {
+    groups.push_back(no_clash(rule));
   }
   if (!groups.empty()) {
     with.edit_map().set("allOf", std::move(groups));

@@ -99,7 +99,7 @@ constexpr ProblemKind kinds[] = {
     {.id = "unknown_var",
      .meaning = "A template reads a variable that is not in `vars` of the project."},
     {.id = "unknown_secret",
-     .meaning = "A template reads a secret that the project does not declare."},
+     .meaning = "A template reads, or an input names, a secret that the project does not declare."},
     {.id = "unknown_file",
      .meaning = "A template reads a file that the task does not name under `files`."},
     {.id = "unknown_task", .meaning = "A template reads a task that does not exist."},

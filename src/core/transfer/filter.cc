@@ -6,11 +6,39 @@
 #include <fmt/format.h>
 #include <re2/re2.h>
 
+#include "base/size.h"
+
 namespace tutti::transfer {
 namespace {
 
 bool any_matches(const auto& patterns, std::string_view name) {
   return std::ranges::any_of(patterns, [name](const auto& each) { return each.matches(name); });
+}
+
+Result<std::vector<Regex>> parse_regexes(const std::vector<std::string>& patterns) {
+  std::vector<Regex> all;
+  for (const std::string& each : patterns) {
+    TRY(Regex regex, Regex::parse(each));
+    all.push_back(std::move(regex));
+  }
+  return all;
+}
+
+// That long ago.
+Result<std::optional<Instant>> past_of(const std::string& text, Instant now) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  TRY(const Duration age, parse_duration(text));
+  return now - age;
+}
+
+Result<std::optional<uint64_t>> size_of(const std::string& text) {
+  if (text.empty()) {
+    return std::nullopt;
+  }
+  TRY(const int64_t bytes, parse_size(text));
+  return static_cast<uint64_t>(bytes);
 }
 
 }  // namespace
@@ -45,6 +73,31 @@ Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& pattern
     globs.push_back(std::move(*glob));
   }
   return globs;
+}
+
+Result<Filter> parse_filter(const FilterTexts& texts, Instant now) {
+  Filter filter;
+  TRY(filter.include, parse_patterns(texts.include));
+  TRY(filter.exclude, parse_patterns(texts.exclude));
+  TRY(filter.include_regex, parse_regexes(texts.include_regex));
+  TRY(filter.exclude_regex, parse_regexes(texts.exclude_regex));
+  TRY(filter.larger_than, size_of(texts.larger));
+  TRY(filter.smaller_than, size_of(texts.smaller));
+  TRY(filter.newer_than, past_of(texts.newer, now));
+  TRY(filter.older_than, past_of(texts.older, now));
+  return filter;
+}
+
+std::set<std::string, std::less<>> parse_names(std::string_view text) {
+  std::set<std::string, std::less<>> names;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    if (end > at) {
+      names.emplace(text.substr(at, end - at));
+    }
+    at = end + 1;
+  }
+  return names;
 }
 
 bool Filter::matches(std::string_view name, uint64_t size, Instant modified) const {

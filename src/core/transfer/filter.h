@@ -44,6 +44,23 @@ struct Filter {
   bool matches(std::string_view name, uint64_t size, Instant modified) const;
 };
 
+// A filter as it is written.
+struct FilterTexts {
+  std::vector<std::string> include = {};
+  std::vector<std::string> exclude = {};
+  std::vector<std::string> include_regex = {};
+  std::vector<std::string> exclude_regex = {};
+  std::string larger = {};  // "10MB"; empty: any size
+  std::string smaller = {};
+  std::string newer = {};  // "7d", before now; empty: any age
+  std::string older = {};
+};
+// bad_input: what one of the texts is not. `now`: what ages count from.
+Result<Filter> parse_filter(const FilterTexts& texts, Instant now);
+
+// A name on each line, for Filter::only.
+std::set<std::string, std::less<>> parse_names(std::string_view text);
+
 // bad_input names the pattern that is none.
 Result<std::vector<Glob>> parse_patterns(const std::vector<std::string>& patterns);
 
