@@ -21,15 +21,6 @@ namespace tutti::app {
 namespace fs = std::filesystem;
 namespace {
 
-// tutti-sql lies beside this program in a build tree, in libexec when installed.
-fs::path sql_program() {
-  std::error_code ec;
-  const fs::path self = fs::read_symlink("/proc/self/exe", ec);
-  const fs::path beside = self.parent_path() / "tutti-sql";
-  return fs::exists(beside, ec) ? beside
-                                : self.parent_path().parent_path() / "libexec" / "tutti-sql";
-}
-
 fs::path python_cache() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != '\0') {
     return fs::path(cache) / "tutti" / "python";
@@ -44,6 +35,14 @@ Task<action::Outcome> query(rt::Context& ctx, action::SqlService& sql, action::S
 }
 
 }  // namespace
+
+fs::path sql_program() {
+  std::error_code ec;
+  const fs::path self = fs::read_symlink("/proc/self/exe", ec);
+  const fs::path beside = self.parent_path() / "tutti-sql";
+  return fs::exists(beside, ec) ? beside
+                                : self.parent_path().parent_path() / "libexec" / "tutti-sql";
+}
 
 ActionSet::ActionSet(ActionServices services)
     : sql_(services.processes,

@@ -26,6 +26,9 @@ struct ActionServices {
   std::function<Result<std::string>(std::string_view name)> secret = {};
 };
 
+// tutti-sql: beside this program in a build tree, in libexec when installed.
+std::filesystem::path sql_program();
+
 class ActionSet {
  public:
   explicit ActionSet(ActionServices services);

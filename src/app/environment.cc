@@ -6,6 +6,7 @@
 #include "app/actions.h"
 #include "app/catalogue.h"
 #include "app/connections.h"
+#include "app/manifest_export.h"
 #include "app/owner.h"
 #include "app/preview.h"
 #include "cli/version.h"
@@ -105,6 +106,12 @@ Task<std::vector<cli::TaskPreview>> CommandEnvironment::preview(rt::Context& ctx
       *project_connections, connection_table(request.project),
       {.project = request.project_folder, .buffers = *buffers_, .files = cpu()}, cpu()));
   co_return co_await preview_run(ctx, actions.actions(), request);
+}
+
+Task<int64_t> CommandEnvironment::export_manifest(rt::Context& ctx, std::filesystem::path manifest,
+                                                  std::filesystem::path parquet) {
+  co_return co_await app::export_manifest(ctx, loop_.executor(), std::move(manifest),
+                                          std::move(parquet));
 }
 
 }  // namespace tutti::app

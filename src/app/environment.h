@@ -40,6 +40,8 @@ class CommandEnvironment final : public cli::Environment {
                              std::string_view name) override;
   Task<std::vector<cli::TaskPreview>> preview(rt::Context& ctx,
                                               cli::PreviewRequest request) override;
+  Task<int64_t> export_manifest(rt::Context& ctx, std::filesystem::path manifest,
+                                std::filesystem::path parquet) override;
 
  private:
   ActionServices action_services(const cloud::Connections& connections,

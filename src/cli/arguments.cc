@@ -46,6 +46,7 @@ struct Raw {
   RbArgs rb;
   PresignArgs presign;
   VerifyArgs verify;
+  ManifestArgs manifest;
   ConnectionsArgs connections;
   ConfigArgs config;
   ReferenceArgs reference;
@@ -314,6 +315,17 @@ void add_store_commands(CLI::App& app, Raw& raw) {
   verify->add_flag("--quick", raw.verify.quick,
                    "by the digests the stores keep; objects are read where they keep none");
   verify->footer(examples({{"tutti verify copied.jsonl", "Every object, read to its end"}}));
+
+  auto* manifest = app.add_subcommand("manifest", "Export a manifest to Parquet");
+  manifest->add_option("WHAT", raw.manifest.what, "export")
+      ->required()
+      ->check(CLI::IsMember({"export"}));
+  manifest->add_option("MANIFEST", raw.manifest.manifest, "a file written by --manifest")
+      ->required();
+  manifest->add_option("FILE", raw.manifest.to, "the Parquet file to write; replaced if it exists")
+      ->required();
+  manifest->footer(examples({{"tutti manifest export copied.jsonl copied.parquet",
+                              "A row for each object, typed: docs/transfers.md has the columns"}}));
 }
 
 void add_data_commands(CLI::App& app, Raw& raw) {
@@ -460,6 +472,7 @@ Result<Command> command_of(const std::string& name, Raw& raw) {
                                                                  {"rb", raw.rb},
                                                                  {"presign", raw.presign},
                                                                  {"verify", raw.verify},
+                                                                 {"manifest", raw.manifest},
                                                                  {"connections", raw.connections},
                                                                  {"doctor", DoctorArgs{}},
                                                                  {"config", raw.config},

@@ -163,6 +163,11 @@ struct VerifyArgs {
   std::string manifest;  // a local path
   bool quick = false;
 };
+struct ManifestArgs {
+  std::string what;      // export
+  std::string manifest;  // local paths
+  std::string to;
+};
 struct ConnectionsArgs {
   std::string what;                // list, test or limit
   std::vector<std::string> names;  // or addresses; empty: all of the profile
@@ -184,8 +189,8 @@ struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
 using Command =
     std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs, LogsArgs, GraphArgs,
                  RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs, CpArgs, MvArgs, SyncArgs, RmArgs,
-                 DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs, ConnectionsArgs, DoctorArgs,
-                 ConfigArgs, VersionArgs, ReferenceArgs>;
+                 DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs, ManifestArgs, ConnectionsArgs,
+                 DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
 
 struct Arguments {
   Globals globals;

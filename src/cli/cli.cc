@@ -36,6 +36,7 @@ struct Runner {
   Result<int> operator()(const RbArgs& args) { return rb(call, args); }
   Result<int> operator()(const PresignArgs& args) { return presign(call, args); }
   Result<int> operator()(const VerifyArgs& args) { return verify(call, args); }
+  Result<int> operator()(const ManifestArgs& args) { return manifest(call, args); }
   Result<int> operator()(const ConnectionsArgs& args) { return connections(call, args); }
   Result<int> operator()(const DoctorArgs& args) { return doctor(call, args); }
   Result<int> operator()(const ConfigArgs& args) { return config(call, args); }

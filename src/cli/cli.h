@@ -4,6 +4,7 @@
 // `app` hands in what the commands need of the layers they may not see.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -66,6 +67,10 @@ class Environment {
   virtual Result<std::string> secret(const spec::Project& project,
                                      const std::string& project_folder, std::string_view name) = 0;
   virtual Task<std::vector<TaskPreview>> preview(rt::Context& ctx, PreviewRequest request) = 0;
+  // Writes the manifest's lines as rows of a Parquet file, and says how many. Errors name the
+  // manifest's line.
+  virtual Task<int64_t> export_manifest(rt::Context& ctx, std::filesystem::path manifest,
+                                        std::filesystem::path parquet) = 0;
 };
 
 int run_command_line(int argc, const char* const* argv, Environment& environment);

@@ -36,6 +36,7 @@ Result<int> mb(Invocation& call, const MbArgs& args);
 Result<int> rb(Invocation& call, const RbArgs& args);
 Result<int> presign(Invocation& call, const PresignArgs& args);
 Result<int> verify(Invocation& call, const VerifyArgs& args);
+Result<int> manifest(Invocation& call, const ManifestArgs& args);
 Result<int> connections(Invocation& call, const ConnectionsArgs& args);
 Result<int> doctor(Invocation& call, const DoctorArgs& args);
 Result<int> config(Invocation& call, const ConfigArgs& args);

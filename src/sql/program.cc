@@ -11,6 +11,7 @@
 #include "rt/loop.h"
 #include "rt/scope.h"
 #include "sql/load.h"
+#include "sql/manifest_export.h"
 #include "sql/query.h"
 
 namespace tutti::sql {
@@ -95,6 +96,14 @@ Outcome work(Connection& connection, const Value& with, const std::string& memor
     auto loaded = run_load(connection, *load, memory, stopped);
     return loaded.has_value() ? Outcome(Done{.output = loaded->to_value()})
                               : outcome_of(loaded.error());
+  }
+  if (op == "export") {
+    auto rows = run_export(
+        connection,
+        {.from = std::string(with.get_string("from")), .to = std::string(with.get_string("to"))},
+        memory);
+    return rows.has_value() ? Outcome(Done{.output = Value::of({{"rows", *rows}})})
+                            : outcome_of(rows.error());
   }
   return Failed{.error = {.code = Code::unsupported,
                           .what = fmt::format("tutti-sql has no operation \"{}\"", op)},
@@ -234,7 +243,7 @@ class SqlProgram final : public action::Program {
     if (!stopped()) {
       Connection connection(
           *database_, std::make_shared<StatementIo>(ctx, std::string(with.get_string("profile")),
-                                                    with.get_string("op") == "load"));
+                                                    with.get_string("op") != "query"));
       job.set(&connection);
       outcome = work(connection, with, bytes_text(database_->memory_bytes()), stopped);
       job.set(nullptr);

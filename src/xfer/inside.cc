@@ -69,7 +69,9 @@ Task<Entry> copy_inside(rt::Context& ctx, Run& run, Job job, std::optional<Objec
   } else {
     entry.proof = common ? Proof::store : Proof::size;
   }
+  entry.route = Route::inside;
   entry.to.etag = written.etag;
+  entry.to.version = written.version;
   entry.done = existing ? Done::replaced : Done::written;
   entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
   co_return entry;

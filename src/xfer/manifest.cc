@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> proof_names{"end_to_end", "store", "size"};
 constexpr std::array<std::string_view, 4> done_names{"written", "replaced", "skipped", "failed"};
+constexpr std::array<std::string_view, 3> route_names{"none", "through", "inside"};
 
 Value side_value(const Side& side) {
   Value value = Value::of({{"address", side.address},
@@ -23,6 +24,9 @@ Value side_value(const Side& side) {
                            {"key", side.ref.key}});
   if (!side.etag.empty()) {
     value.edit_map().set("etag", side.etag);
+  }
+  if (!side.version.empty()) {
+    value.edit_map().set("version", side.version);
   }
   return value;
 }
@@ -64,6 +68,7 @@ void sort(std::vector<Entry>& entries) {
 
 std::string_view proof_name(Proof proof) { return proof_names[static_cast<size_t>(proof)]; }
 std::string_view done_name(Done done) { return done_names[static_cast<size_t>(done)]; }
+std::string_view route_name(Route route) { return route_names[static_cast<size_t>(route)]; }
 
 Value to_value(const Entry& entry) {
   Value value = Value::of({{"format", "tutti.manifest/1"},
@@ -74,7 +79,14 @@ Value to_value(const Entry& entry) {
                            {"computed_by", entry.digests_from_store ? "store" : "tutti"},
                            {"proof", entry.error ? "none" : proof_name(entry.proof)},
                            {"done", done_name(entry.done)},
+                           {"route", route_name(entry.route)},
+                           {"attempts", entry.attempts},
+                           {"sent_bytes", entry.sent_bytes},
+                           {"read_back_bytes", entry.read_back_bytes},
                            {"at", to_text(entry.at)}});
+  if (entry.attempts > 0) {
+    value.edit_map().set("began", to_text(entry.began));
+  }
   if (entry.error) {
     value.edit_map().set(
         "error", Value::of({{"code", code_name(entry.error->code)}, {"what", entry.error->what}}));

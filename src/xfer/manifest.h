@@ -25,10 +25,19 @@ std::string_view proof_name(Proof proof);  // "end_to_end", "store", "size"
 enum class Done : uint8_t { written, replaced, skipped, failed };
 std::string_view done_name(Done done);
 
+// Which way the bytes went.
+enum class Route : uint8_t {
+  none,     // nothing was sent: skipped, failed
+  through,  // through this process
+  inside,   // the service copied by itself
+};
+std::string_view route_name(Route route);  // "through", "inside"
+
 struct Side {
   std::string address;
   ObjectRef ref;
   std::string etag = {};
+  std::string version = {};  // where the store has versions
 };
 
 struct Entry {
@@ -43,7 +52,12 @@ struct Entry {
   std::string storage_class = {};             // asked for
   bool class_kept = false;                    // the destination has classes and took it
   std::vector<std::string> lost = {};  // what the destination cannot hold: Carried::lost (carry.h)
-  Instant at = {};
+  Route route = Route::none;
+  uint32_t attempts = 0;         // of this transfer, until it was done or given up
+  uint64_t sent_bytes = 0;       // given to the destination, with what was sent again
+  uint64_t read_back_bytes = 0;  // read from it, to compare or to prove
+  Instant began = {};            // the first attempt, where there was one
+  Instant at = {};               // done, or given up
   // Where the bytes were changed on their way: what by, and what they were made of.
   std::vector<std::string> stages = {};
   uint64_t source_bytes = 0;

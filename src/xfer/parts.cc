@@ -178,7 +178,7 @@ Task<bool> take_over(rt::Context& ctx, Parts& parts, Target& target, Underway le
   target.upload = std::move(*upload);
   for (const cloud::SentPart& each : *there) {
     target.crcs[each.number] = each.crc32c;
-    target.want.on_bytes(each.bytes);
+    target.want.on_there(each.bytes);
   }
   co_return true;
 }

@@ -18,7 +18,8 @@ struct PartsTarget {
   cloud::Key key;
   cloud::PutOptions options;
   std::string address = {};  // which object, whatever the profile calls its connection
-  OnBytes on_bytes;
+  OnBytes on_bytes;          // sent
+  OnBytes on_there;          // sent by an earlier process, and still there
 };
 
 struct PartsJob {

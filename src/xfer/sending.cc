@@ -43,7 +43,8 @@ Entry entry_of(rt::Context& ctx, const Run& run, const Job& job) {
   const Located& from = run.request.from;
   return {.from = {.address = cloud::address_of(from, job.source.key),
                    .ref = cloud::ref_of(from, job.source.key),
-                   .etag = job.source.etag},
+                   .etag = job.source.etag,
+                   .version = job.source.version},
           .to = {.address = cloud::address_of(*job.to, job.key),
                  .ref = cloud::ref_of(*job.to, job.key)},
           .bytes = job.source.size,
@@ -52,7 +53,17 @@ Entry entry_of(rt::Context& ctx, const Run& run, const Job& job) {
           .at = ctx.clock().wall()};
 }
 
-void note(Run& run, Entry entry) {
+void count_attempt(rt::Context& ctx, const Job& job) {
+  if (job.effort->attempts++ == 0) {
+    job.effort->began = ctx.clock().wall();
+  }
+}
+
+void note(Run& run, const Job& job, Entry entry) {
+  entry.attempts = job.effort->attempts;
+  entry.began = job.effort->began;
+  entry.sent_bytes = job.effort->sent;
+  entry.read_back_bytes = job.effort->read_back;
   ++run.progress.objects_done;
   Report& report = run.report;
   switch (entry.done) {
@@ -91,7 +102,7 @@ Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error erro
   Entry entry = entry_of(ctx, run, job);
   entry.done = Done::failed;
   entry.error = std::move(error);
-  note(run, std::move(entry));
+  note(run, job, std::move(entry));
   return Unit{};
 }
 
@@ -123,6 +134,7 @@ Task<Entry> compare_bytes(rt::Context& ctx, Run& run, Job job, std::string etag)
                                                  job.source.etag, whole_kinds(true), run.cpu));
   CO_TRY(const Seen theirs,
          co_await digest_object(ctx, *job.to->store, job.key, etag, whole_kinds(true), run.cpu));
+  job.effort->read_back += theirs.bytes;
   if (mine.digests.front() != theirs.digests.front()) {
     co_return fail(
         Error{.code = Code::conflict,
@@ -166,6 +178,7 @@ Task<Proof> prove(rt::Context& ctx, Run& run, Job job, ObjectMeta written, Seen 
     back.error().remedy = "the destination is damaged: remove it and copy again";
   }
   CO_OK(back);
+  job.effort->read_back += back->bytes;
   for (const Digest& each : seen.digests) {
     const auto there = std::ranges::find(back->digests, each.kind, &Digest::kind);
     if (there == back->digests.end() || *there != each) {
@@ -242,6 +255,14 @@ OnBytes count_of(Run& run, const Way& way) {
   };
 }
 
+// The same of bytes that are sent now, not by an earlier process.
+OnBytes count_sent(Run& run, const Way& way) {
+  return [count = count_of(run, way), effort = way.sending.job.effort](uint64_t bytes) {
+    effort->sent += bytes;
+    count(bytes);
+  };
+}
+
 // All of them send this version.
 Task<Unit> describe(rt::Context& ctx, Run& run, std::vector<Way>& ways, ObjectMeta source) {
   CO_TRY(const cloud::Tags tags, co_await tags_of(ctx, run, source.key));
@@ -256,7 +277,7 @@ Task<Unit> describe(rt::Context& ctx, Run& run, std::vector<Way>& ways, ObjectMe
 Task<Unit> put_one(rt::Context& ctx, Run& run, Way& way, cloud::Body bytes) {
   const Job& job = way.sending.job;
   cloud::Body body = hashing_body(std::move(bytes), whole_kinds(run.request.sha256),
-                                  job.source.digests, run.cpu, way.seen, count_of(run, way));
+                                  job.source.digests, run.cpu, way.seen, count_sent(run, way));
   way.written = co_await job.to->store->put(ctx, job.key, std::move(body), way.put);
   co_return Unit{};
 }
@@ -301,7 +322,8 @@ Task<Unit> put_large(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
                         .key = job.key,
                         .options = each.put,
                         .address = text_of(cloud::ref_of(*job.to, job.key)),
-                        .on_bytes = count_of(run, each)});
+                        .on_bytes = count_sent(run, each),
+                        .on_there = count_of(run, each)});
   }
   const uint64_t bytes = first.source.size;
   CO_TRY(auto written, co_await put_parts(ctx, std::move(parts), run.parts, run.cpu));
@@ -339,9 +361,12 @@ Task<std::vector<Way>> put_ways(rt::Context& ctx, Run& run, std::vector<Sending>
 Task<Entry> finish(rt::Context& ctx, Run& run, Way way) {
   CO_OK(way.written);
   const Job& job = way.sending.job;
+  CO_TRY(const Proof proof, co_await prove(ctx, run, job, *way.written, *way.seen));
   Entry entry = entry_of(ctx, run, job);
-  CO_TRY(entry.proof, co_await prove(ctx, run, job, *way.written, *way.seen));
+  entry.proof = proof;
+  entry.route = Route::through;
   entry.to.etag = way.written->etag;
+  entry.to.version = way.written->version;
   entry.digests = way.seen->digests;
   entry.done = way.sending.existing ? Done::replaced : Done::written;
   entry.class_kept = !job.to->store->capabilities().storage_classes.empty();
@@ -364,6 +389,7 @@ Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> 
   CO_TRY(auto ways, co_await put_ways(ctx, run, {sending}));
   if (!ways.front().written.has_value() && ways.front().written.error().code == Code::corrupt) {
     // Nothing became visible. The bytes may have changed on the way: once more.
+    count_attempt(ctx, sending.job);
     CO_TRY(auto again, co_await put_ways(ctx, run, {sending}));
     if (again.front().written.has_value()) {
       ways = std::move(again);

@@ -38,20 +38,31 @@ struct Run {
   }
 };
 
+// What it took until now, with everything that was tried again. Shared by the copies of a job.
+struct Effort {
+  uint32_t attempts = 0;
+  Instant began = {};      // of the first
+  uint64_t sent = 0;       // bytes given to the destination
+  uint64_t read_back = 0;  // bytes read from it, to compare or to prove
+};
+
 // One object on its way to one destination.
 struct Job {
   cloud::ObjectMeta source;
   const cloud::Located* to = nullptr;  // one of the request's
   cloud::Key key;                      // there
   std::vector<std::string> lost = {};  // once it was sent: as Entry::lost
+  std::shared_ptr<Effort> effort = std::make_shared<Effort>();
 };
+// One more attempt begins.
+void count_attempt(rt::Context& ctx, const Job& job);
 
 transfer::Known known(const cloud::ObjectMeta& meta);
 // With both addresses in front of what happened.
 Error at(const Run& run, const Job& job, Error error);
 Entry entry_of(rt::Context& ctx, const Run& run, const Job& job);
-// Counts the entry and keeps it, or hands it on.
-void note(Run& run, Entry entry);
+// Counts the entry and keeps it, or hands it on, with what it took.
+void note(Run& run, const Job& job, Entry entry);
 // The object failed: noted where the request allows it, else the error that ends everything.
 Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error error);
 // At the end: where nothing at all succeeded, the first failure is the result.

@@ -32,6 +32,7 @@ Entry left_alone(rt::Context& ctx, const Run& run, const Job& job, const ObjectM
                  Proof proof) {
   Entry entry = entry_of(ctx, run, job);
   entry.to.etag = existing.etag;
+  entry.to.version = existing.version;
   entry.bytes = existing.size;
   entry.digests = existing.digests;
   entry.digests_from_store = true;

@@ -126,6 +126,7 @@ Task<ObjectMeta> send_parts(rt::Context& ctx, Try& one, Cutter& cutter, cloud::U
           fmt::format("it becomes larger than {} parts of {} bytes", parts_max, part->size()),
           "copy it as it is, or split it first");
     }
+    one.job.effort->sent += part->size();
     CO_OK(co_await upload.part(ctx, number, cloud::held_body(std::move(part))));
     part = std::make_shared<const std::string>();
     if (!cutter.ended()) {
@@ -187,6 +188,7 @@ Task<ObjectMeta> put_once(rt::Context& ctx, Try& one, OnBytes on_bytes) {
   if (!cutter.ended()) {
     co_return co_await upload(ctx, one, cutter, std::move(first), part_bytes);
   }
+  one.job.effort->sent += first->size();
   co_return co_await one.job.to->store->put(ctx, one.job.key, cloud::held_body(std::move(first)),
                                             one.put);
 }
@@ -267,15 +269,19 @@ Task<Entry> send_staged(rt::Context& ctx, Run& run, Job job, std::optional<Objec
   auto written = co_await put_counted(ctx, one);
   if (!written.has_value() && written.error().code == Code::corrupt) {
     // Nothing became visible. The bytes may have changed on the way: once more.
+    count_attempt(ctx, one.job);
     auto again = co_await put_counted(ctx, one);
     if (again.has_value()) {
       written = std::move(again);
     }
   }
   CO_OK(written);
+  CO_TRY(const Proof proof, co_await prove(ctx, run, one.job, *written, *one.output));
   Entry entry = entry_of(ctx, run, one.job);
-  CO_TRY(entry.proof, co_await prove(ctx, run, one.job, *written, *one.output));
+  entry.proof = proof;
+  entry.route = Route::through;
   entry.to.etag = written->etag;
+  entry.to.version = written->version;
   entry.bytes = one.output->bytes;
   entry.digests = one.output->digests;
   entry.source_bytes = one.source->bytes;

@@ -147,7 +147,10 @@ Task<Entry> write_pair(rt::Context& ctx, Sync& sync, Job job, Pair pair) {
   if (pair.there) {
     CO_OK(co_await back_up(ctx, sync, *pair.there, pair.name));
   }
-  auto attempt = [&](rt::Context& inner) { return send(inner, sync.run, job, pair.there); };
+  auto attempt = [&](rt::Context& inner) {
+    count_attempt(inner, job);
+    return send(inner, sync.run, job, pair.there);
+  };
   co_return co_await rt::retry(ctx, {}, attempt);
 }
 
@@ -173,7 +176,7 @@ Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
     sync.report.bytes -= job.source.size;
     co_return note_failure(ctx, sync.run, job, std::move(entry).error());
   }
-  note(sync.run, std::move(*entry));
+  note(sync.run, job, std::move(*entry));
   co_return Unit{};
 }
 

@@ -24,12 +24,15 @@ using transfer::Known;
 
 Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
   // A listing has no digests, and a retry must see what is there now.
-  auto attempt = [&run, &job](rt::Context& inner) { return copy_to(inner, run, job); };
+  auto attempt = [&run, &job](rt::Context& inner) {
+    count_attempt(inner, job);
+    return copy_to(inner, run, job);
+  };
   auto entry = co_await rt::retry(ctx, {}, attempt);
   if (!entry.has_value()) {
     co_return note_failure(ctx, run, job, std::move(entry).error());
   }
-  note(run, std::move(*entry));
+  note(run, job, std::move(*entry));
   co_return Unit{};
 }
 
@@ -55,11 +58,14 @@ Task<std::vector<Job>> copy_together(rt::Context& ctx, Run& run, std::vector<Job
   if (sendings.size() < 2) {
     co_return jobs;
   }
+  for (const Sending& each : sendings) {
+    count_attempt(ctx, each.job);
+  }
   CO_TRY(auto sent, co_await send_together(ctx, run, sendings));
   for (size_t i = 0; i < sent.size(); ++i) {
     Job& job = sendings[i].job;
     if (sent[i].entry.has_value()) {
-      note(run, std::move(*sent[i].entry));
+      note(run, job, std::move(*sent[i].entry));
     } else if (deserves_another(sent[i])) {
       left.push_back(std::move(job));
     } else {

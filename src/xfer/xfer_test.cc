@@ -280,6 +280,7 @@ TEST_CASE("a large object goes on where an earlier try stopped") {
   const auto second = copy();
   REQUIRE_OK(second);
   CHECK(second->bytes == text.size());
+  CHECK(second->entries.at(0).sent_bytes == 0);  // all of it was there
   CHECK(w.calls[{"b", Operation::part}] == 3);
   CHECK((w.text("b", "big") == text));
   CHECK(journal.files() == 0);
@@ -605,6 +606,56 @@ TEST_CASE("metadata that does not fit is reported, and the object is copied") {
     CHECK(each.lost ==
           (lost ? std::vector<std::string>{"metadata.big"} : std::vector<std::string>{}));
     CHECK(to_line(each).contains(R"("lost":["metadata.big"])") == lost);
+  }
+}
+
+TEST_CASE("an entry says what it took: attempts, bytes sent and read back, and when") {
+  World w;
+  w.put("a", "1", std::string(20'000, 'x'));
+  const Instant before = w.clock->wall();
+  const Error trouble{.code = Code::unavailable, .what = "503"};
+  w.fault("a", Operation::get, {.kind = Fault::Kind::cut, .error = trouble, .at = 9'000});
+  const auto report = w.copy("1", "1");
+  REQUIRE_OK(report);
+  const Entry& entry = report->entries.at(0);
+  CHECK(entry.attempts == 2);
+  CHECK(entry.sent_bytes > 20'000);
+  CHECK(entry.sent_bytes <= 29'000);
+  CHECK(entry.read_back_bytes == 0);
+  CHECK(entry.route == Route::through);
+  CHECK(entry.began >= before);
+  CHECK(entry.at >= entry.began);
+  const Value value = to_value(entry);
+  CHECK(value["attempts"] == Value(2));
+  CHECK(value["route"] == Value("through"));
+  CHECK(value["began"] == Value(to_text(entry.began)));
+
+  const auto skipped = w.copy("1", "1");
+  REQUIRE_OK(skipped);
+  CHECK(skipped->entries.at(0).attempts == 1);
+  CHECK(skipped->entries.at(0).sent_bytes == 0);
+  CHECK(skipped->entries.at(0).route == Route::none);
+  const auto compared = w.copy("1", "1", transfer::IfExists::verify, Verify::full);
+  REQUIRE_OK(compared);
+  CHECK(compared->entries.at(0).read_back_bytes == 20'000);
+  const auto proven = w.copy("1", "1", transfer::IfExists::replace, Verify::full);
+  REQUIRE_OK(proven);
+  CHECK(proven->entries.at(0).sent_bytes == 20'000);
+  CHECK(proven->entries.at(0).read_back_bytes == 20'000);
+
+  w.put("a", "d/1", "one");
+  w.put("a", "d/2", "two");
+  w.put("b", "d/1", "eno");
+  const auto partly = w.loop.run(run(w.ctx,
+                                     {.from = w.located("a", "d/"),
+                                      .to = {w.located("b", "d/")},
+                                      .if_exists = transfer::IfExists::verify,
+                                      .failures_max = 9},
+                                     w.pool.executor()));
+  REQUIRE_OK(partly);
+  for (const Entry& each : partly->entries) {
+    CHECK(each.attempts == 1);
+    CHECK(each.sent_bytes == (each.done == Done::failed ? 0 : 3));
   }
 }
 
