@@ -160,6 +160,20 @@ TEST_CASE("CRC32C of parts combines to that of the whole") {
   }
 }
 
+TEST_CASE("CRC64-NVME of parts combines to that of the whole") {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) {
+    text += static_cast<char>(i * 11);
+  }
+  const Digest whole = digest_of(DigestKind::crc64nvme, text);
+  for (size_t cut : {size_t{0}, size_t{1}, size_t{8}, size_t{4099}, text.size()}) {
+    const std::string_view view = text;
+    CHECK(combine_crc64nvme(digest_of(DigestKind::crc64nvme, view.substr(0, cut)),
+                            digest_of(DigestKind::crc64nvme, view.substr(cut)),
+                            text.size() - cut) == whole);
+  }
+}
+
 TEST_CASE("base64 round-trips and refuses what is not base64") {
   for (const char* text : {"", "a", "ab", "abc", "\xff\x00z"}) {
     CHECK(*base64_decode(base64_encode(text)) == text);

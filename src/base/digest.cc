@@ -66,28 +66,51 @@ Digest crc_digest(DigestKind kind, Int value) {
   return digest;
 }
 
-uint32_t crc32c_value(const Digest& digest) {
-  CHECK(digest.kind == DigestKind::crc32c);
-  return static_cast<uint32_t>(digest.bytes[0]) << 24U |
-         static_cast<uint32_t>(digest.bytes[1]) << 16U |
-         static_cast<uint32_t>(digest.bytes[2]) << 8U | digest.bytes[3];
+template <class Int>
+Int crc_value(const Digest& digest) {
+  Int value = 0;
+  for (size_t i = 0; i < sizeof(Int); ++i) {
+    value = value << 8U | digest.bytes.at(i);
+  }
+  return value;
 }
 
-// A 32x32 matrix over GF(2) applied to a vector (zlib's crc32_combine, M. Adler).
-using Matrix = std::array<uint32_t, 32>;
-uint32_t times(const Matrix& m, uint32_t v) {
-  uint32_t sum = 0;
+// A square matrix over GF(2) applied to a vector (zlib's crc32_combine, M. Adler).
+template <class Int>
+using Matrix = std::array<Int, 8 * sizeof(Int)>;
+template <class Int>
+Int times(const Matrix<Int>& m, Int v) {
+  Int sum = 0;
   for (size_t i = 0; v != 0; ++i, v >>= 1U) {
     sum ^= (v & 1U) != 0 ? m[i] : 0;
   }
   return sum;
 }
-Matrix square(const Matrix& m) {
-  Matrix out{};
-  for (size_t i = 0; i < 32; ++i) {
+template <class Int>
+Matrix<Int> square(const Matrix<Int>& m) {
+  Matrix<Int> out{};
+  for (size_t i = 0; i < out.size(); ++i) {
     out[i] = times(m, m[i]);
   }
   return out;
+}
+
+// The CRC of two pieces, of theirs; `polynomial` is reflected.
+template <class Int>
+Int combine_crc(Int first, Int second, uint64_t second_bytes, Int polynomial) {
+  Matrix<Int> one_bit{};
+  one_bit[0] = polynomial;
+  for (size_t i = 1; i < one_bit.size(); ++i) {
+    one_bit[i] = Int{1} << (i - 1);
+  }
+  Matrix<Int> op = square(square(square(one_bit)));  // one zero byte
+  for (uint64_t n = second_bytes; n != 0; n >>= 1U) {
+    if ((n & 1U) != 0) {
+      first = times(op, first);
+    }
+    op = square(op);
+  }
+  return first ^ second;
 }
 
 const EVP_MD* evp_of(DigestKind kind) {
@@ -237,21 +260,17 @@ Digest digest_of(DigestKind kind, std::string_view bytes) {
 }
 
 Digest combine_crc32c(const Digest& first, const Digest& second, uint64_t second_bytes) {
-  uint32_t crc = crc32c_value(first);
-  const uint32_t crc2 = crc32c_value(second);
-  Matrix one_bit{};
-  one_bit[0] = crc32c_polynomial;
-  for (size_t i = 1; i < 32; ++i) {
-    one_bit[i] = 1U << (i - 1);
-  }
-  Matrix op = square(square(square(one_bit)));  // one zero byte
-  for (uint64_t n = second_bytes; n != 0; n >>= 1U) {
-    if ((n & 1U) != 0) {
-      crc = times(op, crc);
-    }
-    op = square(op);
-  }
-  return crc_digest(DigestKind::crc32c, crc ^ crc2);
+  CHECK(first.kind == DigestKind::crc32c && second.kind == DigestKind::crc32c);
+  return crc_digest(DigestKind::crc32c,
+                    combine_crc(crc_value<uint32_t>(first), crc_value<uint32_t>(second),
+                                second_bytes, crc32c_polynomial));
+}
+
+Digest combine_crc64nvme(const Digest& first, const Digest& second, uint64_t second_bytes) {
+  CHECK(first.kind == DigestKind::crc64nvme && second.kind == DigestKind::crc64nvme);
+  return crc_digest(DigestKind::crc64nvme,
+                    combine_crc(crc_value<uint64_t>(first), crc_value<uint64_t>(second),
+                                second_bytes, crc64nvme_polynomial));
 }
 
 std::string base64_encode(std::string_view bytes) {

@@ -52,6 +52,9 @@ inline Digest sha256(std::string_view bytes) { return digest_of(DigestKind::sha2
 // object are hashed apart and never read again. Both must be crc32c.
 Digest combine_crc32c(const Digest& first, const Digest& second, uint64_t second_bytes);
 
+// The same of two CRC64-NVMEs.
+Digest combine_crc64nvme(const Digest& first, const Digest& second, uint64_t second_bytes);
+
 std::string base64_encode(std::string_view bytes);
 Result<std::string> base64_decode(std::string_view text);  // RFC 4648 section 4, padding required
 std::string hex_encode(std::string_view bytes);

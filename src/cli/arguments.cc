@@ -198,6 +198,15 @@ void add_verify_option(CLI::App& command, std::string& verify) {
       ->default_val("store");
 }
 
+void add_pull_option(CLI::App& command, std::string& pull) {
+  command
+      .add_option("--pull", pull,
+                  "whether Azure reads the source by itself, at a signed URL: auto: from 1 MiB on, "
+                  "where it may be able to; always; never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->default_val("auto");
+}
+
 void add_failures_option(CLI::App& command, uint64_t& failures_max) {
   command
       .add_option("--max-failures", failures_max,
@@ -233,6 +242,7 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
   add_bandwidth_option(command, args.bandwidth);
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
+  add_pull_option(command, args.pull);
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
 
@@ -260,6 +270,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_flag("--checksum", args.checksum, "equal means equal bytes, not size and time");
   sync->add_flag("--size-only", args.size_only, "equal means equal size")->excludes("--checksum");
   add_verify_option(*sync, args.verify);
+  add_pull_option(*sync, args.pull);
   sync->add_option("--manifest", args.manifest, "write a line for each copied object to this file");
   add_filter_options(*sync, args.filter);
   add_failures_option(*sync, args.failures_max);

@@ -116,6 +116,7 @@ struct CpArgs {
   std::string bandwidth;  // "10MB/s"; empty: no limit
   bool sha256 = false;
   bool tags = false;
+  std::string pull;
   bool dry_run = false;
   StageArgs stages = {};
 };
@@ -136,6 +137,7 @@ struct SyncArgs {
   bool checksum = false;
   bool size_only = false;
   bool tags = false;
+  std::string pull;
   bool dry_run = false;
 };
 struct RmArgs {

@@ -139,6 +139,7 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   request.storage_class = args.storage_class;
   request.sha256 = args.sha256;
   request.tags = args.tags;
+  TRY(request.pull, xfer::parse_pull(args.pull));
   request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
@@ -282,12 +283,14 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                const std::string& manifest, std::string_view rule = "verify") {
   const xfer::Report& report = copied.report;
   if (call.output.json()) {
-    call.output.value(Value::of({{"objects", report.objects},
-                                 {"bytes", report.bytes},
-                                 {"skipped", report.skipped},
-                                 {"failed", report.failed},
-                                 {"failures", failures_value(*copied.ledger)},
-                                 {"with_losses", report.losses.objects}}));
+    call.output.value(
+        Value::of({{"objects", report.objects},
+                   {"bytes", report.bytes},
+                   {"skipped", report.skipped},
+                   {"failed", report.failed},
+                   {"pulled", report.routes[static_cast<size_t>(xfer::Route::pulled)]},
+                   {"failures", failures_value(*copied.ledger)},
+                   {"with_losses", report.losses.objects}}));
     return report.failed == 0 ? 0 : 1;
   }
   call.output.note(
@@ -295,6 +298,9 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                   report.skipped > 0 ? fmt::format("; {} {} there already", report.skipped,
                                                    report.skipped == 1 ? "was" : "were")
                                      : ""));
+  if (const std::string pulls = xfer::pulls_text(report); !pulls.empty()) {
+    call.output.note(printable(pulls));
+  }
   say_losses(call, report.losses, copied.provider, manifest);
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
@@ -364,6 +370,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
   request.removes_max = args.removes_max;
   request.dry_run = args.dry_run;
   request.tags = args.tags;
+  TRY(request.pull, xfer::parse_pull(args.pull));
   request.failures_max = args.failures_max;
   request.journal = side.journal;
   return request;
@@ -407,6 +414,9 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
     call.output.line(text + ". Nothing was done.");
   } else {
     call.output.note(text);
+  }
+  if (!report.pulls.empty()) {
+    call.output.note(printable(report.pulls));
   }
   say_losses(call, report.losses, provider, args.manifest);
   if (report.failed > 0 && args.remove) {

@@ -91,6 +91,11 @@ Task<Tags> ObjectStore::tags(rt::Context&, Key) {
   co_return fail(Code::unsupported, "this store keeps no tags of objects");
 }
 
+Task<ObjectMeta> ObjectStore::pull(rt::Context&, Key, PullSource, PutOptions) {
+  co_return fail(Code::unsupported,
+                 fmt::format("{} does not read objects of others", capabilities().provider));
+}
+
 Task<std::string> ObjectStore::presign(rt::Context&, Key, PresignOptions) {
   co_return fail(Code::unsupported, fmt::format("{} has no signed URLs", capabilities().provider),
                  "copy the object to a store that has them");

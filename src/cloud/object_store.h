@@ -140,6 +140,18 @@ struct CopyOptions {
   std::optional<ObjectMeta> source = std::nullopt;  // as a head describes it
 };
 
+// An object elsewhere that the service is to read by itself.
+struct PullSource {
+  // A signed URL of it, made anew for each piece. It is a secret: it stands in no log and no error.
+  std::function<Task<std::string>(rt::Context&)> url;
+  ObjectMeta meta;  // as a head describes it
+  // Whether the source's service is asked for this version, meta.etag, as the pulling one asks.
+  bool asks_if_match = false;
+  // Else that it still has this version: asked when all was read, before anything is visible,
+  // unless a digest proved it.
+  std::function<Task<Unit>(rt::Context&)> unchanged;
+};
+
 struct PresignOptions {
   std::string method = "GET";  // or PUT
   Duration valid = hours(1);   // at most seven days
@@ -183,6 +195,7 @@ struct Capabilities {
   bool only_if_absent = true;
   bool put_if_match = true;
   bool copies_between = false;  // CopyOptions::bucket
+  bool pulls_urls = false;      // ObjectStore::pull
   bool versions = false;
   bool ordered_listing = true;
   bool etag_of_content = false;  // the same bytes may have the same etag again
@@ -243,6 +256,12 @@ class ObjectStore {
   // Within the store, without the bytes passing through us.
   virtual Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) = 0;
   virtual const Capabilities& capabilities() const = 0;
+  // Makes an object of one elsewhere, which the service reads by itself; not empty. Digests in what
+  // it returns are those the service computed of what it read: where the source's are others it is
+  // `corrupt` and nothing becomes visible. Without such a digest its size is what a head says.
+  // `unsupported`, where the store cannot or the service cannot read the source: then the bytes may
+  // go another way.
+  virtual Task<ObjectMeta> pull(rt::Context& ctx, Key to, PullSource source, PutOptions options);
   // `unsupported` where the store has none, or the service says so.
   virtual Task<Tags> tags(rt::Context& ctx, Key key);
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::array<std::string_view, 3> proof_names{"end_to_end", "store", "size"};
 constexpr std::array<std::string_view, 4> done_names{"written", "replaced", "skipped", "failed"};
-constexpr std::array<std::string_view, 3> route_names{"none", "through", "inside"};
+constexpr std::array<std::string_view, 4> route_names{"none", "through", "inside", "pulled"};
 
 Value side_value(const Side& side) {
   Value value = Value::of({{"address", side.address},

@@ -30,8 +30,9 @@ enum class Route : uint8_t {
   none,     // nothing was sent: skipped, failed
   through,  // through this process
   inside,   // the service copied by itself
+  pulled,   // the destination's service read the source by itself
 };
-std::string_view route_name(Route route);  // "through", "inside"
+std::string_view route_name(Route route);  // "through", "inside", "pulled"
 
 struct Side {
   std::string address;

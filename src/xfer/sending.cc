@@ -9,6 +9,7 @@
 #include "rt/scope.h"
 #include "xfer/hashing.h"
 #include "xfer/inside.h"
+#include "xfer/pull.h"
 #include "xfer/staged.h"
 #include "xfer/tee.h"
 
@@ -79,6 +80,7 @@ void note(Run& run, const Job& job, Entry entry) {
       report.bytes += entry.bytes;
       report.losses.add(entry.lost);
   }
+  ++report.routes.at(static_cast<size_t>(entry.route));
   if (entry.done != Done::failed) {
     ++report.proofs[static_cast<size_t>(entry.proof)];
   }
@@ -383,6 +385,12 @@ Task<Entry> send(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> 
     auto entry = co_await copy_inside(ctx, run, job, existing);
     if (entry.has_value() || !may_pass_through(run, job, entry.error().code)) {
       co_return entry;
+    }
+  }
+  if (may_pull(run, job)) {
+    CO_TRY(auto entry, co_await pull_object(ctx, run, job, existing));
+    if (entry) {
+      co_return std::move(*entry);
     }
   }
   const Sending sending{.job = std::move(job), .existing = std::move(existing)};

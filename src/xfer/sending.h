@@ -26,6 +26,7 @@ struct Run {
   rt::Semaphore parts{parts_parallel};  // of all objects together
   rt::Semaphore staged{staged_parallel};
   rt::Semaphore staged_large{staged_large_parallel};  // taken behind `staged`, never before it
+  bool pulls = false;                                 // what can be, is pulled (pull.h)
   std::optional<Error> first_failure = std::nullopt;
   std::set<const cloud::Located*> empty = {};  // destinations that had nothing at the beginning
   uint64_t listed_objects = 0;

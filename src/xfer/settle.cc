@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "xfer/inside.h"
+#include "xfer/pull.h"
 
 namespace tutti::xfer {
 namespace {
@@ -125,7 +126,7 @@ Task<Unit> look_for_empty(rt::Context& ctx, Run& run) {
 
 // What can just be sent; nullopt: it has to be looked at, or refused, on its own.
 Task<std::optional<Sending>> ready(rt::Context& ctx, Run& run, Job job) {
-  if (stays_inside(run, job)) {
+  if (stays_inside(run, job) || may_pull(run, job)) {
     co_return std::nullopt;
   }
   if (sends_unasked(run, job)) {

@@ -8,6 +8,7 @@
 #include "cloud/body.h"
 #include "rt/retry.h"
 #include "rt/scope.h"
+#include "xfer/pull.h"
 #include "xfer/remove.h"
 #include "xfer/settle.h"
 
@@ -302,6 +303,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
             .run = {.request = {.from = request.from,
                                 .to = {request.to},
                                 .verify = request.verify,
+                                .pull = request.pull,
                                 .tags = request.tags,
                                 .journal = request.journal,
                                 .failures_max = request.failures_max,
@@ -316,6 +318,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
   if (request.backup) {
     sync.backup.request.to = {*request.backup};
   }
+  CO_OK(co_await prepare_pulls(ctx, sync.run));
   const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
   CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
   if (!sync.any_source) {  // a misspelt folder must not empty the destination
@@ -325,6 +328,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
   CO_OK(check_any_done(sync.run));
   sync.report.failed = sync.run.report.failed;
   sync.report.losses = sync.run.report.losses;
+  sync.report.pulls = pulls_text(sync.run.report);
   if (request.remove_extra && sync.report.failed == 0) {
     if (sync.report.extra > request.removes_max) {
       co_return fail(

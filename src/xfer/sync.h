@@ -32,6 +32,7 @@ struct SyncRequest {
   bool dry_run = false;
   Verification verify = {};
   bool tags = false;                   // as of Request
+  Pull pull = Pull::automatic;         // the same
   std::filesystem::path journal = {};  // as Request::journal
   size_t objects_parallel = 64;
   uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
@@ -48,6 +49,7 @@ struct SyncReport {
   uint64_t backed_up = 0;           // replaced or removed objects that the backup has now
   uint64_t failed = 0;              // not copied; entries say why
   Losses losses = {};               // of what was copied
+  std::string pulls = {};           // pulls_text() of it
   std::vector<Entry> entries = {};  // of what was copied, unless on_entry takes them
 };
 

@@ -9,6 +9,7 @@
 
 #include "rt/retry.h"
 #include "rt/scope.h"
+#include "xfer/pull.h"
 #include "xfer/queue.h"
 #include "xfer/select.h"
 #include "xfer/settle.h"
@@ -299,6 +300,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   if (many) {
     CO_OK(co_await look_for_empty(ctx, run));
   }
+  CO_OK(co_await prepare_pulls(ctx, run));
   CO_OK(co_await rt::scoped(ctx,
                             {.children_max = std::max<size_t>(1, run.request.objects_parallel)},
                             copy_all, std::ref(run), std::move(selected)));

@@ -32,6 +32,14 @@ enum class Verify : uint8_t {
   none,    // sizes only
 };
 
+// Whether the destination's service reads the source by itself, where it can.
+enum class Pull : uint8_t {
+  automatic,  // objects of 1 MiB and more, of sources that others can reach
+  always,     // also small ones, and sources of private networks
+  never,
+};
+Result<Pull> parse_pull(std::string_view text);  // "auto", "always", "never"
+
 struct Verification {
   // NOLINTNEXTLINE(google-explicit-constructor): a policy is one without a sample
   Verification(Verify what = Verify::store, uint32_t of_10000 = 10'000)
@@ -64,6 +72,7 @@ struct Request {
   // SHA-256 of the objects that travel whole, beside CRC32C. With it equal objects are told by it,
   // or by reading both; without it CRC32C and size tell, unless `verify` is full.
   bool sha256 = false;
+  Pull pull = Pull::automatic;
   std::string storage_class = {};  // given to stores that have classes
   bool tags = false;               // read and sent along: a request more for each object
   // What happens to the bytes on their way, in this order (staged.h). Not with if_exists: verify.
@@ -90,9 +99,15 @@ struct Report {
   uint64_t skipped = 0;
   uint64_t failed = 0;
   std::array<uint64_t, 3> proofs = {};  // by Proof
+  std::array<uint64_t, 4> routes = {};  // by Route
+  uint64_t pulls_refused = 0;           // the service could not read them, and they went through
+  std::string pull_refusal = {};        // why not the first of them
   Losses losses = {};                   // of what was written
   std::vector<Entry> entries = {};      // all of them, unless on_entry takes them
 };
+
+// What was pulled, and what could not be. Empty: nothing was asked for.
+std::string pulls_text(const Report& report);
 
 // `cpu`: where digests of large pieces are computed. Errors: those of the stores; conflict for an
 // object that exists (fail) or differs (verify), with its address.

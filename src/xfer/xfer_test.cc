@@ -9,6 +9,7 @@
 #include "rt/scope.h"
 #include "xfer/journal.h"
 #include "xfer/parts.h"
+#include "xfer/pull.h"
 #include "xfer/select.h"
 #include "xfer/tee.h"
 #include "xfer/test_world.h"
@@ -679,6 +680,25 @@ TEST_CASE("a manifest is sorted lines, and equal content has an equal digest") {
   REQUIRE_OK(line);
   CHECK((*line)["format"] == Value("tutti.manifest/1"));
   CHECK((*line)["digests"]["sha256"] == Value(hex(sha256("1"))));
+}
+
+TEST_CASE("only what others can reach is a public URL") {
+  for (const char* url : {"https://bucket.s3.amazonaws.com/k?X-Amz-Signature=1",
+                          "https://storage.googleapis.com:443/b/k", "https://8.8.8.8/b",
+                          "https://172.32.0.1/", "https://[2001:db8::1]/b"}) {
+    CHECK_MESSAGE(is_public_url(url), url);
+  }
+  for (const char* url :
+       {"http://bucket.s3.amazonaws.com/k", "https://127.0.0.1:9000/b", "https://localhost/b",
+        "https://minio/b", "https://minio.local/b", "https://s3.prod.INTERNAL/b",
+        "https://10.1.2.3/b", "https://172.16.0.1/", "https://192.168.1.1:9000/b",
+        "https://169.254.169.254/", "https://100.64.0.1/", "https://[::1]/b", "https://[fe80::1]/b",
+        "https://[fd00::1]:9000/b", "https://", "", "ftp://a.b/c"}) {
+    CHECK_MESSAGE(!is_public_url(url), url);
+  }
+  CHECK(parse_pull("auto").value() == Pull::automatic);
+  CHECK(parse_pull("never").value() == Pull::never);
+  CHECK(parse_pull("perhaps").error().code == Code::bad_input);
 }
 
 TEST_CASE("ls shows what is directly below, cat streams") {

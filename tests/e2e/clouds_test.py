@@ -34,11 +34,13 @@ profiles:
     sandbox: true
     connections:
       s3: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: s3_key}}}}
+      plain: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: s3_key}}, checksum: md5}}
       below: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: s3_key}}, root: "s3://{bucket}/deep/er"}}
       wrong: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: wrong_key}}}}
       gone: {{type: s3, endpoint: "http://127.0.0.1:1", auth: none, attempts: 2}}
       gs: {{type: gcs, endpoint: "{TUTTI_TEST_GCS}", auth: none}}
       az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: az_key}}}}
+      pulling: {{type: azure, endpoint: "{TUTTI_TEST_AZURE_PULL}", access_key: {{secret: az_key}}}}
       wrong_az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: wrong_az_key}}}}
 """
 
@@ -664,6 +666,123 @@ profiles:
         expect("TEST_TOKEN" in failed(tested, "credentials")["remedy"], f"{tested}")
 
 
+def pulls(settings=None):
+    """What the pulling service read; with settings: it forgets that, and has these."""
+    data = None if settings is None else json.dumps(settings).encode()
+    with urllib.request.urlopen(os.environ["TUTTI_PULLS_AZURE"], data=data, timeout=10) as reply:
+        return json.load(reply)
+
+
+def lines_of(world, name):
+    text = (world.folder / name).read_text("utf-8")
+    expect("X-Amz-" not in text and "Signature" not in text and "sig=" not in text, f"a signed URL is in {name}: {text}")
+    return {line["from"]["address"].rpartition("/in/")[2]: line for line in map(json.loads, text.splitlines())}
+
+
+def pulled_from_elsewhere(tutti):
+    """Azure reads from S3 by itself: no byte passes, it is proven all the same, and what it cannot read passes."""
+    with World(tutti) as world:
+        make_files(world)
+        source, there = f"s3://{world.bucket}/in/", f"pulling://{world.bucket}/"
+        world.run("mb", f"s3://{world.bucket}/")
+        world.run("mb", there)
+        world.run("cp", "in/", source)
+        pulls({})
+        # Nobody asks a service to read from a private network unless told so.
+        world.run("cp", source, f"{there}auto/", "--manifest", "auto.jsonl")
+        expect(pulls() == {"pulled": [], "refused": []}, f"{pulls()}")
+        expect({line["route"] for line in lines_of(world, "auto.jsonl").values()} == {"through"}, "auto")
+
+        said = world.run("cp", source, f"{there}all/", "--pull", "always", "--manifest", "all.jsonl", "-v")
+        expect("4 read by the destination's service itself" in said, said)
+        expect("X-Amz-" not in said and "Signature" not in said, said)
+        lines = lines_of(world, "all.jsonl")
+        expect(lines.pop("d/e.txt")["route"] == "through", "an empty object has nothing to pull")
+        for name, line in lines.items():
+            expect(line["route"] == "pulled" and line["sent_bytes"] == 0 and "crc64nvme" in line["digests"], f"{name}: {line}")
+            # This source knows a CRC32C, Azure computes a CRC64: only reading it back tells.
+            expect(line["proof"] == "end_to_end" and line["read_back_bytes"] == line["bytes"], f"{name}: {line}")
+        read = pulls()["pulled"]
+        expect(sum(each["bytes"] for each in read) == 10 + 70_000 + 2_000_000 + 35_000_000, f"{read}")
+        expect(len(read) == 6, f"the large one in three pieces: {read}")
+        world.run("cp", f"{there}all/", "out/")
+        world.same("in", "out")
+        expect(world.json("verify", "all.jsonl")["proven"] == 5, "verify")
+
+        again = world.json("cp", source, f"{there}all/", "--pull", "always", "--if-exists", "verify")
+        expect(again["objects"] == 0 and again["pulled"] == 0, f"{again}")
+        taken = world.run("cp", f"{source}a.csv", f"{there}all/a.csv", "--pull", "always", "--if-exists", "fail", status=1)
+        expect("exists" in taken or "is there" in taken, taken)
+        full = world.json("cp", source, f"{there}all/", "--pull", "always", "--verify", "full", "--manifest", "full.jsonl")
+        expect(full["pulled"] == 4, f"{full}")
+        for name, line in lines_of(world, "full.jsonl").items():
+            expect(line["proof"] == "end_to_end" and line["read_back_bytes"] == line["bytes"], f"{name}: {line}")
+        # This S3 computes a CRC64 of what arrives in parts without a checksum, as Amazon's does: nothing is read back.
+        world.run("cp", "in/big.bin", f"{source.replace('s3:', 'plain:')}other")
+        world.run("cp", f"{source}other", f"{there}other", "--pull", "always", "--manifest", "other.jsonl")
+        line, = map(json.loads, (world.folder / "other.jsonl").read_text("utf-8").splitlines())
+        expect((line["route"], line["proof"], line["read_back_bytes"]) == ("pulled", "store", 0), f"{line}")
+        pulls({"damage": True})
+        said = world.run("cp", f"{source}other", f"{there}bad", "--pull", "always", status=1)
+        expect("the service read bytes with" in said and "bad" not in world.names(there), said)
+        pulls({})
+        world.run("rm", "--yes", f"{source}other")
+        world.run("sync", source, f"{there}synced/", "--pull", "always")
+        expect(world.names(f"{there}synced/") == world.names(source), "sync")
+
+
+def pulled_from_google_and_azure(tutti):
+    """Each proven by what its service knows, at one version."""
+    with World(tutti) as world:
+        make_files(world)
+        for name in ("gs", "az"):  # and "pulling", which is the account of "az"
+            world.run("mb", f"{name}://{world.bucket}/")
+        world.run("cp", "in/", f"gs://{world.bucket}/in/", f"az://{world.bucket}/in/")
+        pulls({})
+        done = world.json("cp", f"gs://{world.bucket}/in/", f"pulling://{world.bucket}/gs/", "--pull", "always", "--manifest", "gs.jsonl")
+        expect(done["pulled"] == 4, f"{done}")
+        for name, line in lines_of(world, "gs.jsonl").items():  # an MD5 is compared by Azure itself, of one piece
+            small = line["route"] == "pulled" and line["bytes"] <= 16 << 20
+            expect(line["proof"] == ("store" if small else "end_to_end"), f"{name}: {line}")
+        world.run("cp", f"pulling://{world.bucket}/gs/", "from-gs/")
+        world.same("in", "from-gs")
+        pulls({})
+        # Another endpoint is another service: the source is asked for its version, and signed by the account's key.
+        done = world.json("cp", f"az://{world.bucket}/in/", f"pulling://{world.bucket}/az/", "--pull", "always", "--manifest", "az.jsonl")
+        expect(done["pulled"] == 4 and len(pulls()["pulled"]) == 6, f"{done} {pulls()}")
+        lines_of(world, "az.jsonl")
+        world.run("cp", f"pulling://{world.bucket}/az/", "out/")
+        world.same("in", "out")
+
+
+def pulls_that_fail(tutti):
+    """Refused: the bytes pass through, and it is said. Damaged on the way: nothing is seen."""
+    with World(tutti) as world:
+        for i in range(12):
+            world.write(f"in/{i}", bytes([i]) * 100_000)
+        source, there = f"s3://{world.bucket}/in/", f"pulling://{world.bucket}/"
+        world.run("mb", f"s3://{world.bucket}/")
+        world.run("mb", there)
+        world.run("cp", "in/", source)
+        for status in (403, 409, 400, 404):
+            pulls({"refuse": status})
+            said = world.run("cp", source, f"{there}{status}/", "--pull", "always", "--manifest", "m.jsonl")
+            expect("asked of it in vain" in said and "CannotVerifyCopySource" in said, said)
+            expect("X-Amz-" not in said and "127.0.0.1" not in said, f"the URL is told: {said}")
+            expect({line["route"] for line in lines_of(world, "m.jsonl").values()} == {"through"}, "through")
+            expect(world.names(f"{there}{status}/") == world.names(source), f"{status}")
+        pulls({"damage": True})
+        said = world.run("cp", f"{source}7", f"{there}bad", "--pull", "always", status=1)
+        expect("was read back" in said and "it was removed again" in said and "X-Amz-" not in said, said)
+        expect("bad" not in world.names(there), "what is damaged is not left there")
+        pulls({})
+        # Azurite alone reads only its own blobs: refused, too.
+        world.run("mb", f"az://{world.bucket}-b/")
+        said = world.run("cp", source, f"az://{world.bucket}-b/", "--pull", "always")
+        expect("asked of it in vain" in said, said)
+        expect(world.names(f"az://{world.bucket}-b/") == world.names(source), "Azurite")
+
+
 TESTS = [
     ("connections of this machine", connections_of_this_machine),
     ("connections that work", connections_that_work),
@@ -680,6 +799,9 @@ TESTS = [
     ("what travels with the bytes", described),
     ("unfinished uploads", unfinished_uploads),
     ("presigned URLs", presigned),
+    ("pulled from elsewhere", pulled_from_elsewhere),
+    ("pulled from Google and Azure", pulled_from_google_and_azure),
+    ("pulls that fail", pulls_that_fail),
     ("what is refused", refusals),
     ("killed", killed),
 ]

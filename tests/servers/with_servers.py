@@ -10,7 +10,8 @@ Servers and the variable in which the command finds the URL of each:
   strict_gcs TUTTI_TEST_STRICT_GCS (tests/fakes)
 proxy:SERVER is SERVER behind tests/fakes/fault_proxy: its variable has the proxy's URL, TUTTI_DIRECT_S3 (..._GCS ...)
 its own, TUTTI_PROXY_S3 the URL that commands faults. TUTTI_DISK_S3 is the folder of versitygw's buckets,
-TUTTI_DISK_AZURE that of Azurite.
+TUTTI_DISK_AZURE that of Azurite. pull:azurite is Azurite that reads sources anywhere (tests/fakes/azure_pull):
+TUTTI_TEST_AZURE_PULL has its URL, TUTTI_PULLS_AZURE the one that tells what it read; TUTTI_TEST_AZURE is it without.
 The command's status is the status. The servers end with it, and their folders with them.
 """
 import contextlib
@@ -123,7 +124,7 @@ def is_ready(url):
 
 def start(name, folder, stack):
     """The server's variables."""
-    kind = name.removeprefix("proxy:")
+    kind = name.removeprefix("proxy:").removeprefix("pull:")
     for _ in range(5):  # a port can be taken between its choice and its use
         folder.mkdir()
         port, public = free_port(), free_port()
@@ -132,9 +133,10 @@ def start(name, folder, stack):
             env = {server["variable"]: server["url"], **server.get("more", {})}
             if name == kind:
                 return env
-            proxy = fault_proxy(server, port, public)
-            if run(proxy, f"{folder}.proxy.log", folder, stack):
-                return env | proxied(server["variable"], server["url"], proxy["url"])
+            pulls = name.startswith("pull:")
+            front = azure_pull(port, public) if pulls else fault_proxy(server, port, public)
+            if run(front, f"{folder}.front.log", folder, stack):
+                return env | (pulling if pulls else proxied)(server["variable"], server["url"], front["url"])
         shutil.rmtree(folder)
     log = pathlib.Path(f"{folder}.log").read_text(errors="replace")
     return sys.exit(f"with_servers: {name} does not start:\n{log[-2000:]}")
@@ -144,6 +146,16 @@ def fault_proxy(server, port, public):
     return {"argv": [sys.executable, FAKES / "fault_proxy/proxy.py", "--to", f"http://127.0.0.1:{port}",
                      "--port", str(public)],
             "env": {}, "ready": "/_faults", "url": f"http://127.0.0.1:{public}"}
+
+
+def azure_pull(port, public):
+    return {"argv": [sys.executable, FAKES / "azure_pull/server.py", "--to", f"http://127.0.0.1:{port}",
+                     "--port", str(public)],
+            "env": {}, "ready": "/_pulls", "url": f"http://127.0.0.1:{public}"}
+
+
+def pulling(variable, url, front):
+    return {f"{variable}_PULL": front + urllib.parse.urlsplit(url).path, "TUTTI_PULLS_AZURE": front + "/_pulls"}
 
 
 def proxied(variable, url, proxy):
@@ -181,13 +193,13 @@ def main(arguments):
         sys.exit(__doc__)
     split = arguments.index("--")
     names, command = arguments[:split], arguments[split + 1:]
-    unknown = [name for name in names if name.removeprefix("proxy:") not in SERVERS]
+    unknown = [name for name in names if name.removeprefix("proxy:").removeprefix("pull:") not in SERVERS]
     if unknown or not command:
         sys.exit(f"with_servers: no server {' '.join(unknown)}; there are: {' '.join(SERVERS)}")
     with tempfile.TemporaryDirectory(prefix="tutti-servers.") as folder, contextlib.ExitStack() as stack:
         env = dict(os.environ)
         for name in names:
-            started = start(name, pathlib.Path(folder) / name.removeprefix("proxy:"), stack)
+            started = start(name, pathlib.Path(folder) / name.partition(":")[2 if ":" in name else 0], stack)
             env |= {variable: str(value) for variable, value in started.items()}
         return subprocess.call(command, env=env)
 

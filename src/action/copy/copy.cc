@@ -30,6 +30,7 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(request.filter, objects::filter_param(with, now));
   TRY(request.order, objects::order_param(with));
   TRY(request.failures_max, objects::failures_param(with));
+  TRY(request.pull, objects::pull_param(with));
   TRY(request.storage_class, objects::text_param(with, "class"));
   request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
@@ -121,6 +122,9 @@ class Copy final : public Action {
         ctx, Stream::system,
         fmt::format("copied {} ({}), {} skipped; {}\n", objects_text(report->objects),
                     human_bytes(report->bytes), report->skipped, proof_text(*report))));
+    if (const std::string pulls = xfer::pulls_text(*report); !pulls.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, pulls + "\n"));
+    }
     if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
     }
@@ -186,6 +190,7 @@ Schema copy_schema() {
   objects::add_filter_params(schema);
   objects::add_order_params(schema);
   objects::add_failures_param(schema);
+  objects::add_pull_param(schema);
   add_stage_params(schema);
   schema.outputs = {
       {"objects", "integer", "Objects written, counted for each destination."},

@@ -112,6 +112,20 @@ void add_order_params(Schema& schema) {
                            .fallback = "name"});
 }
 
+Result<xfer::Pull> pull_param(const Value& with) {
+  TRY(const std::string pull, text_param(with, "pull"));
+  return xfer::parse_pull(pull.empty() ? "auto" : pull);
+}
+
+void add_pull_param(Schema& schema) {
+  schema.params.push_back(
+      {.name = "pull",
+       .doc = "Whether Azure reads the source by itself, at a signed URL; auto: objects of 1 MiB "
+              "and more, where it may be able to.",
+       .choices = {"auto", "always", "never"},
+       .fallback = "auto"});
+}
+
 Result<uint64_t> failures_param(const Value& with) {
   TRY(const int64_t failures, int_param(with, "max_failures", failures_default, 0));
   return static_cast<uint64_t>(failures);

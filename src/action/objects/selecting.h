@@ -16,6 +16,9 @@ std::vector<std::string> unknown_filters(const Value& with);
 Result<transfer::Order> order_param(const Value& with);
 void add_order_params(Schema& schema);
 
+Result<xfer::Pull> pull_param(const Value& with);
+void add_pull_param(Schema& schema);
+
 // As xfer::Request::failures_max.
 Result<uint64_t> failures_param(const Value& with);
 void add_failures_param(Schema& schema);

@@ -44,6 +44,7 @@ Result<xfer::SyncRequest> request_of(const objects::Services& services, const At
   request.removes_max = static_cast<uint64_t>(removes_max);
   TRY(request.filter, objects::filter_param(with, now));
   TRY(request.failures_max, objects::failures_param(with));
+  TRY(request.pull, objects::pull_param(with));
   request.tags = with.get_bool("tags");
   request.remove_extra = with.get_bool("delete");
   request.journal = services.journal;
@@ -108,6 +109,9 @@ class Sync final : public Action {
       co_return noted.ended_outcome(ctx, std::move(report).error());
     }
     CO_OK(co_await attempt.log(ctx, Stream::system, said(*report, removes) + "\n"));
+    if (!report->pulls.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, report->pulls + "\n"));
+    }
     if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
     }
@@ -165,6 +169,7 @@ Schema sync_schema() {
        .fallback = "false"}};
   objects::add_filter_params(schema);
   objects::add_failures_param(schema);
+  objects::add_pull_param(schema);
   schema.outputs = {
       {"copied", "integer", "Objects written."},
       {"bytes", "integer", "Bytes of those."},

@@ -336,6 +336,114 @@ TEST_CASE("a part that arrived with other bytes does not count") {
   CHECK(commit.error().code == Code::conflict);
 }
 
+// The service's text for a CRC64: its bytes from the last one on.
+std::string crc64_header(std::string_view text) {
+  const Digest crc = digest_of(DigestKind::crc64nvme, text);
+  std::string bytes(reinterpret_cast<const char*>(crc.bytes.data()), digest_size(crc.kind));
+  std::ranges::reverse(bytes);
+  return "x-ms-content-crc64: " + base64_encode(bytes) + "\r\n";
+}
+
+const std::string signed_url = "https://elsewhere.example/k?sig=secret";
+
+Task<std::string> give_url(std::string url) { co_return url; }
+Task<Unit> say_unchanged(int* asked) {
+  ++*asked;
+  co_return Unit{};
+}
+
+struct Pulls {
+  int asked = 0;
+  PullSource source(uint64_t size, std::vector<Digest> digests) {
+    return {.url = [](rt::Context&) { return give_url(signed_url); },
+            .meta = {.key = {"k"}, .size = size, .etag = "e", .digests = std::move(digests)},
+            .unchanged = [this](rt::Context&) { return say_unchanged(&asked); }};
+  }
+};
+
+TEST_CASE("a blob is pulled in blocks, and proven by what the service read") {
+  World w;
+  Pulls pulls;
+  const auto store = w.store();
+  CHECK(store->capabilities().pulls_urls);
+  // Two blocks alike: they are asked for side by side.
+  const std::string text(32U << 20U, 'x');
+  const std::string block = crc64_header(std::string_view(text).substr(0, 16U << 20U));
+  const Digest whole = digest_of(DigestKind::crc64nvme, text);
+  w.script = {reply("201 Created", block), reply("201 Created", block), reply("201 Created", etag)};
+  const auto pulled = w.run(store->pull(
+      w.ctx, {"k"}, pulls.source(text.size(), {whole, digest_of(DigestKind::crc32c, "x")}),
+      {.only_if_absent = true, .content_type = "text/csv", .metadata = {{"owner", "ana"}}}));
+  REQUIRE_OK(pulled);
+  CHECK(pulled->size == text.size());
+  CHECK(pulled->digests == std::vector{whole});
+  CHECK(pulls.asked == 0);  // the digest tells
+  const auto requests = w.server.requests();
+  REQUIRE(requests.size() == 3);
+  CHECK(header(requests[0], "x-ms-copy-source") == signed_url);
+  CHECK(header(requests[0], "Content-Length") == "0");
+  CHECK(header(requests[0], "x-ms-source-if-match") == "none");
+  CHECK(header(requests[2], "if-none-match") == "*");
+  CHECK(header(requests[2], "x-ms-blob-content-type") == "text/csv");
+  CHECK(header(requests[2], "x-ms-meta-owner") == "ana");
+  CHECK(header(requests[2], "x-ms-meta-tutti_crc32c") != "none");
+  CHECK_FALSE(requests[2].contains("elsewhere"));
+}
+
+TEST_CASE("what was pulled wrong is not committed, and what nobody can prove is asked for again") {
+  World w;
+  Pulls pulls;
+  const auto store = w.store();
+  w.script = {reply("201 Created", crc64_header("other"))};
+  const auto wrong = w.run(
+      store->pull(w.ctx, {"k"}, pulls.source(5, {digest_of(DigestKind::crc64nvme, "bytes")}), {}));
+  REQUIRE_FALSE(wrong.has_value());
+  CHECK(wrong.error().code == Code::corrupt);
+  CHECK(w.server.requests().size() == 1);
+
+  // The service compares an MD5 by itself.
+  const Digest md5 = digest_of(DigestKind::md5, "bytes");
+  w.script = {reply("201 Created"), reply("201 Created", etag)};
+  const auto compared = w.run(store->pull(w.ctx, {"k"}, pulls.source(5, {md5}), {}));
+  REQUIRE_OK(compared);
+  CHECK(compared->digests == std::vector{md5});
+  CHECK(header(w.server.requests().at(1), "x-ms-source-content-md5") != "none");
+  CHECK(pulls.asked == 0);
+
+  // Without a digest: the source is asked, and the size is what is there.
+  w.script = {reply("201 Created", crc64_header("bytes")), reply("201 Created", etag),
+              reply("200 OK", etag + "x-ms-blob-type: BlockBlob\r\n")};
+  const auto unknown = w.run(store->pull(w.ctx, {"k"}, pulls.source(5, {}), {}));
+  REQUIRE_OK(unknown);
+  CHECK(pulls.asked == 1);
+  CHECK(unknown->size == 0);
+  CHECK(unknown->digests == std::vector{digest_of(DigestKind::crc64nvme, "bytes")});
+}
+
+TEST_CASE("what the service cannot read is told without the URL") {
+  World w;
+  Pulls pulls;
+  const auto store = w.store();
+  for (const char* status : {"400 Bad Request", "403 Forbidden", "404 Not Found", "409 Conflict"}) {
+    w.script = {reply(status, "x-ms-error-code: CannotVerifyCopySource\r\n",
+                      "<Error><Code>CannotVerifyCopySource</Code><Message>cannot read " +
+                          signed_url + "</Message></Error>")};
+    const auto refused = w.run(store->pull(w.ctx, {"k"}, pulls.source(5, {}), {}));
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().code == Code::unsupported);
+    CHECK(refused.error().text().contains("CannotVerifyCopySource"));
+    CHECK_FALSE(refused.error().text().contains("elsewhere"));
+    CHECK_FALSE(refused.error().text().contains("sig="));
+  }
+  w.script = {failure("412 Precondition Failed", "SourceConditionNotMet")};
+  CHECK(w.run(store->pull(w.ctx, {"k"}, pulls.source(5, {}), {})).error().code == Code::conflict);
+  PullSource long_url = pulls.source(5, {});
+  long_url.url = [](rt::Context&) { return give_url("https://e/" + std::string(2040, 'x')); };
+  CHECK(w.run(store->pull(w.ctx, {"k"}, long_url, {})).error().code == Code::unsupported);
+  CHECK(w.run(store->pull(w.ctx, {"k"}, pulls.source(0, {}), {})).error().code ==
+        Code::unsupported);
+}
+
 TEST_CASE("a commit whose reply was lost is known again") {
   World w;
   const auto store = w.store();

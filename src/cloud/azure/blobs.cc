@@ -15,6 +15,7 @@ Capabilities capabilities_of() {
   can.provider = "azure";
   can.far = true;
   can.copies_between = true;
+  can.pulls_urls = true;
   can.object_bytes_max = 50'000 * (uint64_t{4000} << 20U);  // blocks of 4000 MiB
   can.parts_max = 50'000;
   can.metadata_bytes_max = 4096;  // of 8 KiB: encoded values are longer, and ours are noted too

@@ -44,6 +44,12 @@ class AzureStore final : public ObjectStore {
   Task<Page> list(rt::Context& ctx, ListOptions options) override;
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override;
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override;
+  Task<ObjectMeta> pull(rt::Context& ctx, Key to, PullSource source, PutOptions options) override {
+    CO_OK(ctx.check());
+    options = with_tier(std::move(options));
+    CO_OK(blobs_->check_write(to, options));
+    co_return co_await pull_blob(ctx, blobs_, std::move(to), std::move(source), std::move(options));
+  }
   const Capabilities& capabilities() const override { return blobs_->capabilities(); }
   Task<Tags> tags(rt::Context& ctx, Key key) override;
   Task<Unit> create_bucket(rt::Context& ctx) override { return create_container(ctx, blobs_); }

@@ -58,6 +58,10 @@ Task<Unit> remove_container(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Obje
 Task<std::string> presign_blob(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
                                PresignOptions options);
 
+// ObjectStore::pull.
+Task<ObjectMeta> pull_blob(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
+                           PullSource source, PutOptions options);
+
 std::unique_ptr<ObjectStore> make_store(std::shared_ptr<Blobs> blobs);
 std::unique_ptr<Upload> make_upload(std::shared_ptr<Blobs> blobs, Key key, UploadOptions options,
                                     std::string mark);

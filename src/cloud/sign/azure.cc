@@ -67,6 +67,9 @@ void add_source(Request& request, const AzureSource& source) {
   if (!source.if_match.empty()) {
     request.headers.emplace_back("x-ms-source-if-match", fmt::format("\"{}\"", source.if_match));
   }
+  if (source.md5) {
+    request.headers.emplace_back("x-ms-source-content-md5", base64_encode(bytes_of(*source.md5)));
+  }
   if (!source.bearer.empty()) {
     request.headers.emplace_back("x-ms-copy-source-authorization", "Bearer " + source.bearer);
   }

@@ -75,6 +75,7 @@ struct AzureSource {
   std::string url;
   std::string if_match = {};
   std::string bearer = {};                        // a token the source asks for
+  std::optional<Digest> md5 = std::nullopt;       // of what is read: the service compares it
   std::optional<uint64_t> offset = std::nullopt;  // of a block; none: all of it
   uint64_t length = 0;
 };

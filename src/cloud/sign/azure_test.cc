@@ -113,6 +113,10 @@ TEST_CASE("copies: the service reads the source itself") {
   part.length = 10;
   request = azure_block_from_request(cloud, "k", "QQ==", part);
   CHECK(header(request, "x-ms-source-range") == "bytes=100-109");
+  CHECK(header(request, "x-ms-source-content-md5") == "none");
+  part.md5 = digest_of(DigestKind::md5, "abc");
+  CHECK(header(azure_block_from_request(cloud, "k", "QQ==", part), "x-ms-source-content-md5") ==
+        "kAFQmDzST7DWlj99KOF/cg==");
   CHECK(target_of(request) == "/c-1/k?blockid=QQ%3D%3D&comp=block");
   request = azure_abort_copy_request(cloud, "k", "id");
   CHECK(target_of(request) == "/c-1/k?comp=copy&copyid=id");

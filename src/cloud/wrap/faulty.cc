@@ -163,7 +163,15 @@ class FaultyStore final : public ObjectStore {
     co_return leave(fault,
                     co_await inner_->copy_within(ctx, std::move(from), std::move(to), options));
   }
+  Task<ObjectMeta> pull(rt::Context& ctx, Key to, PullSource source, PutOptions options) override {
+    const MaybeFault fault = fault_of(plan_, Operation::copy, to);
+    CO_OK(co_await enter(ctx, fault));
+    co_return leave(fault, co_await inner_->pull(ctx, std::move(to), std::move(source), options));
+  }
   const Capabilities& capabilities() const override { return inner_->capabilities(); }
+  Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override {
+    return inner_->presign(ctx, std::move(key), std::move(options));
+  }
   Task<Tags> tags(rt::Context& ctx, Key key) override { return inner_->tags(ctx, std::move(key)); }
   Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override {
     const MaybeFault fault = fault_of(plan_, Operation::list, prefix);

@@ -129,6 +129,10 @@ class LimitedStore final : public ObjectStore {
     CO_OK(co_await limiter_->request(ctx));
     co_return co_await inner_->copy_within(ctx, std::move(from), std::move(to), std::move(options));
   }
+  Task<ObjectMeta> pull(rt::Context& ctx, Key to, PullSource source, PutOptions options) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->pull(ctx, std::move(to), std::move(source), std::move(options));
+  }
   const Capabilities& capabilities() const override { return inner_->capabilities(); }
   Task<Tags> tags(rt::Context& ctx, Key key) override {
     CO_OK(co_await limiter_->request(ctx));

@@ -93,6 +93,10 @@ class PrefixedStore final : public ObjectStore {
     co_return outer(
         co_await inner_->copy_within(ctx, std::move(from), inside(to), std::move(options)));
   }
+  Task<ObjectMeta> pull(rt::Context& ctx, Key to, PullSource source, PutOptions options) override {
+    CO_OK(check(to));
+    co_return outer(co_await inner_->pull(ctx, inside(to), std::move(source), std::move(options)));
+  }
   const Capabilities& capabilities() const override { return can_; }
   Task<Tags> tags(rt::Context& ctx, Key key) override {
     CO_OK(check(key));

@@ -151,6 +151,41 @@ TEST_CASE_TEMPLATE("a block is taken from a URL by the service itself", S, Azure
   CHECK(w.text("b") == "3456");
 }
 
+TEST_CASE_TEMPLATE("an object is pulled by the service itself", S, Azure) {
+  S w;
+  REQUIRE_OK(w.put("a", "0123456789"));
+  const auto meta = w.run(w.store->head(w.ctx, {"a"}));
+  REQUIRE_OK(meta);
+  const auto pull = [&w](ObjectMeta source, PutOptions options) {
+    return w.run(w.store->pull(
+        w.ctx, {"b"},
+        {.url =
+             [&w](rt::Context& ctx) { return w.store->presign(ctx, {"a"}, {.valid = minutes(5)}); },
+         .meta = std::move(source),
+         .asks_if_match = true,
+         .unchanged = {}},
+        std::move(options)));
+  };
+  const auto pulled = pull(*meta, {.only_if_absent = true, .metadata = {{"owner", "ana"}}});
+  REQUIRE_OK(pulled);
+  CHECK(pulled->size == 10);
+  CHECK(pulled->digest(DigestKind::md5) == digest_of(DigestKind::md5, "0123456789"));
+  CHECK(w.text("b") == "0123456789");
+  const auto head = w.run(w.store->head(w.ctx, {"b"}));
+  REQUIRE_OK(head);
+  CHECK(head->etag == pulled->etag);
+  CHECK(head->metadata == Metadata{{"owner", "ana"}});
+  CHECK(pull(*meta, {.only_if_absent = true}).error().code == Code::conflict);
+  REQUIRE_OK(pull(*meta, {.if_match = pulled->etag}));
+  ObjectMeta other = *meta;
+  other.etag = "0x1";
+  CHECK_FALSE(pull(other, {}).has_value());
+  other = *meta;
+  other.digests = {digest_of(DigestKind::crc64nvme, "else")};
+  CHECK(pull(other, {}).error().code == Code::corrupt);
+  CHECK(w.text("b") == "0123456789");
+}
+
 TEST_CASE_TEMPLATE("containers are listed", S, Azure) {
   S w;
   const auto listed = sign::parse_azure_containers(
