@@ -72,12 +72,13 @@ class AzureStore final : public ObjectStore {
   Task<ObjectMeta> put_held(rt::Context& ctx, Key key, http::Collected held, PutOptions options);
   Task<Page> list_page(rt::Context& ctx, ListOptions options);
   Task<sign::AzureBlob> await_copy(rt::Context& ctx, Key to, sign::AzureBlob copy);
-  // Only a write of the blob ends its uncommitted blocks, which would make or replace the object.
+  // A listing of them has no time of their beginning, so that nobody could tell what may go:
+  // whoever still sends would lose everything. What is a week old is gone already.
   static Error no_uploads() {
     return {.code = Code::unsupported,
             .what =
-                "Azure drops the blocks of an unfinished upload after a week, nothing ends them "
-                "sooner",
+                "Azure does not say when an unfinished upload was begun, so those on their way "
+                "cannot be told from those left behind; it drops their blocks itself after a week",
             .remedy = "wait; they cost until then, and need no cleaning up"};
   }
   Error no_versions(const Key& key) const {
