@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -109,6 +110,31 @@ Task<Unit> ObjectStore::abort_upload(rt::Context&, Key, std::string) {
   co_return fail(Code::unsupported, "this store cannot end an upload that another began");
 }
 
+namespace {
+
+Error no_locks(const ObjectStore& store) {
+  return {.code = Code::unsupported,
+          .what = fmt::format("{} cannot lock objects", store.capabilities().provider)};
+}
+
+}  // namespace
+
+Task<Lock> ObjectStore::lock(rt::Context&, Key, LockOptions) { co_return fail(no_locks(*this)); }
+
+Task<Unit> ObjectStore::set_retention(rt::Context&, Key, std::optional<Retention>, LockOptions) {
+  co_return fail(no_locks(*this));
+}
+
+Task<Unit> ObjectStore::set_legal_hold(rt::Context&, Key, bool, LockOptions) {
+  co_return fail(no_locks(*this));
+}
+
+Task<Unit> ObjectStore::restore(rt::Context&, Key, RestoreOptions) {
+  co_return fail(
+      Code::unsupported,
+      fmt::format("{} archives no objects: they can be read as they are", capabilities().provider));
+}
+
 Body body_of(BufferPool& pool, std::string text) {
   auto shared = std::make_shared<const std::string>(std::move(text));
   Body body;
@@ -189,6 +215,32 @@ Task<std::string> get_text(rt::Context& ctx, ObjectStore& store, Key key, size_t
   co_return co_await read_all(ctx, *opened.source, bytes_max);
 }
 
+namespace {
+
+// Objects and prefixes; the versions of a key as they came.
+std::vector<ObjectMeta> in_order(Page page, bool versions) {
+  std::vector<ObjectMeta> folders;
+  for (Key& prefix : page.prefixes) {
+    folders.push_back({.key = std::move(prefix), .size = 0, .etag = {}});
+  }
+  std::ranges::sort(folders, {}, &ObjectMeta::key);
+  if (!versions) {
+    std::ranges::sort(page.objects, {}, &ObjectMeta::key);
+  }
+  if (folders.empty()) {
+    return std::move(page.objects);
+  }
+  std::vector<ObjectMeta> all;
+  all.reserve(page.objects.size() + folders.size());
+  std::merge(std::make_move_iterator(page.objects.begin()),
+             std::make_move_iterator(page.objects.end()), std::make_move_iterator(folders.begin()),
+             std::make_move_iterator(folders.end()), std::back_inserter(all),
+             [](const ObjectMeta& a, const ObjectMeta& b) { return a.key < b.key; });
+  return all;
+}
+
+}  // namespace
+
 Listing::Listing(ObjectStore& store, ListOptions options)
     : store_(&store), options_(std::move(options)) {}
 
@@ -200,11 +252,7 @@ Task<std::optional<ObjectMeta>> Listing::next(rt::Context& ctx) {
     CO_TRY(Page page, co_await store_->list(ctx, options_));
     options_.cursor = std::move(page.next);
     last_ = options_.cursor.empty();
-    page_ = std::move(page.objects);
-    for (Key& prefix : page.prefixes) {
-      page_.push_back({.key = std::move(prefix), .size = 0, .etag = {}});
-    }
-    std::ranges::sort(page_, {}, &ObjectMeta::key);
+    page_ = in_order(std::move(page), options_.versions);
     at_ = 0;
   }
   co_return std::optional(std::move(page_[at_++]));

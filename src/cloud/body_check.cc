@@ -200,6 +200,10 @@ Result<Unit> check_put_options(const PutOptions& options, const Capabilities& ca
                 "shorten them");
   }
   TRY_OK(check_headers(options));
+  if (options.lock != Lock{} && !can.locks) {
+    return fail(Code::unsupported, fmt::format("{} cannot lock objects", can.provider),
+                "leave retention and legal hold away");
+  }
   return check_tags(options.tags, can);
 }
 

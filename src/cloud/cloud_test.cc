@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/body.h"
 #include "cloud/connections.h"
+#include "cloud/locks.h"
+#include "cloud/versions.h"
 #include "rt/loop.h"
 
 #include "base/doctest.h"
@@ -27,6 +29,91 @@ Task<Unit> take_three(rt::Scope& scope, BufferPool& pool, size_t* most) {
     CO_OK(co_await scope.spawn(hold(scope.context(), pool, most)));
   }
   co_return Unit{};
+}
+
+// The pages of a service that lists the versions of a key from the oldest on. A token is a page's
+// number.
+struct Pages {
+  std::vector<std::string> pages;
+  int fetched = 0;
+
+  Task<Page> fetch(std::string token) {
+    ++fetched;
+    const size_t at = token.empty() ? 0 : std::stoul(token);
+    Page page;
+    for (const char c : pages[at]) {
+      page.objects.push_back({.key = {std::string(1, c)}, .etag = "e"});
+    }
+    // The n-th version of a key, whichever page it is on.
+    for (size_t i = 0; i < page.objects.size(); ++i) {
+      const char key = pages[at][i];
+      int64_t before = std::ranges::count(pages[at].substr(0, i), key);
+      for (size_t each = 0; each < at; ++each) {
+        before += std::ranges::count(pages[each], key);
+      }
+      page.objects[i].version = std::to_string(before + 1);
+    }
+    page.next = at + 1 < pages.size() ? std::to_string(at + 1) : "";
+    co_return page;
+  }
+};
+
+TEST_CASE("all versions of a key come on one page, the newest first") {
+  World w;
+  const auto listed = [&](std::vector<std::string> cut) {
+    Pages pages{.pages = std::move(cut)};
+    std::string out;
+    std::string cursor;
+    do {
+      auto page = w.loop.run(newest_first(
+          w.ctx, [&](rt::Context&, std::string token) { return pages.fetch(std::move(token)); },
+          cursor));
+      REQUIRE_OK(page);
+      out += "|";
+      for (const ObjectMeta& each : page->objects) {
+        out += each.key.text + each.version + " ";
+      }
+      cursor = page->next;
+      REQUIRE(pages.fetched < 50);
+    } while (!cursor.empty());
+    return out;
+  };
+  CHECK(listed({""}) == "|");
+  CHECK(listed({"aab"}) == "|a2 a1 b1 ");
+  CHECK(listed({"aab", "c"}) == "|a2 a1 b1 |c1 ");
+  CHECK(listed({"aa", "ab", "bc"}) == "|a3 a2 a1 |b2 b1 |c1 ");
+  CHECK(listed({"a", "a", "a", "a"}) == "|a4 a3 a2 a1 ");
+  CHECK(listed({"a", "a", "", "ab"}) == "|a3 a2 a1 |b1 ");
+  CHECK(listed({"", "", "ab"}) == "|a1 b1 ");
+}
+
+TEST_CASE("a lock says until when, by what, and what to do") {
+  const Instant now = parse_instant("2026-02-28T10:00:00Z").value();
+  const Lock compliance{.retention =
+                            Retention{.mode = RetentionMode::compliance, .until = now + days(1)}};
+  CHECK(is_locked(compliance, now));
+  CHECK_FALSE(is_locked(compliance, now + days(1)));
+  CHECK(is_locked({.legal_hold = true}, now + days(1)));
+  const Error error = locked_error(compliance, now);
+  CHECK(error.code == Code::denied);
+  CHECK(error.what == "this version is locked: compliance until 2026-03-01 10:00:00 UTC");
+  CHECK(error.remedy.contains("nobody"));
+  CHECK(locked_error({.legal_hold = true}, now).remedy.contains("--legal-hold off"));
+
+  const Retention shorter{.mode = RetentionMode::compliance, .until = now + hours(1)};
+  const Retention longer{.mode = RetentionMode::compliance, .until = now + days(2)};
+  const Retention weaker{.mode = RetentionMode::governance, .until = now + days(2)};
+  CHECK(check_retention(compliance, longer, false, now).has_value());
+  CHECK(check_retention(compliance, shorter, true, now).error().code == Code::denied);
+  CHECK(check_retention(compliance, weaker, true, now).error().code == Code::denied);
+  CHECK(check_retention(compliance, std::nullopt, true, now).error().code == Code::denied);
+  CHECK(check_retention(compliance, std::nullopt, false, now + days(2)).has_value());
+  const Lock governance{.retention =
+                            Retention{.mode = RetentionMode::governance, .until = now + days(1)}};
+  CHECK(check_retention(governance, std::nullopt, false, now).error().code == Code::denied);
+  CHECK(check_retention(governance, std::nullopt, true, now).has_value());
+  CHECK(check_retention(governance, longer, false, now).has_value());
+  CHECK(check_retention({}, Retention{.until = now}, false, now).error().code == Code::bad_input);
 }
 
 TEST_CASE("a pool lends no more than its budget and gets everything back") {

@@ -45,6 +45,30 @@ struct Key {
 using Metadata = std::map<std::string, std::string>;
 using Tags = std::map<std::string, std::string>;
 
+// Whether the bytes of an object can be read. Of what head says; listings tell what costs nothing.
+enum class Archived : uint8_t {
+  no,
+  yes,        // it has to be restored first
+  restoring,  // that was asked for, and takes hours
+  restored,   // a copy can be read
+};
+
+// What keeps a version from being removed or replaced before its time.
+enum class RetentionMode : uint8_t {
+  governance,  // who has a permission of its own may shorten it
+  compliance,  // nobody may
+};
+struct Retention {
+  RetentionMode mode = RetentionMode::governance;
+  Instant until = {};
+  bool operator==(const Retention&) const = default;
+};
+struct Lock {
+  std::optional<Retention> retention = std::nullopt;
+  bool legal_hold = false;  // until it is taken away
+  bool operator==(const Lock&) const = default;
+};
+
 struct ObjectMeta {
   Key key;
   uint64_t size = 0;
@@ -54,7 +78,13 @@ struct ObjectMeta {
   std::string content_type = {};
   ContentHeaders headers = {};
   Metadata metadata = {};
-  std::string version = {};  // empty: the store has no versions
+  // Names this version as long as its store keeps it; empty: the store has no versions.
+  std::string version = {};
+  // Of listings of versions. What an object's name means now; none of them: it was removed.
+  bool is_latest = true;
+  bool delete_marker = false;  // no object: what a removal left in front of the versions before it
+  Archived archived = Archived::no;
+  std::optional<Instant> restored_until = std::nullopt;  // then the copy that can be read goes
 
   std::optional<Digest> digest(DigestKind kind) const;
   bool operator==(const ObjectMeta&) const = default;
@@ -84,10 +114,16 @@ struct Range {
   std::optional<uint64_t> length = std::nullopt;  // none: to the end
 };
 
+struct HeadOptions {
+  std::string version = {};  // as GetOptions::version
+};
+
 struct GetOptions {
   std::optional<Range> range = std::nullopt;  // beyond the end: fewer bytes, or none
   std::string if_match = {};                  // an etag; another one: conflict
-  std::string version = {};                   // unsupported where capabilities().versions is false
+  // One that a listing of versions, or what wrote it, has said; not_found: it is gone, or a delete
+  // marker. unsupported where capabilities().versions is false.
+  std::string version = {};
 };
 
 constexpr size_t content_header_bytes_max = 1024;
@@ -102,6 +138,7 @@ struct PutOptions {
   Metadata metadata = {};
   Tags tags = {};                  // within capabilities().tags
   std::string storage_class = {};  // one of capabilities().storage_classes, or empty
+  Lock lock = {};                  // unsupported where capabilities().locks is false
 };
 
 struct UploadOptions {
@@ -124,11 +161,26 @@ struct SentPart {
 
 struct RemoveOptions {
   std::string if_match = {};
+  // That version alone, for ever. Else, where the bucket keeps versions, the object is gone and its
+  // versions stay.
   std::string version = {};
+};
+
+// Whose lock is asked for or changed.
+struct LockOptions {
+  std::string version = {};        // empty: the latest
+  bool bypass_governance = false;  // shortens or ends a governance retention; needs a permission
+};
+
+struct RestoreOptions {
+  std::string version = {};  // empty: the latest
+  uint32_t days = 7;         // that the copy stays, where the service makes one
+  std::string tier = {};     // how fast: bulk, standard, expedited; empty: standard
 };
 
 struct CopyOptions {
   std::string if_match = {};  // of the source
+  std::string version = {};   // of the source; empty: the latest
   // Content type, headers and metadata left empty: those of the source. Tags left empty: none, or,
   // where the service copies them by itself, those of the source.
   PutOptions put = {};
@@ -165,6 +217,10 @@ struct ListOptions {
       {};                   // keys are cut behind its first place after the prefix: Page.prefixes
   uint32_t limit = 1000;    // objects and prefixes of one page; 1 to 1000
   std::string cursor = {};  // Page.next of the page before, with the same other options
+  // Every version of each key, the newest first, with version, is_latest and delete_marker. A page
+  // may be longer than `limit`: some services need all versions of a key at once for that.
+  // unsupported where capabilities().versions is false.
+  bool versions = false;
 };
 
 struct Page {
@@ -196,7 +252,10 @@ struct Capabilities {
   bool put_if_match = true;
   bool copies_between = false;  // CopyOptions::bucket
   bool pulls_urls = false;      // ObjectStore::pull
-  bool versions = false;
+  bool versions = false;  // can be asked for; whether old ones are kept is the bucket's matter
+  bool delete_markers = false;  // removing an object is a version of its own
+  bool locks = false;           // Retention and legal holds, where the bucket allows them
+  bool archives = false;        // has classes whose objects must be restored before they are read
   bool ordered_listing = true;
   bool etag_of_content = false;  // the same bytes may have the same etag again
   uint64_t object_bytes_max = UINT64_MAX;
@@ -245,7 +304,8 @@ struct PendingUpload {
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
-  virtual Task<ObjectMeta> head(rt::Context& ctx, Key key) = 0;
+  virtual Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) = 0;
+  Task<ObjectMeta> head(rt::Context& ctx, Key key) { return head(ctx, std::move(key), {}); }
   virtual Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) = 0;
   virtual Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) = 0;
   virtual Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
@@ -280,6 +340,18 @@ class ObjectStore {
   // Removes what was sent; who still sends can no longer commit. That it is gone is no error.
   // conflict: the store knows that it is being sent.
   virtual Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id);
+
+  // What locks a version. `unsupported` where capabilities().locks is false, or the bucket has
+  // none.
+  virtual Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options);
+  // None: ends it. denied: the lock there does not allow that.
+  virtual Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                                   LockOptions options);
+  virtual Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options);
+
+  // Asks for an archived object to become readable: hours later, as head says. conflict: it is not
+  // archived. One that is being restored is asked for again.
+  virtual Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options);
 };
 
 }  // namespace tutti::cloud

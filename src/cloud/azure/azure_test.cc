@@ -312,7 +312,7 @@ TEST_CASE("a blob whose reply breaks off is read on, of the same version") {
               failure("412 Precondition Failed", "ConditionNotMet")};
   CHECK(read().error().code == Code::conflict);
   w.script = {failure("409 Conflict", "BlobArchived")};
-  CHECK(read().error().remedy.contains("tier"));
+  CHECK(read().error().remedy.contains("tutti restore"));
 }
 
 TEST_CASE("a part that arrived with other bytes does not count") {
@@ -567,6 +567,138 @@ TEST_CASE("names Azure would change are not written") {
     CHECK(w.run(store->copy_within(w.ctx, {"k"}, {key}, {})).error().code == Code::bad_input);
   }
   CHECK(w.server.requests().empty());
+}
+
+// ---- versions, locks, the archive
+
+std::string version_of(std::string_view name, std::string_view version, bool current = false) {
+  return fmt::format(
+      "<Blob><Name>{}</Name><VersionId>{}</VersionId>{}<Properties><Last-Modified>Sat, 28 Feb 2026 "
+      "10:00:00 GMT</Last-Modified><Etag>0x{}</Etag><Content-Length>1</Content-Length>"
+      "</Properties></Blob>",
+      name, version, current ? "<IsCurrentVersion>true</IsCurrentVersion>" : "", version);
+}
+std::string page_of(std::string_view blobs, std::string_view next) {
+  return reply("200 OK", {},
+               fmt::format("<?xml version=\"1.0\"?><EnumerationResults><Blobs>{}</Blobs>"
+                           "<NextMarker>{}</NextMarker></EnumerationResults>",
+                           blobs, next));
+}
+// "GET /acc/con/k?comp=tags"
+std::vector<std::string> lines_of(World& w) {
+  std::vector<std::string> lines;
+  for (const std::string& request : w.server.requests()) {
+    lines.push_back(request.substr(0, request.find(" HTTP")));
+  }
+  return lines;
+}
+
+TEST_CASE("versions of a blob are listed from the newest on, over pages") {
+  World w;
+  const auto store = w.store();
+  w.script = {page_of(version_of("a", "1") + version_of("a", "2"), "m1"),
+              page_of(version_of("a", "3", true) + version_of("b", "1"), "m2"),
+              page_of(version_of("a", "3", true) + version_of("b", "1"), "m2"),
+              page_of(version_of("b", "2", true), "")};
+  const auto first = w.run(store->list(w.ctx, {.versions = true}));
+  REQUIRE_OK(first);
+  REQUIRE(first->objects.size() == 3);
+  CHECK(first->objects[0].version == "3");
+  CHECK(first->objects[0].is_latest);
+  CHECK(first->objects[2].version == "1");
+  CHECK_FALSE(first->objects[2].is_latest);
+  const auto second = w.run(store->list(w.ctx, {.cursor = first->next, .versions = true}));
+  REQUIRE_OK(second);
+  REQUIRE(second->objects.size() == 2);
+  CHECK(second->objects[0].key.text == "b");
+  CHECK(second->objects[0].version == "2");
+  CHECK(second->next.empty());
+  const auto lines = lines_of(w);
+  REQUIRE(lines.size() == 4);
+  CHECK(lines[0].contains("include=metadata%2Cversions"));
+  CHECK(lines[1].contains("marker=m1"));
+  CHECK(lines[2].contains("marker=m1"));
+  CHECK(lines[3].contains("marker=m2"));
+}
+
+TEST_CASE("one version is asked for, and removed for ever") {
+  World w;
+  const auto store = w.store();
+  w.script = {reply("200 OK", etag + "x-ms-version-id: v1\r\n", "hello")};
+  const auto got = w.run(store->get(w.ctx, {"k"}, {.version = "v1"}));
+  REQUIRE_OK(got);
+  CHECK(got->meta.version == "v1");
+  w.script = {reply("202 Accepted")};
+  REQUIRE_OK(w.run(store->remove(w.ctx, {"k"}, {.version = "v1"})));
+  w.script = {failure("404 Not Found", "BlobNotFound")};
+  REQUIRE_OK(w.run(store->remove(w.ctx, {"k"}, {.version = "v1"})));
+  // The current one cannot be removed by its name: it is made a previous one first.
+  w.script = {failure("403 Forbidden", "OperationNotAllowedOnRootBlob"), reply("200 OK", etag),
+              reply("202 Accepted"), reply("202 Accepted")};
+  REQUIRE_OK(w.run(store->remove(w.ctx, {"k"}, {.version = "v2"})));
+  const auto lines = lines_of(w);
+  REQUIRE(lines.size() == 7);
+  CHECK(lines[0] == "GET /acc/con/k?versionid=v1");
+  CHECK(lines[1] == "DELETE /acc/con/k?versionid=v1");
+  CHECK(lines[3] == "DELETE /acc/con/k?versionid=v2");
+  CHECK(lines[4] == "HEAD /acc/con/k?versionid=v2");
+  CHECK(lines[5] == "DELETE /acc/con/k");
+  CHECK(header(w.server.requests()[5], "if-match") == "\"0x1\"");
+  CHECK(lines[6] == "DELETE /acc/con/k?versionid=v2");
+}
+
+TEST_CASE("a locked version says until when it is locked") {
+  World w;
+  const auto store = w.store();
+  const std::string policy =
+      etag +
+      "x-ms-immutability-policy-until-date: Thu, 31 Dec 2099 12:00:00 GMT\r\n"
+      "x-ms-immutability-policy-mode: unlocked\r\nx-ms-legal-hold: false\r\n";
+  w.script = {failure("409 Conflict", "BlobImmutableDueToPolicy"), reply("200 OK", policy)};
+  const auto removed = w.run(store->remove(w.ctx, {"k"}, {.version = "v1"}));
+  REQUIRE_FALSE(removed.has_value());
+  CHECK(removed.error().code == Code::denied);
+  CHECK(removed.error().what == "this version is locked: governance until 2099-12-31 12:00:00 UTC");
+  // Shortening it has to be meant.
+  w.script = {reply("200 OK", policy)};
+  CHECK(w.run(store->set_retention(w.ctx, {"k"}, std::nullopt, {})).error().code == Code::denied);
+  w.script = {reply("200 OK", policy), reply("200 OK")};
+  REQUIRE_OK(w.run(store->set_retention(w.ctx, {"k"}, std::nullopt, {.bypass_governance = true})));
+  w.script = {reply("200 OK")};
+  REQUIRE_OK(w.run(store->set_legal_hold(w.ctx, {"k"}, true, {.version = "v1"})));
+  const auto lines = lines_of(w);
+  CHECK(lines[lines.size() - 2] == "DELETE /acc/con/k?comp=immutabilityPolicies");
+  CHECK(lines.back() == "PUT /acc/con/k?comp=legalhold&versionid=v1");
+  const Retention wanted{.mode = RetentionMode::compliance,
+                         .until = parse_instant("2099-12-31T12:00:00Z").value()};
+  w.script = {reply("201 Created", etag)};
+  REQUIRE_OK(w.put(*store, {.lock = {.retention = wanted, .legal_hold = true}}));
+  const std::string put = w.server.requests().back();
+  CHECK(header(put, "x-ms-immutability-policy-mode") == "Locked");
+  CHECK(header(put, "x-ms-immutability-policy-until-date") == "Thu, 31 Dec 2099 12:00:00 GMT");
+  CHECK(header(put, "x-ms-legal-hold") == "true");
+}
+
+TEST_CASE("an archived blob is brought back to a tier that can be read") {
+  World w;
+  const auto store = w.store();
+  w.script = {failure("409 Conflict", "BlobArchived")};
+  const auto got = w.run(store->get(w.ctx, {"k"}, {}));
+  REQUIRE_FALSE(got.has_value());
+  CHECK(got.error().code == Code::denied);
+  CHECK(got.error().remedy.contains("tutti restore"));
+  const std::string archived = etag + "x-ms-access-tier: Archive\r\n";
+  w.script = {reply("200 OK", archived), reply("202 Accepted"),
+              reply("200 OK", archived + "x-ms-archive-status: rehydrate-pending-to-hot\r\n"),
+              reply("200 OK", etag + "x-ms-access-tier: Hot\r\n")};
+  REQUIRE_OK(w.run(store->restore(w.ctx, {"k"}, {.tier = "expedited"})));
+  const std::string request = w.server.requests().back();
+  CHECK(request.starts_with("PUT /acc/con/k?comp=tier HTTP"));
+  CHECK(header(request, "x-ms-access-tier") == "Hot");
+  CHECK(header(request, "x-ms-rehydrate-priority") == "High");
+  CHECK(w.run(store->head(w.ctx, {"k"}))->archived == Archived::restoring);
+  CHECK(w.run(store->restore(w.ctx, {"k"}, {})).error().code == Code::conflict);
+  CHECK(w.run(store->restore(w.ctx, {"k"}, {.tier = "soon"})).error().code == Code::bad_input);
 }
 
 }  // namespace

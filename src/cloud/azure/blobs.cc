@@ -16,6 +16,9 @@ Capabilities capabilities_of() {
   can.far = true;
   can.copies_between = true;
   can.pulls_urls = true;
+  can.versions = true;
+  can.locks = true;
+  can.archives = true;
   can.object_bytes_max = 50'000 * (uint64_t{4000} << 20U);  // blocks of 4000 MiB
   can.parts_max = 50'000;
   can.metadata_bytes_max = 4096;  // of 8 KiB: encoded values are longer, and ours are noted too
@@ -71,11 +74,13 @@ Result<Unit> Blobs::check_write(const Key& key, const PutOptions& options) const
   return good.has_value() ? good : fail(at(key, std::move(good).error()));
 }
 
-Task<sign::AzureBlob> Blobs::look(rt::Context& ctx, Key key) {
+Task<sign::AzureBlob> Blobs::look(rt::Context& ctx, Key key, std::string version) {
+  sign::Request request = sign::azure_blob_request(place_.container, "HEAD", key.text);
+  if (!version.empty()) {
+    request.query.emplace_back("versionid", std::move(version));
+  }
   CO_TRY(const http::Reply reply,
-         co_await sender_->reply(
-             ctx, {.request = sign::azure_blob_request(place_.container, "HEAD", key.text),
-                   .where = where(key)}));
+         co_await sender_->reply(ctx, {.request = std::move(request), .where = where(key)}));
   co_return sign::parse_azure_blob(reply.headers);
 }
 

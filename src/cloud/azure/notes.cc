@@ -29,12 +29,22 @@ void take_out(Metadata& metadata) {
 
 }  // namespace
 
+sign::AzureRetention azure_retention(const std::optional<Retention>& retention) {
+  return retention ? sign::AzureRetention{.mode = retention->mode == RetentionMode::compliance
+                                                      ? "Locked"
+                                                      : "Unlocked",
+                                          .until = retention->until}
+                   : sign::AzureRetention{};
+}
+
 sign::AzureNotes azure_notes(const Notes& notes) {
   sign::AzureNotes out{.content_type = notes.options.content_type,
                        .headers = notes.options.headers,
                        .metadata = notes.options.metadata,
                        .tags = notes.options.tags,
-                       .tier = notes.options.storage_class};
+                       .tier = notes.options.storage_class,
+                       .retention = azure_retention(notes.options.lock.retention),
+                       .legal_hold = notes.options.lock.legal_hold};
   take_out(out.metadata);
   for (const DigestKind kind : noted_kinds) {
     if (const Digest* digest = find(notes.digests, kind)) {
@@ -66,13 +76,19 @@ bool has_mark(const sign::AzureBlob& blob, std::string_view mark) {
 }
 
 ObjectMeta meta_of(sign::AzureBlob blob, Key key) {
+  const Archived archived = !blob.archive_status.empty() ? Archived::restoring
+                            : blob.tier == "Archive"     ? Archived::yes
+                                                         : Archived::no;
   ObjectMeta meta{.key = std::move(key),
                   .size = blob.size,
                   .etag = std::move(blob.etag),
                   .modified = blob.modified,
                   .content_type = std::move(blob.content_type),
                   .headers = std::move(blob.headers),
-                  .metadata = std::move(blob.metadata)};
+                  .metadata = std::move(blob.metadata),
+                  .version = std::move(blob.version),
+                  .is_latest = blob.is_current,
+                  .archived = archived};
   // Other kinds of blobs change in place, and what is noted with them stays.
   if (blob.kind == "BlockBlob") {
     for (const DigestKind kind : noted_kinds) {
@@ -101,7 +117,8 @@ ObjectMeta meta_of(const Notes& notes, Key key, uint64_t size, const sign::Azure
                   .headers = std::move(noted.headers),
                   .md5 = noted.md5,
                   .metadata = std::move(noted.metadata),
-                  .kind = "BlockBlob"},
+                  .kind = "BlockBlob",
+                  .version = written.version},
                  std::move(key));
 }
 

@@ -19,6 +19,7 @@ struct Notes {
   std::string mark = {};        // empty: none
 };
 
+sign::AzureRetention azure_retention(const std::optional<Retention>& retention);
 sign::AzureNotes azure_notes(const Notes& notes);
 sign::AzureConditions conditions_of(const PutOptions& options);
 // Needed where a write has conditions: tried again they would not hold against itself.

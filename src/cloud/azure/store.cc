@@ -7,6 +7,7 @@
 
 #include "cloud/azure/hashed.h"
 #include "cloud/http/request_body.h"
+#include "cloud/versions.h"
 #include "rt/wait.h"
 
 namespace tutti::cloud::azure {
@@ -14,16 +15,25 @@ namespace {
 
 using BlobsPtr = std::shared_ptr<Blobs>;
 
-// The rest of one version of a blob, from `at`.
+// Which bytes of which version; without a version the current one.
+sign::Request get_request(const Blobs& blobs, const Key& key, Range range,
+                          const GetOptions& options) {
+  sign::Request request = sign::azure_get_request(blobs.place().container, key.text, range.offset,
+                                                  range.length, options.if_match);
+  if (!options.version.empty()) {
+    request.query.emplace_back("versionid", options.version);
+  }
+  return request;
+}
+
+// The rest of one version of a blob.
 Task<std::unique_ptr<net::HttpExchange>> get_rest(rt::Context& ctx, BlobsPtr blobs, Key key,
-                                                  std::string etag, uint64_t at, uint64_t bytes) {
+                                                  GetOptions options, Range range) {
   Tries tries;
   CO_TRY(http::Incoming incoming,
-         co_await blobs->sender().open(ctx,
-                                       {.request = sign::azure_get_request(
-                                            blobs->place().container, key.text, at, bytes, etag),
-                                        .where = blobs->where(key)},
-                                       tries));
+         co_await blobs->sender().open(
+             ctx, {.request = get_request(*blobs, key, range, options), .where = blobs->where(key)},
+             tries));
   co_return std::move(incoming.exchange);
 }
 
@@ -31,10 +41,10 @@ class AzureStore final : public ObjectStore {
  public:
   explicit AzureStore(BlobsPtr blobs) : blobs_(std::move(blobs)) {}
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     CO_OK(ctx.check());
     CO_OK(blobs_->check(key));
-    CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, key));
+    CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, key, std::move(options.version)));
     co_return meta_of(std::move(blob), std::move(key));
   }
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override;
@@ -66,11 +76,25 @@ class AzureStore final : public ObjectStore {
   Task<Unit> abort_upload(rt::Context&, Key key, std::string) override {
     co_return fail(blobs_->at(key, no_uploads()));
   }
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override {
+    return lock_of(ctx, blobs_, std::move(key), std::move(options));
+  }
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override {
+    return azure::set_retention(ctx, blobs_, std::move(key), retention, std::move(options));
+  }
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override {
+    return azure::set_legal_hold(ctx, blobs_, std::move(key), on, std::move(options));
+  }
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override {
+    return azure::restore(ctx, blobs_, std::move(key), std::move(options));
+  }
 
  private:
-  Task<Opened> open_range(rt::Context& ctx, Key key, Range range, std::string if_match);
+  Task<Opened> open_range(rt::Context& ctx, Key key, Range range, GetOptions options);
   Task<ObjectMeta> put_held(rt::Context& ctx, Key key, http::Collected held, PutOptions options);
   Task<Page> list_page(rt::Context& ctx, ListOptions options);
+  Task<Page> list_versions(rt::Context& ctx, ListOptions options, std::string marker);
   Task<sign::AzureBlob> await_copy(rt::Context& ctx, Key to, sign::AzureBlob copy);
   // A listing of them has no time of their beginning, so that nobody could tell what may go:
   // whoever still sends would lose everything. What is a week old is gone already.
@@ -80,11 +104,6 @@ class AzureStore final : public ObjectStore {
                 "Azure does not say when an unfinished upload was begun, so those on their way "
                 "cannot be told from those left behind; it drops their blocks itself after a week",
             .remedy = "wait; they cost until then, and need no cleaning up"};
-  }
-  Error no_versions(const Key& key) const {
-    return blobs_->at(key, {.code = Code::unsupported,
-                            .what = "versions of a blob cannot be asked for",
-                            .remedy = "leave the version away"});
   }
   PutOptions with_tier(PutOptions options) const {
     if (options.storage_class.empty()) {
@@ -99,17 +118,14 @@ class AzureStore final : public ObjectStore {
 Task<Opened> AzureStore::get(rt::Context& ctx, Key key, GetOptions options) {
   CO_OK(ctx.check());
   CO_OK(blobs_->check(key));
-  if (!options.version.empty()) {
-    co_return fail(no_versions(key));
-  }
   const Range range = options.range.value_or(Range{});
   const bool nothing = range.length == 0U || range.offset > INT64_MAX;
   auto opened = nothing ? Result<Opened>(fail(Error{.provider_code = "InvalidRange"}))
-                        : co_await open_range(ctx, key, range, options.if_match);
+                        : co_await open_range(ctx, key, range, options);
   if (opened.has_value() || opened.error().provider_code != "InvalidRange") {
     co_return opened;
   }
-  CO_TRY(ObjectMeta meta, co_await head(ctx, key));
+  CO_TRY(ObjectMeta meta, co_await head(ctx, key, {.version = options.version}));
   if (!options.if_match.empty() && options.if_match != meta.etag) {
     co_return fail(blobs_->at(key, {.code = Code::conflict,
                                     .what = "the blob was changed since it was looked at",
@@ -118,21 +134,20 @@ Task<Opened> AzureStore::get(rt::Context& ctx, Key key, GetOptions options) {
   co_return Opened{.meta = std::move(meta), .source = http::empty_source()};
 }
 
-Task<Opened> AzureStore::open_range(rt::Context& ctx, Key key, Range range, std::string if_match) {
+Task<Opened> AzureStore::open_range(rt::Context& ctx, Key key, Range range, GetOptions options) {
   Tries tries;
-  CO_TRY(http::Incoming incoming,
-         co_await blobs_->sender().open(
-             ctx,
-             {.request = sign::azure_get_request(blobs_->place().container, key.text, range.offset,
-                                                 range.length, if_match),
-              .where = blobs_->where(key)},
-             tries));
+  CO_TRY(
+      http::Incoming incoming,
+      co_await blobs_->sender().open(
+          ctx, {.request = get_request(*blobs_, key, range, options), .where = blobs_->where(key)},
+          tries));
   CO_TRY(sign::AzureBlob blob, sign::parse_azure_blob(incoming.headers));
   const uint64_t end = blob.size - std::min(range.offset, blob.size);
   const uint64_t bytes = std::min(range.length.value_or(end), end);
-  auto again = [blobs = blobs_, key, etag = blob.etag, range, bytes](rt::Context& inner,
-                                                                     uint64_t at) {
-    return get_rest(inner, blobs, key, etag, range.offset + at, bytes - at);
+  options.if_match = blob.etag;
+  auto again = [blobs = blobs_, key, options, range, bytes](rt::Context& inner, uint64_t at) {
+    return get_rest(inner, blobs, key, options,
+                    {.offset = range.offset + at, .length = bytes - at});
   };
   Opened opened{.meta = meta_of(std::move(blob), std::move(key)), .source = nullptr};
   opened.source = http::reply_source(blobs_->environment().buffers, std::move(incoming.exchange),
@@ -207,7 +222,7 @@ Task<Unit> AzureStore::remove(rt::Context& ctx, Key key, RemoveOptions options) 
   CO_OK(ctx.check());
   CO_OK(blobs_->check(key));
   if (!options.version.empty()) {
-    co_return fail(no_versions(key));
+    co_return co_await remove_version(ctx, blobs_, std::move(key), std::move(options.version));
   }
   Tries tries;
   auto reply = co_await blobs_->sender().reply(
@@ -231,6 +246,12 @@ Task<Unit> AzureStore::remove(rt::Context& ctx, Key key, RemoveOptions options) 
 // Azure cannot begin a listing behind a key: what comes before is read and left out. A page that
 // would be empty then is not given.
 Task<Page> AzureStore::list(rt::Context& ctx, ListOptions options) {
+  if (std::exchange(options.versions, false)) {
+    const auto fetch = [this, options](rt::Context& inner, std::string marker) {
+      return list_versions(inner, options, std::move(marker));
+    };
+    co_return co_await newest_first(ctx, fetch, std::string(options.cursor));
+  }
   const Key start_after = options.cursor.empty() ? options.start_after : Key{};
   while (true) {
     CO_OK(ctx.check());
@@ -247,6 +268,15 @@ Task<Page> AzureStore::list(rt::Context& ctx, ListOptions options) {
   }
 }
 
+Task<Page> AzureStore::list_versions(rt::Context& ctx, ListOptions options, std::string marker) {
+  options.cursor = std::move(marker);
+  options.versions = true;
+  CO_TRY(Page page, co_await list_page(ctx, options));
+  std::erase_if(page.objects,
+                [&](const ObjectMeta& each) { return each.key <= options.start_after; });
+  co_return page;
+}
+
 Task<Page> AzureStore::list_page(rt::Context& ctx, ListOptions options) {
   const std::string where = blobs_->where(options.prefix);
   auto listed = std::make_shared<sign::AzurePage>();
@@ -255,7 +285,8 @@ Task<Page> AzureStore::list_page(rt::Context& ctx, ListOptions options) {
                                                 {.prefix = options.prefix.text,
                                                  .delimiter = options.delimiter,
                                                  .limit = std::clamp(options.limit, 1U, 1000U),
-                                                 .marker = options.cursor}),
+                                                 .marker = options.cursor,
+                                                 .versions = options.versions}),
             .where = where,
             .accept = [listed](const std::string& body) -> Result<Unit> {
               TRY(*listed, sign::parse_azure_page(body));
@@ -303,7 +334,7 @@ Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, Cop
   sign::AzureContainer source_container = blobs_->place().container;
   if (options.bucket.empty()) {
     CO_OK(blobs_->check(from));
-    CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, from));
+    CO_TRY(sign::AzureBlob blob, co_await blobs_->look(ctx, from, options.version));
     source = meta_of(std::move(blob), from);
   } else {
     source_container.container = options.bucket;
@@ -327,10 +358,13 @@ Task<ObjectMeta> AzureStore::copy_within(rt::Context& ctx, Key from, Key to, Cop
   }
   const auth::AzureAccess& access = blobs_->sender().credentials().access();
   const sign::AzureContainer& container = blobs_->place().container;
+  sign::Pairs query = access.sas.value_or(sign::Pairs{});
+  if (!source.is_latest && !options.version.empty()) {
+    query.emplace_back("versionid", options.version);
+  }
   sign::Request request = sign::azure_copy_request(
       container, to.text, azure_notes(notes), conditions_of(notes.options),
-      {.url = sign::azure_url(source_container, access.endpoint.tls, from.text,
-                              access.sas.value_or(sign::Pairs{})),
+      {.url = sign::azure_url(source_container, access.endpoint.tls, from.text, query),
        .if_match = source.etag});
   CO_OK(co_await blobs_->write(ctx, to, std::move(notes), source.size, std::move(request), ""));
   CO_TRY(sign::AzureBlob copy, co_await blobs_->look(ctx, to));

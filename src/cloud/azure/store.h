@@ -39,7 +39,7 @@ class Blobs {
   Result<Unit> check(const Key& key) const;
   Result<Unit> check_write(const Key& key, const PutOptions& options) const;
 
-  Task<sign::AzureBlob> look(rt::Context& ctx, Key key);
+  Task<sign::AzureBlob> look(rt::Context& ctx, Key key, std::string version = {});
   // Sends what makes a blob of `size` bytes visible. A conflict with a try of its own that was
   // carried out without saying so is a success.
   Task<ObjectMeta> write(rt::Context& ctx, Key key, Notes notes, uint64_t size,
@@ -61,6 +61,15 @@ Task<std::string> presign_blob(rt::Context& ctx, std::shared_ptr<Blobs> blobs, K
 // ObjectStore::pull.
 Task<ObjectMeta> pull_blob(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
                            PullSource source, PutOptions options);
+// versions.cc: one version, and what locks or archives it.
+Task<Unit> remove_version(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
+                          std::string version);
+Task<Lock> lock_of(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key, LockOptions options);
+Task<Unit> set_retention(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key,
+                         std::optional<Retention> retention, LockOptions options);
+Task<Unit> set_legal_hold(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key, bool on,
+                          LockOptions options);
+Task<Unit> restore(rt::Context& ctx, std::shared_ptr<Blobs> blobs, Key key, RestoreOptions options);
 
 std::unique_ptr<ObjectStore> make_store(std::shared_ptr<Blobs> blobs);
 std::unique_ptr<Upload> make_upload(std::shared_ptr<Blobs> blobs, Key key, UploadOptions options,

@@ -86,11 +86,20 @@ Call Bucket::call(sign::Request request, std::string_view name) const {
   return {.request = std::move(request), .where = options_.base + std::string(name)};
 }
 
-Task<sign::GcsObject> Bucket::stat(rt::Context& ctx, std::string name) {
+namespace {
+
+sign::Pairs of_generation(std::string generation) {
+  return generation.empty() ? sign::Pairs{} : sign::Pairs{{"generation", std::move(generation)}};
+}
+
+}  // namespace
+
+Task<sign::GcsObject> Bucket::stat(rt::Context& ctx, std::string name, std::string generation) {
   CO_TRY(const http::Reply reply,
          co_await client_.ask(
-             ctx,
-             call(sign::gcs_object_request(options_.service, "GET", options_.bucket, name), name)));
+             ctx, call(sign::gcs_object_request(options_.service, "GET", options_.bucket, name,
+                                                of_generation(std::move(generation))),
+                       name)));
   co_return sign::parse_gcs_object(reply.body);
 }
 
@@ -284,6 +293,7 @@ Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, std::string from_bucket,
                                    sign::GcsObject source, Target target, bool anew) {
   sign::GcsRewrite rewrite{.from_bucket = std::move(from_bucket),
                            .from_key = source.key,
+                           .from_generation = source.live ? std::string() : source.generation,
                            .if_from_generation = source.generation,
                            .to_bucket = options_.bucket,
                            .to_key = target.name,
@@ -317,27 +327,55 @@ Task<sign::GcsObject> Bucket::copy(rt::Context& ctx, std::string from_bucket,
                        .where = options_.base + target.name});
 }
 
+// False: there is nothing to remove.
+Task<bool> Bucket::try_remove(rt::Context& ctx, std::string name, sign::Pairs query, Tried* tried) {
+  auto reply = co_await client_.change(
+      ctx,
+      call(sign::gcs_object_request(options_.service, "DELETE", options_.bucket, name,
+                                    std::move(query)),
+           name),
+      tried);
+  if (reply.has_value() || reply.error().provider_code == "notFound") {
+    co_return reply.has_value();
+  }
+  co_return fail(std::move(reply).error());
+}
+
 Task<Unit> Bucket::remove(rt::Context& ctx, std::string name, std::string if_generation) {
   sign::Pairs query;
   if (!if_generation.empty()) {
     query.emplace_back("ifGenerationMatch", if_generation);
   }
   Tried tried;
-  auto reply = co_await client_.change(
-      ctx,
-      call(sign::gcs_object_request(options_.service, "DELETE", options_.bucket, name, query),
-           name),
-      &tried);
-  if (reply.has_value() || reply.error().provider_code != "notFound") {
-    co_return reply.has_value() ? Result<Unit>(Unit{}) : fail(std::move(reply).error());
+  CO_TRY(const bool removed, co_await try_remove(ctx, name, std::move(query), &tried));
+  if (removed || if_generation.empty() || tried.maybe_done) {
+    co_return Unit{};  // by us, or by somebody: it is gone
   }
-  if (if_generation.empty() || tried.maybe_done) {
-    co_return Unit{};  // ours, or somebody's: it is gone
+  co_return fail(Error{.code = Code::conflict,
+                       .what = "the object to remove is gone",
+                       .where = options_.base + name,
+                       .provider_code = "notFound"});
+}
+
+Task<Unit> Bucket::remove_version(rt::Context& ctx, std::string name, std::string generation) {
+  Tried tried;
+  CO_OK(co_await try_remove(ctx, std::move(name), of_generation(std::move(generation)), &tried));
+  co_return Unit{};
+}
+
+Task<Unit> Bucket::change(rt::Context& ctx, std::string name, Change change) {
+  sign::Pairs query = of_generation(std::move(change.generation));
+  if (change.override_unlocked) {
+    query.emplace_back("overrideUnlockedRetention", "true");
   }
-  Error error = std::move(reply).error();
-  error.code = Code::conflict;
-  error.what = "the object to remove is gone";
-  co_return fail(std::move(error));
+  Call changing = call(
+      sign::gcs_object_request(options_.service, "PATCH", options_.bucket, name, std::move(query)),
+      name);
+  changing.request.headers.emplace_back("content-type", "application/json; charset=UTF-8");
+  changing.body = std::make_shared<const std::string>(std::move(change.body));
+  // Set twice it is the same.
+  CO_OK(co_await client_.ask(ctx, std::move(changing)));
+  co_return Unit{};
 }
 
 // ---- the bucket itself

@@ -26,7 +26,8 @@ class Bucket {
 
   const StoreOptions& options() const { return options_; }
 
-  Task<sign::GcsObject> stat(rt::Context& ctx, std::string name);
+  // `generation`: this version; empty: the live one.
+  Task<sign::GcsObject> stat(rt::Context& ctx, std::string name, std::string generation = {});
   Task<sign::GcsPage> list(rt::Context& ctx, sign::GcsListing listing);
   // The reply's bytes are those of `read`; outlived by the bucket.
   Task<http::Incoming> read(rt::Context& ctx, std::string name, sign::GcsRead read);
@@ -52,6 +53,15 @@ class Bucket {
                              Target target, bool anew);
   // What is not there is no error, but under a condition: conflict.
   Task<Unit> remove(rt::Context& ctx, std::string name, std::string if_generation);
+  // That version for ever; where it was live, nothing is any more.
+  Task<Unit> remove_version(rt::Context& ctx, std::string name, std::string generation);
+  // `body`: what is to be changed of its resource.
+  struct Change {
+    std::string body;
+    std::string generation = {};
+    bool override_unlocked = false;  // of a retention
+  };
+  Task<Unit> change(rt::Context& ctx, std::string name, Change change);
 
   // The bucket itself.
   Task<Unit> create(rt::Context& ctx);
@@ -60,6 +70,7 @@ class Bucket {
   Task<std::string> presign(rt::Context& ctx, std::string method, std::string name, Duration valid);
 
  private:
+  Task<bool> try_remove(rt::Context& ctx, std::string name, sign::Pairs query, Tried* tried);
   Task<Written> write_in_one(rt::Context& ctx, Target target, std::string bytes,
                              std::vector<Digest> digests);
   struct Piece {

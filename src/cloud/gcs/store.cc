@@ -7,6 +7,8 @@
 
 #include "cloud/body.h"
 #include "cloud/body_check.h"
+#include "cloud/locks.h"
+#include "cloud/versions.h"
 #include "rt/scope.h"
 
 namespace tutti::cloud::gcs {
@@ -21,9 +23,22 @@ Error changed() {
           .remedy = "list or look again"};
 }
 
-Error no_versions() {
-  return {.code = Code::unsupported,
-          .what = "versions of objects are not read from Google Cloud Storage"};
+sign::GcsRetention gcs_retention(const std::optional<Retention>& retention) {
+  return retention
+             ? sign::GcsRetention{.mode = retention->mode == RetentionMode::compliance ? "Locked"
+                                                                                       : "Unlocked",
+                                  .until = retention->until}
+             : sign::GcsRetention{};
+}
+
+Lock lock_of(const sign::GcsObject& object) {
+  Lock lock{.legal_hold = object.held};
+  if (!object.retention.mode.empty()) {
+    lock.retention = {.mode = object.retention.mode == "Locked" ? RetentionMode::compliance
+                                                                : RetentionMode::governance,
+                      .until = object.retention.until};
+  }
+  return lock;
 }
 
 // How many bytes of an object a range means.
@@ -64,7 +79,8 @@ http::Again again_of(std::shared_ptr<Bucket> bucket, std::string name, std::stri
 }
 
 Task<Unit> remove_component(rt::Context& ctx, Bucket& bucket, sign::GcsComponent component) {
-  std::ignore = co_await bucket.remove(ctx, component.key, component.generation);
+  // For ever, also where the bucket keeps versions.
+  std::ignore = co_await bucket.remove_version(ctx, component.key, component.generation);
   co_return Unit{};
 }
 
@@ -111,6 +127,8 @@ GcsStore::GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket)
   can_.provider = "gcs";
   can_.far = true;
   can_.copies_between = true;
+  can_.versions = true;
+  can_.locks = true;
   can_.object_bytes_max = 5ULL << 40U;
   can_.metadata_bytes_max = 8192;
   can_.metadata_signs = true;
@@ -162,7 +180,9 @@ ObjectMeta GcsStore::meta_of(const sign::GcsObject& object) const {
           .digests = object.digests,
           .content_type = object.content_type,
           .headers = object.headers,
-          .metadata = object.metadata};
+          .metadata = object.metadata,
+          .version = object.generation,
+          .is_latest = object.live};
 }
 
 ObjectMeta GcsStore::meta_of(const Written& written) const {
@@ -186,7 +206,9 @@ Result<Bucket::Target> GcsStore::target(const Key& key, const PutOptions& option
                         .write = {.content_type = options.content_type,
                                   .headers = options.headers,
                                   .metadata = options.metadata,
-                                  .storage_class = options.storage_class}};
+                                  .storage_class = options.storage_class,
+                                  .retention = gcs_retention(options.lock.retention),
+                                  .held = options.lock.legal_hold}};
   if (target.write.storage_class.empty()) {
     target.write.storage_class = bucket_->options().storage_class;
   }
@@ -198,16 +220,28 @@ Result<Bucket::Target> GcsStore::target(const Key& key, const PutOptions& option
 
 // ---- reading
 
-Task<ObjectMeta> GcsStore::head(rt::Context& ctx, Key key) {
+// What is no generation can be none of this object's.
+Result<Unit> GcsStore::check_version(const Key& key, const std::string& version) const {
+  return version.empty() || is_generation(version)
+             ? Result<Unit>(Unit{})
+             : fail(at(key, {.code = Code::not_found,
+                             .what = "there is no such version of the object",
+                             .remedy = "versions are numbers here; tutti ls --all-versions lists "
+                                       "them"}));
+}
+
+Task<ObjectMeta> GcsStore::head(rt::Context& ctx, Key key, HeadOptions options) {
   CO_OK(ctx.check());
   CO_OK(check(key));
-  CO_TRY(const sign::GcsObject object, co_await bucket_->stat(ctx, key.text));
+  CO_OK(check_version(key, options.version));
+  CO_TRY(const sign::GcsObject object,
+         co_await bucket_->stat(ctx, key.text, std::move(options.version)));
   co_return meta_of(object);
 }
 
 // A range that holds no byte cannot be asked for.
 Task<Opened> GcsStore::nothing_of(rt::Context& ctx, Key key, GetOptions options) {
-  CO_TRY(ObjectMeta meta, co_await head(ctx, key));
+  CO_TRY(ObjectMeta meta, co_await head(ctx, key, {.version = options.version}));
   if (!options.if_match.empty() && options.if_match != meta.etag) {
     co_return fail(at(key, changed()));
   }
@@ -217,10 +251,9 @@ Task<Opened> GcsStore::nothing_of(rt::Context& ctx, Key key, GetOptions options)
 Task<Opened> GcsStore::get(rt::Context& ctx, Key key, GetOptions options) {
   CO_OK(ctx.check());
   CO_OK(check(key));
-  if (!options.version.empty()) {
-    co_return fail(at(key, no_versions()));
-  }
-  if (!options.if_match.empty() && !is_generation(options.if_match)) {
+  CO_OK(check_version(key, options.version));
+  const bool other = !options.version.empty() && options.if_match != options.version;
+  if (!options.if_match.empty() && (other || !is_generation(options.if_match))) {
     co_return fail(at(key, changed()));
   }
   const Range range = options.range.value_or(Range{});
@@ -228,9 +261,14 @@ Task<Opened> GcsStore::get(rt::Context& ctx, Key key, GetOptions options) {
     co_return co_await nothing_of(ctx, std::move(key), std::move(options));
   }
   sign::GcsRead read = read_of(range);
-  read.if_generation = options.if_match;
+  read.generation = options.version;
+  read.if_generation = options.version.empty() ? options.if_match : std::string();
   auto incoming = co_await bucket_->read(ctx, key.text, read);
   if (!incoming.has_value()) {
+    if (incoming.error().provider_code == "notFound" && !options.version.empty() &&
+        !options.if_match.empty()) {
+      co_return fail(at(key, changed()));  // the bucket does not keep what is replaced
+    }
     if (options.range && incoming.error().provider_code == sign::gcs_no_such_range) {
       co_return co_await nothing_of(ctx, std::move(key), std::move(options));
     }
@@ -251,12 +289,25 @@ Task<Opened> GcsStore::get(rt::Context& ctx, Key key, GetOptions options) {
 
 Task<Page> GcsStore::list(rt::Context& ctx, ListOptions options) {
   CO_OK(ctx.check());
-  CO_TRY(sign::GcsPage found,
-         co_await bucket_->list(ctx, {.prefix = options.prefix.text,
-                                      .start_after = options.start_after.text,
-                                      .delimiter = options.delimiter,
-                                      .limit = std::clamp<uint32_t>(options.limit, 1, 1000),
-                                      .token = options.cursor}));
+  sign::GcsListing listing{.prefix = options.prefix.text,
+                           .start_after = options.start_after.text,
+                           .delimiter = options.delimiter,
+                           .limit = std::clamp<uint32_t>(options.limit, 1, 1000),
+                           .token = options.cursor,
+                           .versions = options.versions};
+  if (!options.versions) {
+    co_return co_await fetch_page(ctx, std::move(listing));
+  }
+  const auto fetch = [this, listing](rt::Context& inner, std::string token) {
+    sign::GcsListing from = listing;
+    from.token = std::move(token);
+    return fetch_page(inner, std::move(from));
+  };
+  co_return co_await newest_first(ctx, fetch, std::move(options.cursor));
+}
+
+Task<Page> GcsStore::fetch_page(rt::Context& ctx, sign::GcsListing listing) {
+  CO_TRY(sign::GcsPage found, co_await bucket_->list(ctx, std::move(listing)));
   Page page{.next = std::move(found.next)};
   for (const sign::GcsObject& each : found.objects) {
     if (!is_hidden(each.key)) {
@@ -287,13 +338,73 @@ Task<ObjectMeta> GcsStore::put(rt::Context& ctx, Key key, Body body, PutOptions 
 Task<Unit> GcsStore::remove(rt::Context& ctx, Key key, RemoveOptions options) {
   CO_OK(ctx.check());
   CO_OK(check(key));
-  if (!options.version.empty()) {
-    co_return fail(at(key, no_versions()));
+  const std::string& version = options.version;
+  if (!version.empty() && !is_generation(version)) {
+    co_return Unit{};  // there is none of that name to remove
   }
-  if (!options.if_match.empty() && !is_generation(options.if_match)) {
+  const bool other = !version.empty() && options.if_match != version;
+  if (!options.if_match.empty() && (other || !is_generation(options.if_match))) {
     co_return fail(at(key, changed()));
   }
-  co_return co_await bucket_->remove(ctx, key.text, options.if_match);
+  auto removed = version.empty() ? co_await bucket_->remove(ctx, key.text, options.if_match)
+                                 : co_await bucket_->remove_version(ctx, key.text, version);
+  if (removed.has_value()) {
+    co_return removed;
+  }
+  CO_TRY(Error error, co_await refusal(ctx, key, version, std::move(removed).error()));
+  co_return fail(std::move(error));
+}
+
+// What was denied may be so because the object is locked: then that is the reason to give.
+Task<Error> GcsStore::refusal(rt::Context& ctx, Key key, std::string version, Error error) {
+  if (error.code == Code::denied) {
+    const auto held = co_await lock(ctx, key, {.version = std::move(version)});
+    if (held.has_value() && is_locked(*held, ctx.clock().wall())) {
+      Error locked = at(key, locked_error(*held, ctx.clock().wall()));
+      locked.provider_code = error.provider_code;
+      co_return locked;
+    }
+  }
+  co_return error;
+}
+
+// ---- locks
+
+Task<Lock> GcsStore::lock(rt::Context& ctx, Key key, LockOptions options) {
+  CO_OK(ctx.check());
+  CO_OK(check(key));
+  CO_OK(check_version(key, options.version));
+  CO_TRY(const sign::GcsObject object,
+         co_await bucket_->stat(ctx, key.text, std::move(options.version)));
+  co_return lock_of(object);
+}
+
+Task<Unit> GcsStore::set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                                   LockOptions options) {
+  CO_OK(ctx.check());
+  CO_OK(check(key));
+  CO_OK(check_version(key, options.version));
+  auto good = check_retention({}, retention, false, ctx.clock().wall());
+  if (!good.has_value()) {
+    co_return fail(at(key, std::move(good).error()));
+  }
+  auto set = co_await bucket_->change(ctx, key.text,
+                                      {.body = sign::gcs_retention_body(gcs_retention(retention)),
+                                       .generation = options.version,
+                                       .override_unlocked = options.bypass_governance});
+  if (set.has_value()) {
+    co_return set;
+  }
+  CO_TRY(Error error, co_await refusal(ctx, key, options.version, std::move(set).error()));
+  co_return fail(std::move(error));
+}
+
+Task<Unit> GcsStore::set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) {
+  CO_OK(ctx.check());
+  CO_OK(check(key));
+  CO_OK(check_version(key, options.version));
+  co_return co_await bucket_->change(
+      ctx, key.text, {.body = sign::gcs_hold_body(on), .generation = std::move(options.version)});
 }
 
 // The source is looked at first: its version is what is copied, however many steps it takes, and
@@ -304,6 +415,7 @@ sign::GcsObject object_of(const Key& key, ObjectMeta meta) {
   return {.key = key.text,
           .size = meta.size,
           .generation = std::move(meta.etag),
+          .live = meta.is_latest,
           .content_type = std::move(meta.content_type),
           .headers = std::move(meta.headers),
           .metadata = std::move(meta.metadata),
@@ -317,8 +429,9 @@ Task<ObjectMeta> GcsStore::copy_within(rt::Context& ctx, Key from, Key to, CopyO
   CO_OK(check(from));
   const bool inside = options.bucket.empty();
   sign::GcsObject source = object_of(from, options.source.value_or(ObjectMeta{}));
+  CO_OK(check_version(from, options.version));
   if (inside) {
-    CO_TRY(source, co_await bucket_->stat(ctx, from.text));
+    CO_TRY(source, co_await bucket_->stat(ctx, from.text, options.version));
   }
   if (!options.if_match.empty() && options.if_match != source.generation) {
     co_return fail(at(from, changed()));
@@ -427,7 +540,7 @@ Task<Unit> GcsStore::abort_upload(rt::Context& ctx, Key key, std::string id) {
   // What could not be removed says so now.
   CO_TRY(const std::vector<sign::GcsObject> left, co_await components(ctx, id));
   for (const sign::GcsObject& each : left) {
-    CO_OK(co_await bucket_->remove(ctx, each.key, each.generation));
+    CO_OK(co_await bucket_->remove_version(ctx, each.key, each.generation));
   }
   co_return Unit{};
 }

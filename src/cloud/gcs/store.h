@@ -20,7 +20,7 @@ class GcsStore final : public ObjectStore {
  public:
   GcsStore(BufferPool& buffers, std::shared_ptr<Bucket> bucket);
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override;
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override;
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override;
   Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override;
   Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
@@ -34,6 +34,10 @@ class GcsStore final : public ObjectStore {
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
   Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override;
   Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override;
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override;
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override;
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override;
 
   // For uploads.
   Bucket& bucket() { return *bucket_; }
@@ -48,6 +52,9 @@ class GcsStore final : public ObjectStore {
  private:
   bool is_hidden(std::string_view name) const;
   Result<Unit> check(const Key& key) const;
+  Result<Unit> check_version(const Key& key, const std::string& version) const;
+  Task<Page> fetch_page(rt::Context& ctx, sign::GcsListing listing);
+  Task<Error> refusal(rt::Context& ctx, Key key, std::string version, Error error);
   Task<Unit> sweep(rt::Context& ctx);
   Task<std::vector<sign::GcsObject>> components(rt::Context& ctx, std::string folder);
   Task<Opened> nothing_of(rt::Context& ctx, Key key, GetOptions options);

@@ -227,8 +227,9 @@ class LocalStore final : public ObjectStore {
     }
   }
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     CO_OK(ctx.check());
+    CO_OK(check_version(key, options.version));
     CO_TRY(OpenedFile opened, co_await open_file(key));
     co_return meta_of(std::move(key), opened.fd.get(), opened.info);
   }
@@ -251,6 +252,11 @@ class LocalStore final : public ObjectStore {
     return error;
   }
   const rt::Executor& files() const { return files_; }
+  Result<Unit> check_version(const Key& key, std::string_view version) const {
+    return version.empty()
+               ? Result<Unit>(Unit{})
+               : fail(at(key, {.code = Code::unsupported, .what = "files have no versions"}));
+  }
 
   // Writes the whole body at `offset` of the file.
   Task<BodyCheck> receive(rt::Context& ctx, Key key, Body body, std::shared_ptr<StagedFile> staged,
@@ -321,9 +327,7 @@ Task<OpenedFile> LocalStore::open_file(Key key) const {
 
 Task<Opened> LocalStore::get(rt::Context& ctx, Key key, GetOptions options) {
   CO_OK(ctx.check());
-  if (!options.version.empty()) {
-    co_return fail(at(key, {.code = Code::unsupported, .what = "files have no versions"}));
-  }
+  CO_OK(check_version(key, options.version));
   CO_TRY(OpenedFile file, co_await open_file(key));
   Opened opened{.meta = meta_of(key, file.fd.get(), file.info), .source = nullptr};
   if (!options.if_match.empty() && options.if_match != opened.meta.etag) {
@@ -629,6 +633,7 @@ struct PageMaker {
 
 Task<Page> LocalStore::list(rt::Context& ctx, ListOptions options) {
   CO_OK(ctx.check());
+  CO_OK(check_version(options.prefix, options.versions ? "any" : ""));
   const std::string id = fmt::format("{}\n{}\n", options.prefix.text, options.delimiter);
   auto maker = std::make_shared<PageMaker>();
   maker->walk = options.cursor.empty() ? nullptr : take_walk(id + options.cursor);
@@ -644,9 +649,7 @@ Task<Page> LocalStore::list(rt::Context& ctx, ListOptions options) {
 
 Task<Unit> LocalStore::remove(rt::Context& ctx, Key key, RemoveOptions options) {
   CO_OK(ctx.check());
-  if (!options.version.empty()) {
-    co_return fail(at(key, {.code = Code::unsupported, .what = "files have no versions"}));
-  }
+  CO_OK(check_version(key, options.version));
   CO_TRY(KeyPath path, checked_path(key, {}));
   auto remove = [this, path = std::move(path), if_match = std::move(options.if_match)] {
     return remove_object(options_.root, path, options_.names, if_match);
@@ -719,6 +722,7 @@ Result<Unit> LocalStore::clone(const OpenedFile& from, int to) const {
 
 Task<ObjectMeta> LocalStore::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
   CO_OK(ctx.check());
+  CO_OK(check_version(from, options.version));
   CO_TRY(OpenedFile opened, co_await open_file(from));
   const ObjectMeta source = meta_of(from, opened.fd.get(), opened.info);
   if (!options.if_match.empty() && options.if_match != source.etag) {

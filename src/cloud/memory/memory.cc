@@ -2,12 +2,15 @@
 #include "cloud/memory/memory.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "cloud/body.h"
 #include "cloud/body_check.h"
+#include "cloud/locks.h"
 
 namespace tutti::cloud::memory {
 namespace {
@@ -18,6 +21,25 @@ struct Object {
   Tags tags = {};
 };
 using ObjectPtr = std::shared_ptr<const Object>;
+
+// One of the things a name has meant: an object, or that it was removed.
+struct Version {
+  uint64_t number = 0;  // rises with each write of the store
+  ObjectPtr object;     // of a delete marker: without bytes
+  Lock lock = {};
+  bool archived = false;
+  Instant readable_from = {};  // of an archived one that was asked for
+  Instant readable_until = {};
+
+  bool is_marker() const { return object->meta.delete_marker; }
+  Archived state(Instant now) const {
+    return !archived || readable_until == Instant{} ? (archived ? Archived::yes : Archived::no)
+           : now < readable_from                    ? Archived::restoring
+           : now < readable_until                   ? Archived::restored
+                                                    : Archived::yes;
+  }
+};
+using Versions = std::vector<Version>;  // the oldest first
 
 class ObjectSource final : public ByteSource {
  public:
@@ -84,8 +106,16 @@ class MemoryUpload final : public Upload {
 
 class MemoryStore final : public ObjectStore {
  public:
-  MemoryStore(BufferPool& buffers, std::string base) : buffers_(buffers), base_(std::move(base)) {
+  MemoryStore(BufferPool& buffers, std::string base, Options options)
+      : buffers_(buffers), base_(std::move(base)), archive_(options.archive) {
     can_.provider = "memory";
+    can_.versions = options.versions || options.locks;
+    can_.delete_markers = can_.versions;
+    can_.locks = options.locks;
+    if (archive_) {
+      can_.archives = true;
+      can_.storage_classes = {"standard", "archive"};
+    }
     can_.metadata_bytes_max = 2048;
     can_.metadata_signs = true;
     can_.tags = {.count_max = 10, .name_letters_max = 128, .value_letters_max = 256};
@@ -94,31 +124,32 @@ class MemoryStore final : public ObjectStore {
     can_.checks_digests = {DigestKind::crc32c};
   }
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     CO_OK(ctx.check());
-    CO_TRY(const ObjectPtr object, find(key));
-    co_return object->meta;
+    CO_TRY(const Version* found, find(key, options.version));
+    co_return described(*found, ctx.clock().wall());
   }
 
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override {
     CO_OK(ctx.check());
-    CO_TRY(ObjectPtr object, find(key));
-    if (!options.version.empty()) {
-      co_return fail(no_versions());
+    CO_TRY(const Version* found, find(key, options.version));
+    const Archived state = found->state(ctx.clock().wall());
+    if (state == Archived::yes || state == Archived::restoring) {
+      co_return fail(at(key, archived_error(state)));
     }
-    if (!options.if_match.empty() && options.if_match != object->meta.etag) {
+    if (!options.if_match.empty() && options.if_match != found->object->meta.etag) {
       co_return fail(at(key, {.code = Code::conflict,
                               .what = "the object was changed since it was looked at",
                               .remedy = "list or look again"}));
     }
-    Opened opened{.meta = object->meta, .source = nullptr};
-    opened.source = std::make_unique<ObjectSource>(buffers_, std::move(object),
-                                                   options.range.value_or(Range{}));
+    Opened opened{.meta = described(*found, ctx.clock().wall()), .source = nullptr};
+    opened.source =
+        std::make_unique<ObjectSource>(buffers_, found->object, options.range.value_or(Range{}));
     co_return opened;
   }
 
   Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override {
-    CO_OK(check(key, options));
+    CO_OK(check_write(key, options, ctx.clock().wall()));
     CO_OK(condition(key, options));  // early: not after a long body
     CO_TRY(Object object, co_await receive(ctx, key, std::move(body)));
     co_return keep(std::move(key), std::move(object), std::move(options), ctx.clock().wall());
@@ -127,7 +158,7 @@ class MemoryStore final : public ObjectStore {
   Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
                                              UploadOptions options) override {
     CO_OK(ctx.check());
-    CO_OK(check(key, options.put));
+    CO_OK(check_write(key, options.put, ctx.clock().wall()));
     CO_OK(condition(key, options.put));
     if (!options.id.empty() && !kept_.contains(options.id)) {
       co_return fail(at(key, {.code = Code::not_found, .what = "there is no such upload"}));
@@ -142,21 +173,35 @@ class MemoryStore final : public ObjectStore {
   Task<Unit> remove(rt::Context& ctx, Key key, RemoveOptions options) override {
     CO_OK(ctx.check());
     CO_OK(check(key, {}));
+    CO_OK(check_version(key, options.version));
+    const auto at_key = objects_.find(key.text);
     if (!options.version.empty()) {
-      co_return fail(no_versions());
+      co_return at_key == objects_.end() ? Result<Unit>(Unit{})
+                                         : erase(at_key, options.version, ctx.clock().wall());
     }
     CO_OK(condition(key, {.if_match = options.if_match}));
-    objects_.erase(key.text);
+    if (can_.versions) {
+      Object marker;
+      marker.meta.delete_marker = true;
+      add(key, std::move(marker), ctx.clock().wall());
+    } else if (at_key != objects_.end()) {
+      objects_.erase(at_key);
+    }
     co_return Unit{};
   }
 
   Task<ObjectMeta> copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) override {
     CO_OK(ctx.check());
-    CO_TRY(const ObjectPtr source, find(from));
+    CO_TRY(const Version* found, find(from, options.version));
+    const ObjectPtr source = found->object;
+    const Archived state = found->state(ctx.clock().wall());
+    if (state == Archived::yes || state == Archived::restoring) {
+      co_return fail(at(from, archived_error(state)));
+    }
     if (!options.if_match.empty() && options.if_match != source->meta.etag) {
       co_return fail(at(from, {.code = Code::conflict, .what = "the source was changed"}));
     }
-    CO_OK(check(to, options.put));
+    CO_OK(check_write(to, options.put, ctx.clock().wall()));
     Object copy = *source;
     if (options.put.content_type.empty()) {
       options.put.content_type = source->meta.content_type;
@@ -177,8 +222,53 @@ class MemoryStore final : public ObjectStore {
 
   Task<Tags> tags(rt::Context& ctx, Key key) override {
     CO_OK(ctx.check());
-    CO_TRY(const ObjectPtr object, find(key));
-    co_return object->tags;
+    CO_TRY(const Version* found, find(key, {}));
+    co_return found->object->tags;
+  }
+
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override {
+    CO_OK(ctx.check());
+    CO_TRY(const Version* found, find_lockable(key, options.version));
+    co_return found->lock;
+  }
+
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override {
+    CO_OK(ctx.check());
+    CO_TRY(Version * found, find_lockable(key, options.version));
+    auto good =
+        check_retention(found->lock, retention, options.bypass_governance, ctx.clock().wall());
+    if (!good.has_value()) {
+      co_return fail(at(key, std::move(good).error()));
+    }
+    found->lock.retention = retention;
+    co_return Unit{};
+  }
+
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override {
+    CO_OK(ctx.check());
+    CO_TRY(Version * found, find_lockable(key, options.version));
+    found->lock.legal_hold = on;
+    co_return Unit{};
+  }
+
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override {
+    CO_OK(ctx.check());
+    if (!archive_) {
+      co_return co_await ObjectStore::restore(ctx, std::move(key), std::move(options));
+    }
+    CO_TRY(Version * found, find(key, options.version));
+    const Instant now = ctx.clock().wall();
+    const Archived state = found->state(now);
+    if (state == Archived::no) {
+      co_return fail(at(key, {.code = Code::conflict, .what = "the object is not archived"}));
+    }
+    if (state == Archived::yes) {
+      found->readable_from = now + *archive_;
+    }
+    found->readable_until =
+        std::max(now, found->readable_from) + days(static_cast<int64_t>(options.days));
+    co_return Unit{};
   }
 
   // Takes a body whole, checked; the meta has size and digests.
@@ -215,16 +305,14 @@ class MemoryStore final : public ObjectStore {
   Result<ObjectMeta> keep(Key key, Object object, PutOptions options, Instant now) {
     TRY_OK(condition(key, options));
     object.meta.size = object.bytes.size();
-    object.meta.etag = fmt::format("{:x}", ++writes_);
-    object.meta.modified = now;
     object.meta.content_type = std::move(options.content_type);
     object.meta.headers = std::move(options.headers);
     object.meta.metadata = std::move(options.metadata);
     object.tags = std::move(options.tags);
-    object.meta.key = key;
-    auto kept = std::make_shared<const Object>(std::move(object));
-    objects_[key.text] = kept;
-    return kept->meta;
+    Version& kept = add(key, std::move(object), now);
+    kept.lock = options.lock;
+    kept.archived = options.storage_class == "archive";
+    return described(kept, now);
   }
 
   Error at(const Key& key, Error error) const {
@@ -241,71 +329,198 @@ class MemoryStore final : public ObjectStore {
     return good.has_value() ? good : fail(at(key, std::move(good).error()));
   }
 
-  Result<Unit> condition(const Key& key, const PutOptions& options) const {
-    const auto existing = objects_.find(key.text);
-    auto good =
-        check_conditions(options, existing == objects_.end() ? nullptr : &existing->second->meta);
+  Result<Unit> check_write(const Key& key, const PutOptions& options, Instant now) const {
+    TRY_OK(check(key, options));
+    auto good = check_retention({}, options.lock.retention, false, now);
     return good.has_value() ? good : fail(at(key, std::move(good).error()));
   }
 
-  Result<ObjectPtr> find(const Key& key) const {
-    TRY_OK(check(key, {}));
-    const auto object = objects_.find(key.text);
-    if (object == objects_.end()) {
-      return fail(at(key, {.code = Code::not_found, .what = "there is no such object"}));
-    }
-    return object->second;
+  Result<Unit> check_version(const Key& key, const std::string& version) const {
+    return version.empty() || can_.versions
+               ? Result<Unit>(Unit{})
+               : fail(at(key, {.code = Code::unsupported,
+                               .what = "memory keeps no versions of an object here"}));
   }
 
-  static Error no_versions() {
-    return {.code = Code::unsupported, .what = "memory keeps no versions of an object"};
+  Result<Unit> condition(const Key& key, const PutOptions& options) const {
+    const Version* there = latest(key);
+    const bool object = there != nullptr && !there->is_marker();
+    auto good = check_conditions(options, object ? &there->object->meta : nullptr);
+    return good.has_value() ? good : fail(at(key, std::move(good).error()));
   }
+
+  const Version* latest(const Key& key) const {
+    const auto found = objects_.find(key.text);
+    return found == objects_.end() ? nullptr : &found->second.back();
+  }
+
+  // An object; the latest, or of that version.
+  Result<Version*> find(const Key& key, const std::string& version) {
+    TRY_OK(check(key, {}));
+    TRY_OK(check_version(key, version));
+    const auto found = objects_.find(key.text);
+    if (found != objects_.end()) {
+      Versions& all = found->second;
+      const auto at_version = version.empty() ? std::prev(all.end()) : find_number(all, version);
+      if (at_version != all.end() && !at_version->is_marker()) {
+        return &*at_version;
+      }
+    }
+    return fail(at(key, {.code = Code::not_found,
+                         .what = version.empty() ? "there is no such object"
+                                                 : "there is no such version of the object"}));
+  }
+
+  Result<Version*> find_lockable(const Key& key, const std::string& version) {
+    if (!can_.locks) {
+      return fail(
+          at(key, {.code = Code::unsupported, .what = "memory does not lock objects here"}));
+    }
+    return find(key, version);
+  }
+
+  static Versions::iterator find_number(Versions& all, const std::string& version) {
+    return std::ranges::find_if(all,
+                                [&](const Version& each) { return id_of(each.number) == version; });
+  }
+  static std::string id_of(uint64_t number) { return fmt::format("v{:x}", number); }
+
+  Version& add(const Key& key, Object object, Instant now) {
+    const uint64_t number = ++writes_;
+    object.meta.key = key;
+    object.meta.etag = object.meta.delete_marker ? std::string() : fmt::format("{:x}", number);
+    object.meta.modified = now;
+    object.meta.version = can_.versions ? id_of(number) : std::string();
+    Versions& all = objects_[key.text];
+    if (!can_.versions) {
+      all.clear();
+    }
+    all.push_back({.number = number, .object = std::make_shared<const Object>(std::move(object))});
+    return all.back();
+  }
+
+  Result<Unit> erase(std::map<std::string, Versions, std::less<>>::iterator at_key,
+                     const std::string& version, Instant now) {
+    Versions& all = at_key->second;
+    const auto found = find_number(all, version);
+    if (found == all.end()) {
+      return Unit{};
+    }
+    if (is_locked(found->lock, now)) {
+      return fail(at({at_key->first}, locked_error(found->lock, now)));
+    }
+    all.erase(found);
+    if (all.empty()) {
+      objects_.erase(at_key);
+    }
+    return Unit{};
+  }
+
+  static ObjectMeta described(const Version& version, Instant now) {
+    ObjectMeta meta = version.object->meta;
+    meta.archived = version.state(now);
+    if (meta.archived == Archived::restored) {
+      meta.restored_until = version.readable_until;
+    }
+    return meta;
+  }
+
+  struct Place;
+  static Place place_of(const ListOptions& options);
+  static bool add_to(Page& page, const Versions& all, const ListOptions& options, uint64_t number,
+                     Instant now);
 
   BufferPool& buffers_;
   std::string base_;
+  std::optional<Duration> archive_;  // how long restoring takes
   Capabilities can_;
-  std::map<std::string, ObjectPtr, std::less<>> objects_;
-  std::map<std::string, StagedParts> kept_;  // of uploads that others may go on with
+  std::map<std::string, Versions, std::less<>> objects_;  // none is empty
+  std::map<std::string, StagedParts> kept_;               // of uploads that others may go on with
   uint64_t uploads_ = 0;
   uint64_t writes_ = 0;
 };
 
-// The cursor is `k` + the last key given, or `p` + the last prefix.
-Task<Page> MemoryStore::list(rt::Context& ctx, ListOptions options) {
-  CO_OK(ctx.check());
-  const std::string& prefix = options.prefix.text;
-  const size_t limit = std::clamp<size_t>(options.limit, 1, 1000);
-  std::string skip;  // a prefix already given
-  auto object = objects_.upper_bound(options.start_after.text);
-  if (!options.cursor.empty()) {
-    skip = options.cursor.front() == 'p' ? options.cursor.substr(1) : std::string();
-    object = objects_.upper_bound(options.cursor.substr(1));
+// Where a listing goes on.
+struct MemoryStore::Place {
+  std::string behind = {};       // a key, unless `number` says that this key goes on
+  std::string skip = {};         // a prefix already given
+  uint64_t number = UINT64_MAX;  // of the first key: only versions before this one
+};
+
+// The cursor is `k` + the last key given, `p` + the last prefix, or `v` + the number of the last
+// version, a slash and its key.
+MemoryStore::Place MemoryStore::place_of(const ListOptions& options) {
+  if (options.cursor.empty()) {
+    return {.behind = options.start_after.text};
   }
-  if (object != objects_.end() && object->first < prefix) {
-    object = objects_.lower_bound(prefix);
+  std::string rest = options.cursor.substr(1);
+  if (options.cursor.front() == 'p') {
+    return {.behind = rest, .skip = rest};
   }
-  Page page;
-  std::string last;
-  for (; object != objects_.end() && object->first.starts_with(prefix); ++object) {
-    if (!skip.empty() && object->first.starts_with(skip)) {
+  Place place{.behind = rest};
+  if (options.cursor.front() == 'v') {
+    const size_t slash = rest.find('/');
+    place.behind = rest.substr(slash + 1);
+    std::from_chars(rest.data(), rest.data() + slash, place.number);
+  }
+  return place;
+}
+
+// Of one key; false: the page was full before its last.
+bool MemoryStore::add_to(Page& page, const Versions& all, const ListOptions& options,
+                         uint64_t number, Instant now) {
+  for (auto each = all.rbegin(); each != all.rend(); ++each) {
+    if (each->number >= number) {
       continue;
     }
-    if (page.objects.size() + page.prefixes.size() == limit) {
-      page.next = last;
+    if (page.objects.size() + page.prefixes.size() >= options.limit) {
+      return false;
+    }
+    page.objects.push_back(described(*each, now));
+    page.objects.back().is_latest = each == all.rbegin();
+    const std::string& key = page.objects.back().key.text;
+    page.next = options.versions ? fmt::format("v{}/{}", each->number, key) : "k" + key;
+    if (!options.versions) {
       break;
     }
-    const size_t cut = options.delimiter.empty()
-                           ? std::string::npos
-                           : object->first.find(options.delimiter, prefix.size());
+  }
+  return true;
+}
+
+Task<Page> MemoryStore::list(rt::Context& ctx, ListOptions options) {
+  CO_OK(ctx.check());
+  CO_OK(check_version(options.prefix, options.versions ? "any" : ""));
+  const std::string& prefix = options.prefix.text;
+  options.limit = std::clamp<uint32_t>(options.limit, 1, 1000);
+  Place place = place_of(options);
+  const bool goes_on = place.number != UINT64_MAX;
+  auto at_key = goes_on ? objects_.lower_bound(place.behind) : objects_.upper_bound(place.behind);
+  if (at_key != objects_.end() && at_key->first < prefix) {
+    at_key = objects_.lower_bound(prefix);
+  }
+  Page page;  // its `next` is where it has come to, until the end
+  for (; at_key != objects_.end() && at_key->first.starts_with(prefix); ++at_key) {
+    const auto& [key, all] = *at_key;
+    if ((!place.skip.empty() && key.starts_with(place.skip)) ||
+        (!options.versions && all.back().is_marker())) {
+      continue;
+    }
+    const size_t cut =
+        options.delimiter.empty() ? std::string::npos : key.find(options.delimiter, prefix.size());
     if (cut == std::string::npos) {
-      page.objects.push_back(object->second->meta);
-      last = "k" + object->first;
+      const uint64_t number = goes_on && key == place.behind ? place.number : UINT64_MAX;
+      if (!add_to(page, all, options, number, ctx.clock().wall())) {
+        co_return page;
+      }
+    } else if (page.objects.size() + page.prefixes.size() == options.limit) {
+      co_return page;
     } else {
-      skip = object->first.substr(0, cut + options.delimiter.size());
-      page.prefixes.push_back({skip});
-      last = "p" + skip;
+      place.skip = key.substr(0, cut + options.delimiter.size());
+      page.prefixes.push_back({place.skip});
+      page.next = "p" + place.skip;
     }
   }
+  page.next.clear();
   co_return page;
 }
 
@@ -378,8 +593,8 @@ Task<ObjectMeta> MemoryUpload::commit(rt::Context& ctx, std::vector<Digest> dige
 
 }  // namespace
 
-std::unique_ptr<ObjectStore> make_store(BufferPool& buffers, std::string base) {
-  return std::make_unique<MemoryStore>(buffers, std::move(base));
+std::unique_ptr<ObjectStore> make_store(BufferPool& buffers, std::string base, Options options) {
+  return std::make_unique<MemoryStore>(buffers, std::move(base), options);
 }
 
 }  // namespace tutti::cloud::memory

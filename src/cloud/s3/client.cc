@@ -195,6 +195,13 @@ Task<sign::S3Page> Client::list(rt::Context& ctx, sign::S3Listing listing, std::
       [](const http::Reply& reply) { return sign::parse_s3_page(reply.body); });
 }
 
+Task<sign::S3Versions> Client::versions(rt::Context& ctx, sign::Request request,
+                                        std::string where) {
+  co_return co_await fetch_parsed<sign::S3Versions>(
+      ctx, std::move(request), std::move(where), std::nullopt,
+      [](const http::Reply& reply) { return sign::parse_s3_versions(reply.body); });
+}
+
 Task<sign::S3Uploads> Client::uploads(rt::Context& ctx, sign::Request request, std::string where) {
   co_return co_await fetch_parsed<sign::S3Uploads>(
       ctx, std::move(request), std::move(where), std::nullopt,

@@ -71,6 +71,8 @@ class Client {
                           std::optional<std::string> body = std::nullopt);
   // One page of a listing; a page that is broken is asked for again.
   Task<sign::S3Page> list(rt::Context& ctx, sign::S3Listing listing, std::string where);
+  // One page of the versions, likewise.
+  Task<sign::S3Versions> versions(rt::Context& ctx, sign::Request request, std::string where);
   // One page of the uploads under way, likewise.
   Task<sign::S3Uploads> uploads(rt::Context& ctx, sign::Request request, std::string where);
   // For requests whose reply is S3Written: a failure behind status 200 is one, too, and the whole

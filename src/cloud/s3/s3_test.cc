@@ -834,5 +834,102 @@ TEST_CASE("a secret of another form is refused without being shown") {
   }
 }
 
+// ---- versions, locks, archives
+
+TEST_CASE("a listing of versions that begins with what was given goes on all the same") {
+  World w;
+  const auto store = w.store();
+  const auto version = [](std::string_view key, std::string_view id, bool latest) {
+    return fmt::format(
+        "<Version><Key>{}</Key><VersionId>{}</VersionId><IsLatest>{}</IsLatest><LastModified>"
+        "2026-02-28T10:00:00.000Z</LastModified><ETag>e</ETag><Size>1</Size></Version>",
+        key, id, latest);
+  };
+  const auto page = [](const std::string& entries, const std::string& next) {
+    return Answer{net::http_reply(
+        "200 OK", "<ListVersionsResult>" + entries + next + "</ListVersionsResult>")};
+  };
+  w.answer({page(version("a", "2", true) + version("a", "1", false),
+                 "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>"
+                 "<NextVersionIdMarker>1</NextVersionIdMarker>"),
+            page(version("a", "1", false) + version("b", "1", true), "")});
+  const auto first = w.run(store->list(w.ctx, {.limit = 1, .versions = true}));
+  REQUIRE_OK(first);
+  CHECK(first->objects.size() == 2);
+  const auto second =
+      w.run(store->list(w.ctx, {.limit = 1, .cursor = first->next, .versions = true}));
+  REQUIRE_OK(second);
+  REQUIRE(second->objects.size() == 1);
+  CHECK(second->objects[0].key.text == "b");
+  CHECK(second->next.empty());
+  CHECK(lines_of(w).back().contains("key-marker=a"));
+  CHECK(lines_of(w).back().contains("version-id-marker=1"));
+  // A store that goes in circles is left.
+  w.answer({page(version("a", "2", true),
+                 "<IsTruncated>true</IsTruncated><NextKeyMarker>a</NextKeyMarker>"
+                 "<NextVersionIdMarker>1</NextVersionIdMarker>")});
+  CHECK(w.run(store->list(w.ctx, {.cursor = first->next, .versions = true})).error().code ==
+        Code::unsupported);
+}
+
+TEST_CASE("a refused removal says what locks the version") {
+  World w;
+  const auto store = w.store();
+  const Answer retention{net::http_reply(
+      "200 OK",
+      "<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>2099-12-31T12:00:00Z</RetainUntilDate>"
+      "</Retention>")};
+  const Answer no_hold = refusal("404 Not Found", "NoSuchObjectLockConfiguration");
+  w.answer({refusal("403 Forbidden", "AccessDenied"), retention, no_hold});
+  auto removed = w.run(store->remove(w.ctx, {"k"}, {.version = "v1"}));
+  REQUIRE_FALSE(removed.has_value());
+  CHECK(removed.error().code == Code::denied);
+  CHECK(removed.error().what == "this version is locked: compliance until 2099-12-31 12:00:00 UTC");
+  const auto lines = lines_of(w);
+  CHECK(lines[0] == "DELETE /bucket/k?versionId=v1");
+  CHECK(lines[1] == "GET /bucket/k?retention=&versionId=v1");
+  CHECK(lines[2] == "GET /bucket/k?legal-hold=&versionId=v1");
+  // Without a lock it is what the service says.
+  w.answer({refusal("403 Forbidden", "AccessDenied"), no_hold, no_hold});
+  removed = w.run(store->remove(w.ctx, {"k"}, {.version = "v1"}));
+  CHECK(removed.error().what == "the store denied access");
+}
+
+TEST_CASE("archived objects are asked for, as their class wants it") {
+  World w;
+  const auto store = w.store();
+  const auto in_class = [](const std::string& more) {
+    return Answer{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\n" + more + "\r\n"};
+  };
+  const Answer accepted{net::http_reply("202 Accepted", "")};
+  w.answer({in_class("x-amz-storage-class: DEEP_ARCHIVE\r\n"), accepted});
+  REQUIRE_OK(w.run(store->restore(w.ctx, {"k"}, {.version = "v1", .days = 3, .tier = "bulk"})));
+  std::string request = w.server.requests().back();
+  CHECK(line_of(request) == "POST /bucket/k?restore=&versionId=v1");
+  CHECK(request.contains("<Days>3</Days>"));
+  CHECK(request.contains("<Tier>Bulk</Tier>"));
+  CHECK_FALSE(header_of(request, "content-md5").empty());
+  w.answer({in_class("x-amz-storage-class: INTELLIGENT_TIERING\r\n"
+                     "x-amz-archive-status: ARCHIVE_ACCESS\r\n"),
+            accepted});
+  REQUIRE_OK(w.run(store->restore(w.ctx, {"k"}, {})));
+  request = w.server.requests().back();
+  CHECK_FALSE(request.contains("<Days>"));
+  CHECK(request.contains("<Tier>Standard</Tier>"));
+  w.answer({in_class("x-amz-storage-class: GLACIER\r\n"),
+            refusal("409 Conflict", "RestoreAlreadyInProgress")});
+  REQUIRE_OK(w.run(store->restore(w.ctx, {"k"}, {})));
+  w.answer({in_class("")});
+  CHECK(w.run(store->restore(w.ctx, {"k"}, {})).error().code == Code::conflict);
+  CHECK(w.run(store->restore(w.ctx, {"k"}, {.tier = "soon"})).error().code == Code::bad_input);
+  w.answer(
+      {in_class("x-amz-storage-class: GLACIER\r\nx-amz-restore: ongoing-request=\"false\", "
+                "expiry-date=\"Fri, 21 Dec 2012 00:00:00 GMT\"\r\n")});
+  const auto meta = w.run(store->head(w.ctx, {"k"}));
+  REQUIRE_OK(meta);
+  CHECK(meta->archived == Archived::restored);
+  CHECK(meta->restored_until == parse_instant("2012-12-21T00:00:00Z").value());
+}
+
 }  // namespace
 }  // namespace tutti::cloud::s3

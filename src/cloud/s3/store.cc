@@ -7,6 +7,7 @@
 #include "cloud/body.h"
 #include "cloud/body_check.h"
 #include "cloud/http/request_body.h"
+#include "cloud/locks.h"
 #include "cloud/s3/s3.h"
 #include "cloud/s3/upload.h"
 #include "cloud/s3/writing.h"
@@ -22,6 +23,9 @@ Capabilities capabilities_of(const Settings& settings) {
       .far = true,
       .copies_between = true,
       .versions = true,
+      .delete_markers = true,
+      .locks = true,
+      .archives = true,
       .object_bytes_max = 5ULL << 40U,
       .part_bytes_min = part_bytes_min,
       .parts_max = 10'000,
@@ -64,6 +68,18 @@ Cursor parse_cursor(const std::string& text) {
   return {.token = rest.substr(0, bytes), .last = rest.substr(std::min(bytes, rest.size()))};
 }
 
+Result<std::string> tier_of(const std::string& tier) {
+  constexpr std::pair<std::string_view, std::string_view> known[] = {
+      {"bulk", "Bulk"}, {"standard", "Standard"}, {"", "Standard"}, {"expedited", "Expedited"}};
+  for (const auto& [name, s3] : known) {
+    if (tier == name) {
+      return std::string(s3);
+    }
+  }
+  return fail(Code::bad_input, fmt::format("'{}' is no tier of a restore", tier),
+              "it is bulk, standard or expedited");
+}
+
 Error changed(std::string where) {
   return {.code = Code::conflict,
           .what = "the object was changed since it was looked at",
@@ -88,7 +104,7 @@ class S3Store final : public ObjectStore {
         client_(std::make_shared<Client>(http, std::move(credentials), std::move(settings),
                                          std::move(bucket))) {}
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override;
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override;
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override;
   Task<ObjectMeta> put(rt::Context& ctx, Key key, Body body, PutOptions options) override;
   Task<std::unique_ptr<Upload>> begin_upload(rt::Context& ctx, Key key,
@@ -103,6 +119,11 @@ class S3Store final : public ObjectStore {
   Task<std::string> presign(rt::Context& ctx, Key key, PresignOptions options) override;
   Task<std::vector<PendingUpload>> uploads(rt::Context& ctx, Key prefix) override;
   Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override;
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override;
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override;
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override;
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override;
 
  private:
   std::string where(const Key& key) const { return base_ + key.text; }
@@ -111,6 +132,11 @@ class S3Store final : public ObjectStore {
     auto good = check_key(key, can_.key_bytes_max);
     if (good.has_value()) {
       good = check_put_options(options, can_);
+    }
+    if (good.has_value() && options.lock != Lock{} &&
+        client_->settings().checksum == Checksum::off) {
+      good = fail(Code::bad_input, "S3 locks only what comes with a checksum",
+                  "leave `checksum: off` of the connection away");
     }
     if (good.has_value()) {
       return good;
@@ -140,6 +166,13 @@ class S3Store final : public ObjectStore {
   Task<std::unique_ptr<net::HttpExchange>> open_again(rt::Context& ctx, Key key, GetOptions options,
                                                       Range range);
   Task<ObjectMeta> send(rt::Context& ctx, Key key, Body body, PutOptions options);
+  Task<Page> list_versions(rt::Context& ctx, ListOptions options);
+  Task<Error> refusal(rt::Context& ctx, Key key, std::string version, Error error);
+  sign::Request request_for(std::string method, const Key& key, std::string what,
+                            const std::string& version) const;
+  Task<std::optional<std::string>> ask_lock(rt::Context& ctx, Key key, std::string what,
+                                            std::string version);
+  Task<Unit> change(rt::Context& ctx, sign::Request request, Key key, std::string body);
 
   BufferPool& buffers_;
   std::string base_;
@@ -161,9 +194,13 @@ Task<ObjectMeta> S3Store::look(rt::Context& ctx, Key key, GetOptions options) {
   co_return meta_of(std::move(key), object);
 }
 
-Task<ObjectMeta> S3Store::head(rt::Context& ctx, Key key) {
+Task<ObjectMeta> S3Store::head(rt::Context& ctx, Key key, HeadOptions options) {
   CO_OK(check(key));
-  co_return co_await look(ctx, std::move(key), {});
+  CO_TRY(ObjectMeta meta, co_await look(ctx, std::move(key), {.version = options.version}));
+  if (!options.version.empty()) {
+    meta.version = std::move(options.version);  // "null", too
+  }
+  co_return meta;
 }
 
 // ---- get
@@ -246,6 +283,10 @@ Task<ObjectMeta> S3Store::send(rt::Context& ctx, Key key, Body body, PutOptions 
     sign::Request made = sign::s3_object_request(client_->bucket(), "PUT", key.text);
     add_put_headers(made, options, client_->settings());
     add_conditions(made, options);
+    if (options.lock != Lock{} && client_->settings().checksum != Checksum::md5) {
+      // Said before the body, where the checksum comes behind it.
+      sign::set_value(made.headers, "x-amz-sdk-checksum-algorithm", "CRC32C");
+    }
     return made;
   };
   Sending sending(*client_, request, std::move(body));
@@ -315,6 +356,9 @@ Task<std::unique_ptr<Upload>> S3Store::begin_upload(rt::Context& ctx, Key key,
 
 // Every page has to go on behind the one before: that ends a listing whose service goes in circles.
 Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
+  if (options.versions) {
+    co_return co_await list_versions(ctx, std::move(options));
+  }
   Cursor cursor = parse_cursor(options.cursor);
   const sign::S3Listing listing{.prefix = options.prefix.text,
                                 .start_after = options.start_after.text,
@@ -346,14 +390,111 @@ Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
   co_return page;
 }
 
+namespace {
+
+// Some stores give the delete markers of a page behind all its versions: each goes to its place.
+void sort_versions(std::vector<sign::S3Object>& objects) {
+  const auto before = [](const sign::S3Object& a, const sign::S3Object& b) {
+    return std::tuple(std::string_view(a.key), !a.is_latest, b.modified) <
+           std::tuple(std::string_view(b.key), !b.is_latest, a.modified);
+  };
+  const auto marker = std::ranges::find(objects, true, &sign::S3Object::delete_marker);
+  const bool at_end = std::ranges::all_of(marker, objects.end(), &sign::S3Object::delete_marker);
+  if (!at_end || std::ranges::is_sorted(objects, before)) {
+    return;
+  }
+  for (auto each = marker; each != objects.end(); ++each) {
+    std::rotate(std::upper_bound(objects.begin(), each, *each, before), each, std::next(each));
+  }
+}
+
+// Where a listing of versions goes on: behind this version, or without one behind this key.
+struct VersionMarker {
+  std::string key = {};
+  std::string id = {};
+};
+
+// Some stores begin with what the page before has ended with.
+void drop_given(std::vector<sign::S3Object>& objects, const VersionMarker& marker) {
+  std::erase_if(objects, [&](const sign::S3Object& each) {
+    return each.key < marker.key || (marker.id.empty() && each.key == marker.key);
+  });
+  const auto given = std::ranges::find_if(objects, [&](const sign::S3Object& each) {
+    return each.key == marker.key && each.version == marker.id;
+  });
+  if (given != objects.end()) {
+    objects.erase(objects.begin(), std::next(given));
+  }
+}
+
+bool is_behind(const sign::S3Versions& page, const VersionMarker& marker) {
+  return page.next_key > marker.key || (page.next_key == marker.key && page.next_id != marker.id);
+}
+
+}  // namespace
+
+// The cursor's token is the key's marker, its rest that of the version. Two at least are asked for:
+// where the first is one that was given, there is another.
+Task<Page> S3Store::list_versions(rt::Context& ctx, ListOptions options) {
+  Cursor cursor = parse_cursor(options.cursor);
+  VersionMarker marker{.key = cursor.token, .id = cursor.last};
+  if (options.cursor.empty()) {
+    marker.key = options.start_after.text;
+  }
+  const sign::S3Listing listing{.prefix = options.prefix.text,
+                                .delimiter = options.delimiter,
+                                .limit = std::clamp<uint32_t>(options.limit, 2, 1000)};
+  Page page;
+  while (true) {
+    CO_TRY(sign::S3Versions found,
+           co_await client_->versions(
+               ctx, sign::s3_versions_request(client_->bucket(), listing, marker.key, marker.id),
+               where(options.prefix)));
+    sort_versions(found.objects);
+    const VersionMarker from = marker;
+    marker = {.key = found.next_key, .id = found.next_id};
+    if (found.more && !is_behind(found, from)) {
+      co_return fail(no_progress("the listing of versions", where(options.prefix)));
+    }
+    drop_given(found.objects, from);
+    if (options.cursor.empty()) {  // some begin with that key
+      std::erase_if(found.objects, [&](const sign::S3Object& each) {
+        return each.key <= options.start_after.text;
+      });
+    }
+    for (const sign::S3Object& each : found.objects) {
+      page.objects.push_back(meta_of({each.key}, each));
+    }
+    for (std::string& each : found.prefixes) {
+      page.prefixes.push_back({std::move(each)});
+    }
+    if (!found.more) {
+      co_return page;
+    }
+    if (marker.key > options.start_after.text || !options.cursor.empty()) {
+      page.next = text_of({.token = std::move(marker.key), .last = std::move(marker.id)});
+      co_return page;
+    }
+  }
+}
+
+// What was denied may be so because the version is locked: then that is the reason to give.
+Task<Error> S3Store::refusal(rt::Context& ctx, Key key, std::string version, Error error) {
+  if (error.code == Code::denied) {
+    const auto held = co_await lock(ctx, key, {.version = std::move(version)});
+    if (held.has_value() && is_locked(*held, ctx.clock().wall())) {
+      Error locked = locked_error(*held, ctx.clock().wall());
+      locked.where = where(key);
+      locked.provider_code = error.provider_code;
+      co_return locked;
+    }
+  }
+  co_return error;
+}
+
 Task<Unit> S3Store::remove(rt::Context& ctx, Key key, RemoveOptions options) {
   CO_OK(check(key));
-  sign::Pairs query;
-  if (!options.version.empty()) {
-    query.emplace_back("versionId", options.version);
-  }
-  sign::Request request =
-      sign::s3_object_request(client_->bucket(), "DELETE", key.text, std::move(query));
+  sign::Request request = request_for("DELETE", key, {}, options.version);
   if (!options.if_match.empty()) {
     sign::set_value(request.headers, "if-match", fmt::format("\"{}\"", options.if_match));
   }
@@ -366,7 +507,109 @@ Task<Unit> S3Store::remove(rt::Context& ctx, Key key, RemoveOptions options) {
   if (error.code == Code::not_found && !options.if_match.empty()) {
     error.code = Code::conflict;
   }
+  if (!options.version.empty()) {
+    CO_TRY(error, co_await refusal(ctx, key, options.version, std::move(error)));
+  }
   co_return fail(std::move(error));
+}
+
+// ---- locks, archives
+
+// Of a sub-resource (empty: the object), of a version (empty: the latest).
+sign::Request S3Store::request_for(std::string method, const Key& key, std::string what,
+                                   const std::string& version) const {
+  sign::Pairs query;
+  if (!what.empty()) {
+    query.emplace_back(std::move(what), "");
+  }
+  if (!version.empty()) {
+    query.emplace_back("versionId", version);
+  }
+  return sign::s3_object_request(client_->bucket(), std::move(method), key.text, std::move(query));
+}
+
+// None: the version has no such lock.
+Task<std::optional<std::string>> S3Store::ask_lock(rt::Context& ctx, Key key, std::string what,
+                                                   std::string version) {
+  auto reply =
+      co_await client_->fetch(ctx, request_for("GET", key, std::move(what), version), where(key));
+  if (!reply.has_value() && reply.error().provider_code == "NoSuchObjectLockConfiguration") {
+    co_return std::nullopt;
+  }
+  CO_OK(reply);
+  co_return std::optional(std::move(reply->body));
+}
+
+Task<Lock> S3Store::lock(rt::Context& ctx, Key key, LockOptions options) {
+  CO_OK(check(key));
+  Lock lock;
+  CO_TRY(const auto retention, co_await ask_lock(ctx, key, "retention", options.version));
+  if (retention) {
+    CO_TRY(const sign::S3Retention said, sign::parse_s3_retention(*retention));
+    if (!said.mode.empty()) {
+      lock.retention = {
+          .mode = said.mode == "COMPLIANCE" ? RetentionMode::compliance : RetentionMode::governance,
+          .until = said.until};
+    }
+  }
+  CO_TRY(const auto hold, co_await ask_lock(ctx, key, "legal-hold", options.version));
+  if (hold) {
+    CO_TRY(lock.legal_hold, sign::parse_s3_legal_hold(*hold));
+  }
+  co_return lock;
+}
+
+// S3 wants a checksum of such a body.
+Task<Unit> S3Store::change(rt::Context& ctx, sign::Request request, Key key, std::string body) {
+  sign::set_value(request.headers, "content-md5",
+                  sign::s3_checksum(digest_of(DigestKind::md5, body)).second);
+  CO_OK(co_await client_->fetch(ctx, std::move(request), where(key), std::move(body)));
+  co_return Unit{};
+}
+
+Task<Unit> S3Store::set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                                  LockOptions options) {
+  CO_OK(check(key));
+  auto good = check_retention({}, retention, false, ctx.clock().wall());
+  if (!good.has_value()) {
+    good.error().where = where(key);
+    co_return fail(std::move(good).error());
+  }
+  sign::Request request = request_for("PUT", key, "retention", options.version);
+  if (options.bypass_governance) {
+    sign::set_value(request.headers, "x-amz-bypass-governance-retention", "true");
+  }
+  auto set = co_await change(ctx, std::move(request), key,
+                             sign::s3_retention_body(s3_retention(retention)));
+  if (set.has_value()) {
+    co_return set;
+  }
+  CO_TRY(Error error, co_await refusal(ctx, key, options.version, std::move(set).error()));
+  co_return fail(std::move(error));
+}
+
+Task<Unit> S3Store::set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) {
+  CO_OK(check(key));
+  co_return co_await change(ctx, request_for("PUT", key, "legal-hold", options.version), key,
+                            sign::s3_legal_hold_body(on));
+}
+
+Task<Unit> S3Store::restore(rt::Context& ctx, Key key, RestoreOptions options) {
+  CO_OK(check(key));
+  CO_TRY(const std::string tier, tier_of(options.tier));
+  sign::Request look = request_of("HEAD", key, options.version);
+  CO_TRY(const http::Reply reply, co_await client_->fetch(ctx, std::move(look), where(key)));
+  CO_TRY(const sign::S3Object object, sign::parse_s3_object(reply.headers));
+  if (meta_of(key, object).archived == Archived::no) {
+    co_return fail(
+        Error{.code = Code::conflict, .what = "the object is not archived", .where = where(key)});
+  }
+  const uint32_t days = object.archive_status.empty() ? options.days : 0;
+  auto asked = co_await change(ctx, request_for("POST", key, "restore", options.version), key,
+                               sign::s3_restore_body(days, tier));
+  const bool on_its_way =
+      !asked.has_value() && asked.error().provider_code == "RestoreAlreadyInProgress";
+  co_return on_its_way ? Result<Unit>(Unit{}) : asked;
 }
 
 Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOptions options) {
@@ -375,7 +618,11 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   const bool inside = options.bucket.empty();
   ObjectMeta source = options.source.value_or(ObjectMeta{});
   if (inside) {
-    CO_TRY(source, co_await look(ctx, from, {.if_match = options.if_match}));
+    CO_TRY(source,
+           co_await look(ctx, from, {.if_match = options.if_match, .version = options.version}));
+  }
+  if (!options.version.empty()) {
+    source.version = options.version;
   }
   source.key = from;
   const std::string bucket = inside ? client_->name() : options.bucket;

@@ -7,6 +7,7 @@
 
 #include "base/digest.h"
 #include "cloud/http/request_body.h"
+#include "cloud/locks.h"
 
 namespace tutti::cloud::s3 {
 namespace {
@@ -161,12 +162,36 @@ void add_put_headers(sign::Request& request, const PutOptions& options, const Se
   if (!options.storage_class.empty()) {
     sign::set_value(request.headers, "x-amz-storage-class", upper(options.storage_class));
   }
+  const sign::S3Retention retention = s3_retention(options.lock.retention);
+  for (auto& [name, value] : sign::s3_lock_headers(retention, options.lock.legal_hold)) {
+    sign::set_value(request.headers, name, std::move(value));
+  }
   for (const sign::Pairs* headers : {&settings.writes, &settings.keyed}) {
     for (const auto& [name, value] : *headers) {
       sign::set_value(request.headers, name, value);
     }
   }
 }
+
+sign::S3Retention s3_retention(const std::optional<Retention>& retention) {
+  return retention
+             ? sign::S3Retention{.mode = upper(std::string(retention_mode_name(retention->mode))),
+                                 .until = retention->until}
+             : sign::S3Retention{};
+}
+
+namespace {
+
+Archived archived_of(const sign::S3Object& object) {
+  const bool archive = object.storage_class == "GLACIER" ||
+                       object.storage_class == "DEEP_ARCHIVE" || !object.archive_status.empty();
+  return object.restoring        ? Archived::restoring
+         : object.restored_until ? Archived::restored
+         : archive               ? Archived::yes
+                                 : Archived::no;
+}
+
+}  // namespace
 
 ObjectMeta meta_of(Key key, const sign::S3Object& object) {
   return {.key = std::move(key),
@@ -177,7 +202,11 @@ ObjectMeta meta_of(Key key, const sign::S3Object& object) {
           .content_type = object.content_type,
           .headers = object.headers,
           .metadata = object.metadata,
-          .version = object.version};
+          .version = object.version,
+          .is_latest = object.is_latest,
+          .delete_marker = object.delete_marker,
+          .archived = archived_of(object),
+          .restored_until = object.restored_until};
 }
 
 }  // namespace tutti::cloud::s3

@@ -49,6 +49,7 @@ class Sending {
 void add_put_headers(sign::Request& request, const PutOptions& options, const Settings& settings);
 void add_conditions(sign::Request& request, const PutOptions& options);
 
+sign::S3Retention s3_retention(const std::optional<Retention>& retention);
 ObjectMeta meta_of(Key key, const sign::S3Object& object);
 
 }  // namespace tutti::cloud::s3

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/encode.h"
+#include "base/http_date.h"
 
 namespace tutti::cloud::sign {
 namespace {
@@ -38,6 +39,24 @@ void add_conditions(Request& request, const AzureConditions& conditions) {
   }
 }
 
+void add_retention(Request& request, const AzureRetention& retention) {
+  if (!retention.mode.empty()) {
+    request.headers.emplace_back("x-ms-immutability-policy-mode", retention.mode);
+    request.headers.emplace_back("x-ms-immutability-policy-until-date", http_date(retention.until));
+  }
+}
+
+Pairs query_of(std::string_view comp, std::string_view version) {
+  Pairs query;
+  if (!comp.empty()) {
+    query.emplace_back("comp", comp);
+  }
+  if (!version.empty()) {
+    query.emplace_back("versionid", version);
+  }
+  return query;
+}
+
 void add_notes(Request& request, const AzureNotes& notes) {
   if (!notes.content_type.empty()) {
     request.headers.emplace_back("x-ms-blob-content-type", notes.content_type);
@@ -55,6 +74,10 @@ void add_notes(Request& request, const AzureNotes& notes) {
   }
   if (!notes.tier.empty()) {
     request.headers.emplace_back("x-ms-access-tier", notes.tier);
+  }
+  add_retention(request, notes.retention);
+  if (notes.legal_hold) {
+    request.headers.emplace_back("x-ms-legal-hold", "true");
   }
   for (const auto& [name, value] : notes.metadata) {
     request.headers.emplace_back("x-ms-meta-" + azure_metadata_name(name),
@@ -195,7 +218,11 @@ Request azure_copy_request(const AzureContainer& container, std::string_view key
                            const AzureNotes& notes, const AzureConditions& conditions,
                            const AzureSource& source) {
   Request request = azure_blob_request(container, "PUT", key);
-  add_notes(request, {.metadata = notes.metadata, .tags = notes.tags, .tier = notes.tier});
+  add_notes(request, {.metadata = notes.metadata,
+                      .tags = notes.tags,
+                      .tier = notes.tier,
+                      .retention = notes.retention,
+                      .legal_hold = notes.legal_hold});
   add_conditions(request, conditions);
   add_source(request, source);
   return request;
@@ -221,10 +248,39 @@ Request azure_delete_request(const AzureContainer& container, std::string_view k
   return request;
 }
 
+Request azure_delete_version_request(const AzureContainer& container, std::string_view key,
+                                     std::string_view version) {
+  return azure_blob_request(container, "DELETE", key, query_of({}, version));
+}
+
+Request azure_retention_request(const AzureContainer& container, std::string_view key,
+                                std::string_view version, const AzureRetention& retention) {
+  Request request = azure_blob_request(container, retention.mode.empty() ? "DELETE" : "PUT", key,
+                                       query_of("immutabilityPolicies", version));
+  add_retention(request, retention);
+  return request;
+}
+
+Request azure_legal_hold_request(const AzureContainer& container, std::string_view key,
+                                 std::string_view version, bool on) {
+  Request request = azure_blob_request(container, "PUT", key, query_of("legalhold", version));
+  request.headers.emplace_back("x-ms-legal-hold", on ? "true" : "false");
+  return request;
+}
+
+Request azure_tier_request(const AzureContainer& container, std::string_view key,
+                           std::string_view version, std::string_view tier,
+                           std::string_view priority) {
+  Request request = azure_blob_request(container, "PUT", key, query_of("tier", version));
+  request.headers.emplace_back("x-ms-access-tier", tier);
+  request.headers.emplace_back("x-ms-rehydrate-priority", priority);
+  return request;
+}
+
 Request azure_list_request(const AzureContainer& container, const AzureListing& listing) {
   Pairs query = {{"restype", "container"},
                  {"comp", "list"},
-                 {"include", "metadata"},
+                 {"include", listing.versions ? "metadata,versions" : "metadata"},
                  {"maxresults", std::to_string(listing.limit)}};
   const std::pair<std::string_view, const std::string*> given[] = {
       {"prefix", &listing.prefix}, {"delimiter", &listing.delimiter}, {"marker", &listing.marker}};

@@ -33,6 +33,14 @@ struct AzureConditions {
   std::string if_match = {};  // an etag, without quotes
 };
 
+// Until when a version must not be removed or replaced. `mode`: Unlocked, which may be shortened,
+// or Locked; empty: not at all.
+struct AzureRetention {
+  std::string mode = {};
+  Instant until = {};
+  bool operator==(const AzureRetention&) const = default;
+};
+
 // What is noted with a blob. A request that writes one replaces all of it.
 struct AzureNotes {
   std::string content_type = {};  // empty: application/octet-stream
@@ -41,6 +49,8 @@ struct AzureNotes {
   std::map<std::string, std::string> tags = {};
   std::string tier = {};                     // Hot, Cool, Cold, Archive; empty: the default
   std::optional<Digest> md5 = std::nullopt;  // kept as the blob's Content-MD5
+  AzureRetention retention = {};
+  bool legal_hold = false;
 };
 
 Request azure_request(const AzureContainer& container, std::string method, Pairs query = {});
@@ -99,11 +109,26 @@ Request azure_tags_request(const AzureContainer& container, std::string_view key
 Request azure_delete_request(const AzureContainer& container, std::string_view key,
                              std::string_view if_match);
 
+// Of one version, for ever.
+Request azure_delete_version_request(const AzureContainer& container, std::string_view key,
+                                     std::string_view version);
+// Set Blob Immutability Policy, or Delete of it where there is no mode; Set Blob Legal Hold; Set
+// Blob Tier, which brings an archived blob back (`priority`: Standard, High). Of a version; empty:
+// the current one. None has a body.
+Request azure_retention_request(const AzureContainer& container, std::string_view key,
+                                std::string_view version, const AzureRetention& retention);
+Request azure_legal_hold_request(const AzureContainer& container, std::string_view key,
+                                 std::string_view version, bool on);
+Request azure_tier_request(const AzureContainer& container, std::string_view key,
+                           std::string_view version, std::string_view tier,
+                           std::string_view priority);
+
 struct AzureListing {
   std::string prefix = {};
   std::string delimiter = {};
   uint32_t limit = 1000;    // at most 5000
   std::string marker = {};  // AzurePage.next
+  bool versions = false;    // of each name from the oldest on
 };
 Request azure_list_request(const AzureContainer& container, const AzureListing& listing);
 // A new container is created with PUT and removed with DELETE of it.
@@ -129,7 +154,11 @@ struct AzureBlob {
   std::string kind = {};                             // BlockBlob, PageBlob, AppendBlob
   std::string tier = {};                             // empty: none, as page blobs
   std::string version = {};                          // empty: the account keeps none
-  std::string copy_status = {};  // pending, success, aborted, failed; empty: no copy
+  bool is_current = true;                            // else `version` was replaced or removed
+  AzureRetention retention = {};
+  bool legal_hold = false;
+  std::string archive_status = {};  // rehydrate-pending-to-hot; empty: it stays where it is
+  std::string copy_status = {};     // pending, success, aborted, failed; empty: no copy
   std::string copy_id = {};
 };
 // Of Get Blob, Get Blob Properties, and of the copies, which give etag, time and copy_status only.

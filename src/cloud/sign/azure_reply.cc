@@ -84,6 +84,8 @@ Result<AzureBlob> blob_in(const pugi::xml_node& node) {
   blob.kind = text_of(properties, "BlobType");
   blob.tier = text_of(properties, "AccessTier");
   blob.version = text_of(node, "VersionId");
+  blob.is_current = blob.version.empty() || text_of(node, "IsCurrentVersion") == "true";
+  blob.archive_status = text_of(properties, "ArchiveStatus");
   blob.copy_status = text_of(properties, "CopyStatus");
   blob.copy_id = text_of(properties, "CopyId");
   for (const pugi::xml_node each : node.child("Metadata").children()) {
@@ -132,10 +134,12 @@ constexpr Meaning meanings[] = {
     {"AuthorizationFailure", Code::denied,
      "the account's firewall may keep this machine out; else check the credentials"},
     {"BlobArchived", Code::denied,
-     "the blob is archived: set its tier to Hot or Cool, and read it when that is done"},
-    {"BlobBeingRehydrated", Code::denied, "the blob is being brought back from the archive: wait"},
-    {"BlobImmutableDueToPolicy", Code::denied, "an immutability policy holds it"},
-    {"BlobImmutableDueToLegalHold", Code::denied, "a legal hold holds it"},
+     "restore it first (tutti restore), and read it when that is done"},
+    {"BlobBeingRehydrated", Code::denied, "wait: tutti restore --wait says when it is done"},
+    {"BlobImmutableDueToPolicy", Code::denied,
+     "an immutability policy holds it: tutti lock shows until when"},
+    {"BlobImmutableDueToLegalHold", Code::denied,
+     "whoever may can release the hold: tutti lock --legal-hold off"},
     {"LeaseIdMissing", Code::denied, lease_remedy},
     {"LeaseAlreadyPresent", Code::denied, lease_remedy},
     {"Md5Mismatch", Code::corrupt, again_remedy},
@@ -221,6 +225,9 @@ Result<AzureBlob> parse_azure_blob(const Pairs& headers) {
                  .kind = value_of(headers, "x-ms-blob-type"),
                  .tier = value_of(headers, "x-ms-access-tier"),
                  .version = value_of(headers, "x-ms-version-id"),
+                 .is_current = value_of(headers, "x-ms-is-current-version") != "false",
+                 .legal_hold = value_of(headers, "x-ms-legal-hold") == "true",
+                 .archive_status = value_of(headers, "x-ms-archive-status"),
                  .copy_status = value_of(headers, "x-ms-copy-status"),
                  .copy_id = value_of(headers, "x-ms-copy-id")};
   for (const ContentHeader& each : content_headers) {
@@ -237,6 +244,10 @@ Result<AzureBlob> parse_azure_blob(const Pairs& headers) {
     blob.size = *bytes;
   }
   blob.modified = parse_http_date(value_of(headers, "last-modified")).value_or(Instant{});
+  if (const auto until =
+          parse_http_date(value_of(headers, "x-ms-immutability-policy-until-date"))) {
+    blob.retention = {.mode = value_of(headers, "x-ms-immutability-policy-mode"), .until = *until};
+  }
   // Of a range, Content-MD5 would be that of the range.
   const std::string* md5 = find_value(headers, "x-ms-blob-content-md5");
   blob.md5 = digest_in(DigestKind::md5, md5 != nullptr  ? *md5

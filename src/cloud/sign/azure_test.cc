@@ -30,6 +30,71 @@ TEST_CASE("a container stands in the path, a key is encoded once") {
         "/?comp=userdelegationkey&restype=service");
 }
 
+TEST_CASE("versions of a blob, what locks them, and the archive") {
+  CHECK(target_of(azure_list_request(cloud, {.prefix = "a/", .limit = 7, .versions = true})) ==
+        "/c-1?comp=list&include=metadata%2Cversions&maxresults=7&prefix=a%2F&restype=container");
+  const auto page = parse_azure_page(
+      "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults><Blobs>"
+      "<Blob><Name>a</Name><VersionId>2026-02-28T10:00:00.0000001Z</VersionId><Properties>"
+      "<Last-Modified>Sat, 28 Feb 2026 10:00:00 GMT</Last-Modified><Etag>0x1</Etag>"
+      "<Content-Length>3</Content-Length><AccessTier>Archive</AccessTier>"
+      "<ArchiveStatus>rehydrate-pending-to-hot</ArchiveStatus></Properties></Blob>"
+      "<Blob><Name>a</Name><VersionId>2026-02-28T11:00:00.0000001Z</VersionId>"
+      "<IsCurrentVersion>true</IsCurrentVersion><Properties>"
+      "<Last-Modified>Sat, 28 Feb 2026 11:00:00 GMT</Last-Modified><Etag>0x2</Etag>"
+      "<Content-Length>4</Content-Length></Properties></Blob></Blobs><NextMarker/>"
+      "</EnumerationResults>");
+  REQUIRE_OK(page);
+  REQUIRE(page->blobs.size() == 2);
+  CHECK(page->blobs[0].version == "2026-02-28T10:00:00.0000001Z");
+  CHECK_FALSE(page->blobs[0].is_current);
+  CHECK(page->blobs[0].archive_status == "rehydrate-pending-to-hot");
+  CHECK(page->blobs[1].is_current);
+
+  const std::string version = "2026-02-28T10:00:00.0000001Z";
+  const std::string of_version = "versionid=2026-02-28T10%3A00%3A00.0000001Z";
+  Request request = azure_delete_version_request(cloud, "k", version);
+  CHECK(request.method == "DELETE");
+  CHECK(target_of(request) == "/c-1/k?" + of_version);
+  CHECK(header(request, "x-ms-delete-snapshots") == "none");
+  const AzureRetention retention{.mode = "Locked",
+                                 .until = parse_instant("2033-12-31T12:00:00Z").value()};
+  request = azure_retention_request(cloud, "k", version, retention);
+  CHECK(request.method == "PUT");
+  CHECK(target_of(request) == "/c-1/k?comp=immutabilityPolicies&" + of_version);
+  CHECK(header(request, "x-ms-immutability-policy-mode") == "Locked");
+  CHECK(header(request, "x-ms-immutability-policy-until-date") == "Sat, 31 Dec 2033 12:00:00 GMT");
+  request = azure_retention_request(cloud, "k", "", {});
+  CHECK(request.method == "DELETE");
+  CHECK(target_of(request) == "/c-1/k?comp=immutabilityPolicies");
+  request = azure_legal_hold_request(cloud, "k", "", true);
+  CHECK(request.method == "PUT");
+  CHECK(target_of(request) == "/c-1/k?comp=legalhold");
+  CHECK(header(request, "x-ms-legal-hold") == "true");
+  request = azure_tier_request(cloud, "k", "", "Hot", "High");
+  CHECK(target_of(request) == "/c-1/k?comp=tier");
+  CHECK(header(request, "x-ms-access-tier") == "Hot");
+  CHECK(header(request, "x-ms-rehydrate-priority") == "High");
+  const AzureNotes notes{.retention = retention, .legal_hold = true};
+  request = azure_put_request(cloud, "k", notes, {}, std::nullopt);
+  CHECK(header(request, "x-ms-immutability-policy-mode") == "Locked");
+  CHECK(header(request, "x-ms-legal-hold") == "true");
+
+  const auto blob =
+      parse_azure_blob({{"content-length", "3"},
+                        {"x-ms-version-id", version},
+                        {"x-ms-immutability-policy-until-date", "Sat, 31 Dec 2033 12:00:00 GMT"},
+                        {"x-ms-immutability-policy-mode", "Locked"},
+                        {"x-ms-legal-hold", "true"},
+                        {"x-ms-access-tier", "Archive"},
+                        {"x-ms-archive-status", "rehydrate-pending-to-cool"}});
+  REQUIRE_OK(blob);
+  CHECK(blob->retention == retention);
+  CHECK(blob->legal_hold);
+  CHECK(blob->version == version);
+  CHECK(blob->archive_status == "rehydrate-pending-to-cool");
+}
+
 TEST_CASE("a get asks for a range of one version") {
   const auto range = [](uint64_t offset, std::optional<uint64_t> length) {
     return header(azure_get_request(cloud, "k", offset, length, ""), "x-ms-range");
@@ -297,7 +362,8 @@ TEST_CASE("failures of Azure say what the caller may do") {
   CHECK(failed(403, "AuthorizationPermissionMismatch").remedy.contains("role"));
   CHECK(failed(403, "").code == Code::denied);
   CHECK(failed(409, "BlobArchived").code == Code::denied);
-  CHECK(failed(409, "BlobArchived").remedy.contains("tier"));
+  CHECK(failed(409, "BlobArchived").remedy.contains("tutti restore"));
+  CHECK(failed(409, "BlobImmutableDueToPolicy").code == Code::denied);
   CHECK(failed(412, "LeaseIdMissing").code == Code::denied);
   CHECK(failed(400, "Md5Mismatch").code == Code::corrupt);
   CHECK(failed(400, "Crc64Mismatch").code == Code::corrupt);

@@ -103,6 +103,13 @@ Result<GcsObject> object_in(const Value& value) {
   }
   object.size = *size;
   object.updated = *updated;
+  object.live = value.get_string("timeDeleted").empty();
+  object.held = value.get_bool("temporaryHold") || value.get_bool("eventBasedHold");
+  const Value& retention = value["retention"];
+  if (const auto until = parse_instant(retention.get_string("retainUntilTime"));
+      until.has_value()) {
+    object.retention = {.mode = std::string(retention.get_string("mode")), .until = *until};
+  }
   if (value["metadata"].is_map()) {
     for (const auto& [name, text] : value["metadata"].as_map()) {
       if (text.is_string()) {
@@ -333,10 +340,14 @@ Request gcs_list_request(const GcsService& service, std::string_view bucket,
                  {"fields",
                   "nextPageToken,prefixes,items(name,size,generation,metageneration,updated,"
                   "storageClass,contentType,contentEncoding,contentLanguage,contentDisposition,"
-                  "cacheControl,metadata,crc32c,md5Hash)"}};
+                  "cacheControl,metadata,crc32c,md5Hash,timeDeleted,retention,temporaryHold,"
+                  "eventBasedHold)"}};
   add_if(query, "prefix", listing.prefix);
   add_if(query, "delimiter", listing.delimiter);
   add_if(query, "pageToken", listing.token);
+  if (listing.versions) {
+    query.emplace_back("versions", "true");
+  }
   if (!listing.start_after.empty()) {
     // startOffset is among the results; no name has a NUL, so this is the first possible one behind
     query.emplace_back("startOffset", listing.start_after + '\x01');
@@ -352,6 +363,28 @@ Request gcs_upload_request(const GcsService& service, std::string_view bucket, s
   return request_of(service, "POST",
                     fmt::format("/upload/storage/v1/b/{}/o", percent_encode(bucket)),
                     std::move(query));
+}
+
+namespace {
+
+Value retention_value(const GcsRetention& retention) {
+  return Value::of({{"mode", retention.mode},
+                    {"retainUntilTime", to_text(retention.until).substr(0, 19) + "Z"}});
+}
+
+}  // namespace
+
+std::string gcs_retention_body(const GcsRetention& retention) {
+  return to_json(
+      Value::of({{"retention", retention.mode.empty() ? Value() : retention_value(retention)}}));
+}
+
+std::string gcs_hold_body(bool on) {
+  ValueMap holds{{"temporaryHold", on}};
+  if (!on) {
+    holds.set("eventBasedHold", false);
+  }
+  return to_json(Value(std::move(holds)));
 }
 
 Value gcs_resource(const GcsWrite& write) {
@@ -373,6 +406,12 @@ Value gcs_resource(const GcsWrite& write) {
   }
   if (!write.storage_class.empty()) {
     resource.set("storageClass", write.storage_class);
+  }
+  if (!write.retention.mode.empty()) {
+    resource.set("retention", retention_value(write.retention));
+  }
+  if (write.held) {
+    resource.set("temporaryHold", true);
   }
   for (const Digest& each : write.digests) {
     if (const std::string_view member = digest_member(each.kind); !member.empty()) {
@@ -414,6 +453,7 @@ std::string gcs_hash_header(const std::vector<Digest>& digests) {
 
 Request gcs_rewrite_request(const GcsService& service, const GcsRewrite& rewrite) {
   Pairs query;
+  add_if(query, "sourceGeneration", rewrite.from_generation);
   add_if(query, "ifSourceGenerationMatch", rewrite.if_from_generation);
   add_if(query, "ifGenerationMatch", rewrite.if_generation);
   add_if(query, "rewriteToken", rewrite.token);

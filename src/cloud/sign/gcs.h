@@ -47,16 +47,27 @@ struct GcsListing {
   std::string delimiter = {};
   uint32_t limit = 1000;
   std::string token = {};  // GcsPage.next
+  bool versions = false;   // those that are not live, too; of each name by rising generation
 };
 Request gcs_list_request(const GcsService& service, std::string_view bucket,
                          const GcsListing& listing);
+
+// Until when a version must not be removed or replaced. `mode`: Unlocked, which may be shortened
+// by who is allowed to, or Locked; empty: not at all.
+struct GcsRetention {
+  std::string mode = {};
+  Instant until = {};
+  bool operator==(const GcsRetention&) const = default;
+};
 
 // What an object is to have besides its bytes.
 struct GcsWrite {
   std::string content_type = {};
   ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};
-  std::string storage_class = {};    // empty: the bucket's
+  std::string storage_class = {};  // empty: the bucket's
+  GcsRetention retention = {};
+  bool held = false;                 // by a temporary hold
   std::vector<Digest> digests = {};  // checked by the service: crc32c and md5; others are left away
   bool operator==(const GcsWrite&) const = default;
 };
@@ -88,6 +99,7 @@ std::string gcs_hash_header(const std::vector<Digest>& digests);
 struct GcsRewrite {
   std::string from_bucket;
   std::string from_key;
+  std::string from_generation = {};  // this version, also one that is not live
   std::string if_from_generation = {};
   std::string to_bucket;
   std::string to_key;
@@ -106,6 +118,11 @@ inline constexpr size_t gcs_components_max = 32;
 Request gcs_compose_request(const GcsService& service, std::string_view bucket,
                             std::string_view key, std::string_view if_generation);
 std::string gcs_compose_body(const std::vector<GcsComponent>& components, const GcsWrite& write);
+
+// The body of a PATCH of the object, which sets its retention, or takes it away.
+std::string gcs_retention_body(const GcsRetention& retention);
+// The same of its holds; an event-based one is only taken away.
+std::string gcs_hold_body(bool on);
 
 // Of the XML API, to be signed as a URL: GET, PUT.
 Request gcs_url_request(const GcsService& service, std::string method, std::string_view bucket,
@@ -127,6 +144,9 @@ struct GcsObject {
   std::string generation = {};
   std::string metageneration = {};
   Instant updated = {};  // of the object or its metadata
+  bool live = true;      // else it is a version that was replaced or removed
+  GcsRetention retention = {};
+  bool held = false;  // by a temporary or an event-based hold
   std::string storage_class = {};
   std::string content_type = {};
   ContentHeaders headers = {};

@@ -12,6 +12,38 @@ const GcsService payer{.host = "127.0.0.1:4443", .user_project = "p 1"};
 const Digest crc = digest_of(DigestKind::crc32c, "123456789");
 const Digest md5 = digest_of(DigestKind::md5, "123456789");
 
+TEST_CASE("versions of an object, and what locks them") {
+  const GcsService service;
+  CHECK(target_of(gcs_list_request(service, "b", {.limit = 7, .versions = true}))
+            .contains("versions=true"));
+  CHECK_FALSE(target_of(gcs_list_request(service, "b", {.limit = 7})).contains("versions"));
+  CHECK(target_of(gcs_rewrite_request(service, {.from_bucket = "b",
+                                                .from_key = "k",
+                                                .from_generation = "7",
+                                                .if_from_generation = "7",
+                                                .to_bucket = "c",
+                                                .to_key = "l"})) ==
+        "/storage/v1/b/b/o/k/rewriteTo/b/c/o/l?ifSourceGenerationMatch=7&sourceGeneration=7");
+  const GcsRetention retention{.mode = "Locked",
+                               .until = parse_instant("2033-12-31T12:00:00Z").value()};
+  CHECK(gcs_retention_body(retention) ==
+        R"({"retention":{"mode":"Locked","retainUntilTime":"2033-12-31T12:00:00Z"}})");
+  CHECK(gcs_retention_body({}) == R"({"retention":null})");
+  CHECK(gcs_hold_body(true) == R"({"temporaryHold":true})");
+  CHECK(gcs_hold_body(false) == R"({"temporaryHold":false,"eventBasedHold":false})");
+  CHECK(to_json(gcs_resource({.retention = retention, .held = true})) ==
+        R"({"retention":{"mode":"Locked","retainUntilTime":"2033-12-31T12:00:00Z"},)"
+        R"("temporaryHold":true})");
+  const auto object = parse_gcs_object(
+      R"({"name":"k","generation":"7","size":"1","updated":"2026-02-28T10:00:00.000Z",)"
+      R"("timeDeleted":"2026-03-01T00:00:00.000Z","eventBasedHold":true,)"
+      R"("retention":{"mode":"Locked","retainUntilTime":"2033-12-31T12:00:00.000Z"}})");
+  REQUIRE_OK(object);
+  CHECK_FALSE(object->live);
+  CHECK(object->held);
+  CHECK(object->retention == retention);
+}
+
 TEST_CASE("an object's name is encoded with its slashes") {
   const Request head = gcs_object_request(google, "GET", "b-1", "a b//../ü#?%.csv");
   CHECK(head.host == "storage.googleapis.com");

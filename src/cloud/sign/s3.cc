@@ -161,9 +161,9 @@ Result<std::string> decoded_key(std::string text, bool encoded) {
 }
 
 Result<S3Object> object_in(const pugi::xml_node& node, bool encoded) {
-  S3Object object;
+  S3Object object{.delete_marker = std::string_view(node.name()) == "DeleteMarker"};
   TRY(object.key, decoded_key(text_of(node, "Key"), encoded));
-  const auto size = number<uint64_t>(text_of(node, "Size"));
+  const auto size = object.delete_marker ? 0 : number<uint64_t>(text_of(node, "Size"));
   const auto modified = parse_instant(text_of(node, "LastModified"));
   if (object.key.empty() || !size || !modified.has_value()) {
     return fail(broken_xml("an object of the listing has no key, size or time"));
@@ -178,6 +178,29 @@ Result<S3Object> object_in(const pugi::xml_node& node, bool encoded) {
   return object;
 }
 
+// Their prefixes, in a listing.
+Result<std::vector<std::string>> prefixes_in(const pugi::xml_node& root, bool encoded) {
+  std::vector<std::string> prefixes;
+  for (const pugi::xml_node node : root.children("CommonPrefixes")) {
+    TRY(std::string prefix, decoded_key(text_of(node, "Prefix"), encoded));
+    prefixes.push_back(std::move(prefix));
+  }
+  return prefixes;
+}
+
+// Seconds are as much as S3 keeps.
+std::string time_text(Instant time) { return to_text(time).substr(0, 19) + "Z"; }
+
+// ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT"
+void read_restore(S3Object& object, std::string_view header) {
+  object.restoring = header.contains("ongoing-request=\"true\"");
+  constexpr std::string_view begin = "expiry-date=\"";
+  if (const size_t at = header.find(begin); at != std::string_view::npos) {
+    header.remove_prefix(at + begin.size());
+    object.restored_until = parse_http_date(header.substr(0, header.find('"')));
+  }
+}
+
 // ---- errors
 
 struct Meaning {
@@ -188,6 +211,9 @@ struct Meaning {
 
 constexpr std::string_view credentials_remedy =
     "check the credentials of the connection; `tutti connections test` shows which are found";
+
+constexpr std::string_view lock_remedy =
+    "object lock is switched on for the bucket by its owner, best when it is made";
 
 // Those whose status says too little.
 constexpr Meaning meanings[] = {
@@ -200,7 +226,11 @@ constexpr Meaning meanings[] = {
     {"RequestTimeTooSkewed", Code::denied, "this machine's clock is wrong; set it"},
     {"RequestExpired", Code::denied, "this machine's clock is wrong; set it"},
     {"InvalidObjectState", Code::denied,
-     "the object is archived: restore it, and read it when that is done"},
+     "restore it first (tutti restore), and read it when that is done"},
+    {"RestoreAlreadyInProgress", Code::conflict, "wait: tutti restore --wait says when it is done"},
+    {"NoSuchVersion", Code::not_found, "tutti ls --all-versions lists those there are"},
+    {"ObjectLockConfigurationNotFoundError", Code::unsupported, lock_remedy},
+    {"InvalidBucketObjectLockConfiguration", Code::unsupported, lock_remedy},
     {"AuthorizationHeaderMalformed", Code::bad_input, "set the connection's region"},
     {"PermanentRedirect", Code::bad_input, "set the connection's region"},
     {"IllegalLocationConstraintException", Code::bad_input, "set the connection's region"},
@@ -282,8 +312,17 @@ std::string_view word_of_status(int status) {
 }
 
 std::string sentence_of(const S3Failure& failure) {
+  if (failure.delete_marker) {
+    return "the object was removed: there is a delete marker in its place";
+  }
   if (failure.code == "NoSuchKey" || failure.code == "NotFound") {
     return "there is no such object";
+  }
+  if (failure.code == "NoSuchVersion") {
+    return "there is no such version of the object";
+  }
+  if (failure.code == "InvalidObjectState") {
+    return "the object is archived: its bytes cannot be read";
   }
   if (failure.code == "NoSuchBucket") {
     return "there is no such bucket";
@@ -342,6 +381,22 @@ Request s3_list_request(const S3Bucket& bucket, const S3Listing& listing) {
   return s3_request(bucket, "GET", std::move(query));
 }
 
+Request s3_versions_request(const S3Bucket& bucket, const S3Listing& listing,
+                            std::string_view key_marker, std::string_view id_marker) {
+  Pairs query = {
+      {"versions", ""}, {"encoding-type", "url"}, {"max-keys", std::to_string(listing.limit)}};
+  const std::pair<std::string_view, std::string_view> given[] = {{"prefix", listing.prefix},
+                                                                 {"delimiter", listing.delimiter},
+                                                                 {"key-marker", key_marker},
+                                                                 {"version-id-marker", id_marker}};
+  for (const auto& [name, value] : given) {
+    if (!value.empty()) {
+      query.emplace_back(name, value);
+    }
+  }
+  return s3_request(bucket, "GET", std::move(query));
+}
+
 Request s3_uploads_request(const S3Bucket& bucket, std::string prefix, std::string key_marker,
                            std::string id_marker) {
   Pairs query = {{"uploads", ""}, {"encoding-type", "url"}, {"max-uploads", "1000"}};
@@ -375,6 +430,45 @@ std::string s3_location_body(std::string_view region) {
       escaped(region));
 }
 
+Pairs s3_lock_headers(const S3Retention& retention, bool legal_hold) {
+  Pairs headers;
+  if (!retention.mode.empty()) {
+    headers.emplace_back("x-amz-object-lock-mode", retention.mode);
+    headers.emplace_back("x-amz-object-lock-retain-until-date", time_text(retention.until));
+  }
+  if (legal_hold) {
+    headers.emplace_back("x-amz-object-lock-legal-hold", "ON");
+  }
+  return headers;
+}
+
+std::string s3_retention_body(const S3Retention& retention) {
+  std::string body = "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  if (!retention.mode.empty()) {
+    body += fmt::format("<Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate>",
+                        escaped(retention.mode), time_text(retention.until));
+  }
+  return body + "</Retention>";
+}
+
+std::string s3_legal_hold_body(bool on) {
+  return fmt::format(
+      "<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>{}</Status>"
+      "</LegalHold>",
+      on ? "ON" : "OFF");
+}
+
+std::string s3_restore_body(uint32_t days, std::string_view tier) {
+  std::string body = "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">";
+  if (days > 0) {
+    body += fmt::format("<Days>{}</Days>", days);
+  }
+  return body + fmt::format(
+                    "<GlacierJobParameters><Tier>{}</Tier></GlacierJobParameters>"
+                    "</RestoreRequest>",
+                    escaped(tier));
+}
+
 std::string s3_copy_source(std::string_view bucket, std::string_view key,
                            std::string_view version) {
   return percent_encode(bucket) + "/" + percent_encode(key, "/") +
@@ -397,6 +491,7 @@ Result<S3Object> parse_s3_object(const Pairs& headers) {
   S3Object object{.etag = unquoted(value_of(headers, "etag")),
                   .storage_class = value_of(headers, "x-amz-storage-class"),
                   .version = value_of(headers, "x-amz-version-id"),
+                  .archive_status = value_of(headers, "x-amz-archive-status"),
                   .content_type = value_of(headers, "content-type"),
                   .digests = digests_of(headers)};
   if (object.version == "null") {
@@ -406,6 +501,7 @@ Result<S3Object> parse_s3_object(const Pairs& headers) {
     object.headers.*each.value = value_of(headers, each.http);
   }
   object.headers.encoding = stored_encoding(object.headers.encoding);
+  read_restore(object, value_of(headers, "x-amz-restore"));
   std::string size = value_of(headers, "content-length");
   if (const std::string range = value_of(headers, "content-range"); !range.empty()) {
     size = range.substr(range.rfind('/') + 1);  // bytes 0-9/443
@@ -435,10 +531,7 @@ Result<S3Page> parse_s3_page(std::string_view xml) {
     TRY(S3Object object, object_in(node, encoded));
     page.objects.push_back(std::move(object));
   }
-  for (const pugi::xml_node node : root.children("CommonPrefixes")) {
-    TRY(std::string prefix, decoded_key(text_of(node, "Prefix"), encoded));
-    page.prefixes.push_back(std::move(prefix));
-  }
+  TRY(page.prefixes, prefixes_in(root, encoded));
   if (text_of(root, "IsTruncated") == "true") {
     page.next = text_of(root, "NextContinuationToken");
     if (page.next.empty()) {
@@ -535,6 +628,54 @@ Result<S3Uploads> parse_s3_uploads(std::string_view xml) {
   return page;
 }
 
+Result<S3Versions> parse_s3_versions(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, {"ListVersionsResult"}));
+  const bool encoded = text_of(root, "EncodingType") == "url";
+  S3Versions page;
+  for (const pugi::xml_node node : root.children()) {
+    const std::string_view name = node.name();
+    if (name != "Version" && name != "DeleteMarker") {
+      continue;
+    }
+    TRY(S3Object object, object_in(node, encoded));
+    object.version = text_of(node, "VersionId");
+    object.is_latest = text_of(node, "IsLatest") == "true";
+    page.objects.push_back(std::move(object));
+  }
+  TRY(page.prefixes, prefixes_in(root, encoded));
+  page.more = text_of(root, "IsTruncated") == "true";
+  if (page.more) {
+    TRY(page.next_key, decoded_key(text_of(root, "NextKeyMarker"), encoded));
+    page.next_id = text_of(root, "NextVersionIdMarker");
+    if (page.next_key.empty()) {
+      return fail(broken_xml("the listing goes on, but does not say where"));
+    }
+  }
+  return page;
+}
+
+Result<S3Retention> parse_s3_retention(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, {"Retention", "ObjectLockRetention"}));
+  S3Retention retention{.mode = text_of(root, "Mode")};
+  if (retention.mode.empty()) {
+    return retention;
+  }
+  const auto until = parse_instant(text_of(root, "RetainUntilDate"));
+  if (!until.has_value()) {
+    return fail(broken_xml("the version's retention does not say until when it is"));
+  }
+  retention.until = *until;
+  return retention;
+}
+
+Result<bool> parse_s3_legal_hold(std::string_view xml) {
+  pugi::xml_document document;
+  TRY(const pugi::xml_node root, root_of(document, xml, {"LegalHold", "ObjectLockLegalHold"}));
+  return text_of(root, "Status") == "ON";
+}
+
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml) {
   pugi::xml_document document;
   TRY(const pugi::xml_node root, root_of(document, xml, {"ListAllMyBucketsResult"}));
@@ -566,6 +707,7 @@ S3Failure parse_s3_failure(int status, const Pairs& headers, std::string_view bo
   if (failure.request_id.empty()) {
     failure.request_id = value_of(headers, "x-amz-request-id");
   }
+  failure.delete_marker = value_of(headers, "x-amz-delete-marker") == "true";
   failure.server_time = parse_http_date(value_of(headers, "date"));
   // A date is meant by the server's clock; without that it tells no wait.
   constexpr Instant never{INT64_MAX};
@@ -588,6 +730,14 @@ Error s3_error(const S3Failure& failure, std::string where) {
   if (meaning != std::end(meanings)) {
     error.code = meaning->code;
     error.remedy = meaning->remedy;
+  }
+  if (failure.delete_marker) {
+    error.code = Code::not_found;
+    error.remedy = "tutti ls --all-versions lists the versions there are";
+  }
+  if (failure.code == "InvalidRequest" && failure.message.contains("Object Lock")) {
+    error.code = Code::unsupported;
+    error.remedy = lock_remedy;
   }
   if (!failure.region.empty() && error.remedy == "set the connection's region") {
     error.remedy = fmt::format("set the connection's region to {}", failure.region);

@@ -41,6 +41,11 @@ struct S3Listing {
 // ListObjectsV2; keys are asked for encoded, as XML cannot hold all of them.
 Request s3_list_request(const S3Bucket& bucket, const S3Listing& listing);
 
+// ListObjectVersions; the markers are those of the S3Versions before. Without `id_marker` it begins
+// behind all versions of `key_marker`.
+Request s3_versions_request(const S3Bucket& bucket, const S3Listing& listing,
+                            std::string_view key_marker, std::string_view id_marker);
+
 // ListMultipartUploads; the markers are those of the S3Uploads before.
 Request s3_uploads_request(const S3Bucket& bucket, std::string prefix, std::string key_marker,
                            std::string id_marker);
@@ -55,6 +60,20 @@ std::string s3_complete_body(const std::vector<S3Part>& parts);
 
 // The body of CreateBucket, outside of us-east-1.
 std::string s3_location_body(std::string_view region);
+
+// Until when a version must not be removed. `mode`: GOVERNANCE or COMPLIANCE; empty: not at all.
+struct S3Retention {
+  std::string mode = {};
+  Instant until = {};
+  bool operator==(const S3Retention&) const = default;
+};
+// x-amz-object-lock-mode and -retain-until-date, -legal-hold, of what is written.
+Pairs s3_lock_headers(const S3Retention& retention, bool legal_hold);
+// The bodies of PutObjectRetention, PutObjectLegalHold and RestoreObject. `days` 0: of a class that
+// makes no copy but moves the object back; `tier`: Bulk, Standard, Expedited.
+std::string s3_retention_body(const S3Retention& retention);
+std::string s3_legal_hold_body(bool on);
+std::string s3_restore_body(uint32_t days, std::string_view tier);
 
 // The value of x-amz-copy-source: BUCKET/KEY, and the version.
 std::string s3_copy_source(std::string_view bucket, std::string_view key, std::string_view version);
@@ -74,6 +93,12 @@ struct S3Object {
   Instant modified = {};
   std::string storage_class = {};  // empty: STANDARD
   std::string version = {};
+  bool is_latest = true;       // of listings of versions
+  bool delete_marker = false;  // likewise
+  // Of an archived object: what x-amz-restore and x-amz-archive-status say.
+  bool restoring = false;
+  std::optional<Instant> restored_until = std::nullopt;
+  std::string archive_status = {};  // of INTELLIGENT_TIERING: ARCHIVE_ACCESS
   std::string content_type = {};
   ContentHeaders headers = {};
   std::map<std::string, std::string> metadata = {};  // x-amz-meta-NAME, decoded
@@ -116,6 +141,16 @@ struct S3Uploads {
   std::string next_id;
 };
 Result<S3Uploads> parse_s3_uploads(std::string_view xml);
+struct S3Versions {
+  std::vector<S3Object> objects;  // with version, is_latest, delete_marker; in the order they came
+  std::vector<std::string> prefixes;
+  bool more = false;
+  std::string next_key;  // the last page: empty
+  std::string next_id;
+};
+Result<S3Versions> parse_s3_versions(std::string_view xml);
+Result<S3Retention> parse_s3_retention(std::string_view xml);
+Result<bool> parse_s3_legal_hold(std::string_view xml);
 Result<std::vector<std::string>> parse_s3_buckets(std::string_view xml);  // names
 
 // ---- failures
@@ -126,6 +161,7 @@ struct S3Failure {
   std::string message = {};
   std::string region = {};  // the right one, where the request went to another
   std::string request_id = {};
+  bool delete_marker = false;                         // the version asked for is one
   std::optional<Instant> server_time = std::nullopt;  // Date, to mend a clock that is wrong
   std::optional<Duration> retry_after = std::nullopt;
 };

@@ -121,6 +121,94 @@ TEST_CASE("an upload in parts") {
   CHECK(parts->next == 3);
 }
 
+TEST_CASE("a listing of versions, in the order it came") {
+  const Request request =
+      s3_versions_request(compatible, {.prefix = "a/", .limit = 7}, "a/k", "v+1");
+  CHECK(target_of(request) ==
+        "/b-1?encoding-type=url&key-marker=a%2Fk&max-keys=7&prefix=a%2F&version-id-marker=v%2B1&"
+        "versions=");
+  const auto page = parse_s3_versions(R"(<?xml version="1.0" encoding="UTF-8"?>
+<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>
+<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>
+<NextKeyMarker>a%20b</NextKeyMarker><NextVersionIdMarker>null</NextVersionIdMarker>
+<DeleteMarker><Key>a+b</Key><VersionId>3</VersionId><IsLatest>true</IsLatest>
+<LastModified>2026-02-28T10:00:00.000Z</LastModified></DeleteMarker>
+<Version><Key>a+b</Key><VersionId>null</VersionId><IsLatest>false</IsLatest>
+<LastModified>2026-02-27T10:00:00.000Z</LastModified><ETag>&quot;e&quot;</ETag><Size>5</Size>
+<StorageClass>DEEP_ARCHIVE</StorageClass></Version>
+<CommonPrefixes><Prefix>d%2F</Prefix></CommonPrefixes></ListVersionsResult>)");
+  REQUIRE_OK(page);
+  REQUIRE(page->objects.size() == 2);
+  CHECK(page->objects[0].delete_marker);
+  CHECK(page->objects[0].is_latest);
+  CHECK(page->objects[0].key == "a b");
+  CHECK(page->objects[0].version == "3");
+  CHECK(page->objects[1].version == "null");  // from before the bucket kept versions
+  CHECK_FALSE(page->objects[1].is_latest);
+  CHECK(page->objects[1].size == 5);
+  CHECK(page->objects[1].storage_class == "DEEP_ARCHIVE");
+  CHECK(page->prefixes == std::vector<std::string>{"d/"});
+  CHECK(page->more);
+  CHECK(page->next_key == "a b");
+  CHECK(page->next_id == "null");
+  CHECK(parse_s3_versions("<ListVersionsResult><IsTruncated>true</IsTruncated>"
+                          "</ListVersionsResult>")
+            .error()
+            .code == Code::unavailable);
+}
+
+TEST_CASE("locks of a version, and archived objects") {
+  const S3Retention retention{.mode = "COMPLIANCE",
+                              .until = parse_instant("2033-12-31T12:00:00Z").value()};
+  CHECK(s3_lock_headers(retention, true) ==
+        Pairs{{"x-amz-object-lock-mode", "COMPLIANCE"},
+              {"x-amz-object-lock-retain-until-date", "2033-12-31T12:00:00Z"},
+              {"x-amz-object-lock-legal-hold", "ON"}});
+  CHECK(s3_lock_headers({}, false).empty());
+  CHECK(s3_retention_body(retention) ==
+        "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Mode>COMPLIANCE</Mode>"
+        "<RetainUntilDate>2033-12-31T12:00:00Z</RetainUntilDate></Retention>");
+  CHECK(s3_retention_body({}) ==
+        "<Retention xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"></Retention>");
+  CHECK(s3_legal_hold_body(false) ==
+        "<LegalHold xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>OFF</Status>"
+        "</LegalHold>");
+  CHECK(parse_s3_retention("<Retention><Mode>COMPLIANCE</Mode><RetainUntilDate>"
+                           "2033-12-31T12:00:00.000Z</RetainUntilDate></Retention>") == retention);
+  CHECK(parse_s3_retention("<Retention/>") == S3Retention{});
+  CHECK(parse_s3_retention("<Retention><Mode>GOVERNANCE</Mode></Retention>").error().code ==
+        Code::unavailable);
+  CHECK(parse_s3_legal_hold("<LegalHold><Status>ON</Status></LegalHold>") == true);
+  CHECK(parse_s3_legal_hold("<LegalHold><Status>OFF</Status></LegalHold>") == false);
+
+  CHECK(s3_restore_body(3, "Bulk") ==
+        "<RestoreRequest xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Days>3</Days>"
+        "<GlacierJobParameters><Tier>Bulk</Tier></GlacierJobParameters></RestoreRequest>");
+  const auto state = [](std::string restore) {
+    return parse_s3_object(
+               {{"x-amz-storage-class", "GLACIER"}, {"x-amz-restore", std::move(restore)}})
+        .value();
+  };
+  CHECK(state(R"(ongoing-request="true")").restoring);
+  CHECK_FALSE(state(R"(ongoing-request="true")").restored_until);
+  const S3Object done =
+      state(R"(ongoing-request="false", expiry-date="Fri, 21 Dec 2012 00:00:00 GMT")");
+  CHECK_FALSE(done.restoring);
+  CHECK(done.restored_until == parse_instant("2012-12-21T00:00:00Z").value());
+  const Error archived = s3_error({.status = 403, .code = "InvalidObjectState"}, "s3://b/k");
+  CHECK(archived.code == Code::denied);
+  CHECK(archived.remedy.contains("tutti restore"));
+  const Error marker =
+      s3_error(parse_s3_failure(405, {{"x-amz-delete-marker", "true"}}, ""), "s3://b/k");
+  CHECK(marker.code == Code::not_found);
+  CHECK(marker.what.contains("delete marker"));
+  const Error no_lock = s3_error({.status = 400,
+                                  .code = "InvalidRequest",
+                                  .message = "Bucket is missing Object Lock Configuration"},
+                                 "s3://b/k");
+  CHECK(no_lock.code == Code::unsupported);
+}
+
 TEST_CASE("tags of an object") {
   CHECK(s3_tagging({{"cost center", "a=b&c"}, {"empty", ""}}) == "cost%20center=a%3Db%26c&empty=");
   const auto tags = parse_s3_tags(

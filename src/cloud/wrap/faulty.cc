@@ -120,10 +120,10 @@ class FaultyStore final : public ObjectStore {
   FaultyStore(std::shared_ptr<ObjectStore> inner, FaultPlan plan)
       : inner_(std::move(inner)), plan_(std::move(plan)) {}
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     const MaybeFault fault = fault_of(plan_, Operation::head, key);
     CO_OK(co_await enter(ctx, fault));
-    co_return leave(fault, co_await inner_->head(ctx, std::move(key)));
+    co_return leave(fault, co_await inner_->head(ctx, std::move(key), std::move(options)));
   }
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override {
     const MaybeFault fault = fault_of(plan_, Operation::get, key);
@@ -182,6 +182,19 @@ class FaultyStore final : public ObjectStore {
     const MaybeFault fault = fault_of(plan_, Operation::remove, key);
     CO_OK(co_await enter(ctx, fault));
     co_return leave(fault, co_await inner_->abort_upload(ctx, std::move(key), std::move(id)));
+  }
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override {
+    return inner_->lock(ctx, std::move(key), std::move(options));
+  }
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override {
+    return inner_->set_retention(ctx, std::move(key), retention, std::move(options));
+  }
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override {
+    return inner_->set_legal_hold(ctx, std::move(key), on, std::move(options));
+  }
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override {
+    return inner_->restore(ctx, std::move(key), std::move(options));
   }
 
  private:

@@ -96,9 +96,9 @@ class LimitedStore final : public ObjectStore {
   LimitedStore(std::shared_ptr<ObjectStore> inner, std::shared_ptr<Limiter> limiter)
       : inner_(std::move(inner)), limiter_(std::move(limiter)) {}
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     CO_OK(co_await limiter_->request(ctx));
-    co_return co_await inner_->head(ctx, std::move(key));
+    co_return co_await inner_->head(ctx, std::move(key), std::move(options));
   }
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override {
     CO_OK(co_await limiter_->request(ctx));
@@ -145,6 +145,23 @@ class LimitedStore final : public ObjectStore {
   Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override {
     CO_OK(co_await limiter_->request(ctx));
     co_return co_await inner_->abort_upload(ctx, std::move(key), std::move(id));
+  }
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->lock(ctx, std::move(key), std::move(options));
+  }
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->set_retention(ctx, std::move(key), retention, std::move(options));
+  }
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->set_legal_hold(ctx, std::move(key), on, std::move(options));
+  }
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override {
+    CO_OK(co_await limiter_->request(ctx));
+    co_return co_await inner_->restore(ctx, std::move(key), std::move(options));
   }
   Task<Unit> create_bucket(rt::Context& ctx) override { return inner_->create_bucket(ctx); }
   Task<Unit> remove_bucket(rt::Context& ctx) override { return inner_->remove_bucket(ctx); }

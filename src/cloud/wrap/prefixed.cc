@@ -36,9 +36,9 @@ class PrefixedStore final : public ObjectStore {
     can_.key_bytes_max -= std::min(can_.key_bytes_max, prefix_.size());
   }
 
-  Task<ObjectMeta> head(rt::Context& ctx, Key key) override {
+  Task<ObjectMeta> head(rt::Context& ctx, Key key, HeadOptions options) override {
     CO_OK(check(key));
-    co_return outer(co_await inner_->head(ctx, inside(key)));
+    co_return outer(co_await inner_->head(ctx, inside(key), std::move(options)));
   }
   Task<Opened> get(rt::Context& ctx, Key key, GetOptions options) override {
     CO_OK(check(key));
@@ -122,6 +122,28 @@ class PrefixedStore final : public ObjectStore {
   Task<Unit> abort_upload(rt::Context& ctx, Key key, std::string id) override {
     auto aborted = co_await inner_->abort_upload(ctx, inside(key), std::move(id));
     co_return aborted.has_value() ? aborted : fail(renamed(std::move(aborted).error()));
+  }
+
+  Task<Lock> lock(rt::Context& ctx, Key key, LockOptions options) override {
+    CO_OK(check(key));
+    auto lock = co_await inner_->lock(ctx, inside(key), std::move(options));
+    co_return lock.has_value() ? lock : fail(renamed(std::move(lock).error()));
+  }
+  Task<Unit> set_retention(rt::Context& ctx, Key key, std::optional<Retention> retention,
+                           LockOptions options) override {
+    CO_OK(check(key));
+    auto set = co_await inner_->set_retention(ctx, inside(key), retention, std::move(options));
+    co_return set.has_value() ? set : fail(renamed(std::move(set).error()));
+  }
+  Task<Unit> set_legal_hold(rt::Context& ctx, Key key, bool on, LockOptions options) override {
+    CO_OK(check(key));
+    auto set = co_await inner_->set_legal_hold(ctx, inside(key), on, std::move(options));
+    co_return set.has_value() ? set : fail(renamed(std::move(set).error()));
+  }
+  Task<Unit> restore(rt::Context& ctx, Key key, RestoreOptions options) override {
+    CO_OK(check(key));
+    auto asked = co_await inner_->restore(ctx, inside(key), std::move(options));
+    co_return asked.has_value() ? asked : fail(renamed(std::move(asked).error()));
   }
 
   Result<ObjectMeta> outer(Result<ObjectMeta> meta) const {

@@ -129,7 +129,7 @@ TEST_CASE_TEMPLATE("an archived blob says how to read it", S, Azure) {
   const auto opened = w.run(w.store->get(w.ctx, {"cold"}, {}));
   REQUIRE(!opened.has_value());
   CHECK(opened.error().code == Code::denied);
-  CHECK(opened.error().remedy.contains("tier"));
+  CHECK(opened.error().remedy.contains("tutti restore"));
 }
 
 TEST_CASE_TEMPLATE("a block is taken from a URL by the service itself", S, Azure) {

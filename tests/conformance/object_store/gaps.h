@@ -27,6 +27,14 @@ enum class Gap : uint8_t {
   passing_etags,        // of an upload: the commit says another ETag than HEAD does later
   plain_copies,         // a copy loses what was noted with the object
   times_unknown,        // says nothing true of when an upload was begun
+  no_locks,             // does not keep locks, and does not say so
+  versions_end_early,   // a listing of versions ends with a folder that fills its page
+  locked_too_late,      // writes an object, and refuses its lock then
+  no_versions,          // gives the object, whatever version of it is asked for
+  retention_stays,      // a retention cannot be ended, only changed
+  markers_are_objects,  // create-only is refused where a delete marker is
+  markers_get_lost,     // a delete marker that is followed by others is not always listed
+  markers_last,         // lists them behind the versions, with times of whole seconds
 };
 
 struct KnownGap {
@@ -37,7 +45,15 @@ struct KnownGap {
 
 inline constexpr KnownGap known_gaps[] = {
     {"versitygw", Gap::races, "looks at a condition, then writes the file"},
+    {"versitygw", Gap::retention_stays, "wants a time to come of every retention"},
+    {"versitygw", Gap::markers_are_objects, "compares the ETag of what is there, a marker too"},
+    {"versitygw", Gap::versions_end_early, "with a delimiter it says then that there is no more"},
+    {"versitygw", Gap::locked_too_late, "looks at the bucket's lock behind the bytes"},
+    {"versitygw", Gap::markers_get_lost, "where a marker is the latest, what follows replaces it"},
     {"azurite", Gap::uploads_stay, "keeps blocks that Azure would have dropped"},
+    {"azurite", Gap::no_locks, "does not read the headers of immutability"},
+    {"azurite", Gap::no_versions, "does not read versionid"},
+    {"fake-gcs-server", Gap::no_locks, "keeps neither retention nor holds"},
     {"fake-gcs-server", Gap::conditions_of_puts, "reads ifGenerationMatch of uploads only"},
     {"fake-gcs-server", Gap::one_page_of_folders, "gives prefixes without a page token"},
     {"fake-gcs-server", Gap::metadata_stays, "takes no metadata for none said"},
@@ -45,6 +61,8 @@ inline constexpr KnownGap known_gaps[] = {
     {"moto", Gap::silent_digests, "keeps a checksum but gives it to HEAD alone"},
     {"moto", Gap::bucket_again, "as Amazon does in us-east-1"},
     {"moto", Gap::no_line_ends, "its web framework ends the path there"},
+    {"moto", Gap::markers_last, "so a marker's place among the versions of one second is lost"},
+    {"moto", Gap::no_locks, "shortens and ends every retention, and shows none"},
     {"moto", Gap::times_unknown, "says 2010-11-10 of every upload"},
     {"rclone", Gap::races, "knows no conditions"},
     {"rclone", Gap::no_conditions, "does not read If-Match and If-None-Match"},

@@ -98,6 +98,38 @@ struct StoreWorld {
     } while (!options.cursor.empty());
     return out;
   }
+  // The same of a version.
+  std::string text_of(std::string key, std::string version,
+                      std::optional<Range> range = std::nullopt) {
+    auto opened = run(
+        store->get(ctx, key_of(std::move(key)), {.range = range, .version = std::move(version)}));
+    if (!opened.has_value()) {
+      return std::string(code_name(opened.error().code));
+    }
+    return run(read_all(ctx, *opened->source, 1U << 20U)).value();
+  }
+  // "a=two* a=one " of the newest "two" and the one before; "a=-" is a delete marker, * the latest.
+  std::string versions(ListOptions options) {
+    options.prefix = key_of(options.prefix.text);
+    options.start_after.text =
+        options.start_after.text.empty() ? "" : base + options.start_after.text;
+    options.versions = true;
+    Listing listing(*store, std::move(options));
+    std::string out;
+    while (true) {
+      auto meta = run(listing.next(ctx));
+      if (!meta.has_value()) {
+        return meta.error().text();
+      }
+      if (!*meta) {
+        return out;
+      }
+      const std::string key = (*meta)->key.text.substr(base.size());
+      const bool cut = (*meta)->etag.empty() && !(*meta)->delete_marker;
+      const std::string shown = (*meta)->delete_marker ? "-" : text_of(key, (*meta)->version);
+      out += cut ? key + " " : fmt::format("{}={}{} ", key, shown, (*meta)->is_latest ? "*" : "");
+    }
+  }
   // A size of parts that this store takes, as near to `wanted` as it gets.
   uint64_t part(uint64_t wanted) const {
     return std::max(wanted, store->capabilities().part_bytes_min);
@@ -135,10 +167,17 @@ struct StoreWorld {
   bool has(Gap gap) const { return has_gap(server, gap); }
   std::vector<std::string> no_keys = {};  // that check_key allows, and this service has not
   uint64_t rounds = 20;                   // random stories
+  bool keeps_versions = false;            // of what is replaced or removed; they can be locked
 };
 
 struct Memory : StoreWorld {
   Memory() { store = memory::make_store(buffers), rounds = 200; }
+};
+struct MemoryVersions : StoreWorld {
+  MemoryVersions() {
+    store = memory::make_store(buffers, "memory://", {.versions = true, .locks = true});
+    keeps_versions = true, rounds = 200;
+  }
 };
 struct LocalRoot : StoreWorld {
   LocalRoot() {
@@ -183,7 +222,8 @@ struct HttpWorld : StoreWorld {
 };
 
 struct S3World : HttpWorld {
-  S3World(const char* variable, s3::Settings settings) {
+  S3World(const char* variable, s3::Settings settings, bool versions = false) {
+    keeps_versions = versions;
     settings.endpoint = url(variable).substr(std::string_view("http://").size());
     settings.tls = false;
     settings.path_style = true;
@@ -191,7 +231,11 @@ struct S3World : HttpWorld {
         sign::AwsCredentials{.access_key_id = "testkey", .secret_access_key = "testsecret"});
     const std::string bucket = new_name();
     s3::Client client(http, credentials, settings, bucket);
-    run(client.fetch(ctx, sign::s3_request(client.bucket(), "PUT"), bucket)).value();
+    sign::Request making = sign::s3_request(client.bucket(), "PUT");
+    if (versions) {  // which object lock brings along
+      making.headers.emplace_back("x-amz-bucket-object-lock-enabled", "true");
+    }
+    run(client.fetch(ctx, std::move(making), bucket)).value();
     store = s3::make_store(http, buffers, credentials, settings, bucket, "c://" + bucket + "/");
     absent_bucket = [this, credentials, settings] {
       const std::string name = new_name();
@@ -202,13 +246,17 @@ struct S3World : HttpWorld {
 };
 // versitygw keeps objects as files: a name cannot be a folder's as well.
 struct Versity : S3World {
-  explicit Versity(s3::Settings settings) : S3World("TUTTI_TEST_S3", std::move(settings)) {
+  explicit Versity(s3::Settings settings, bool versions = false)
+      : S3World("TUTTI_TEST_S3", std::move(settings), versions) {
     any_key = false;
     server = "versitygw";
   }
 };
 struct S3 : Versity {
   S3() : Versity({}) {}
+};
+struct S3Versions : Versity {
+  S3Versions() : Versity({}, true) {}
 };
 struct S3Signed : Versity {
   S3Signed() : Versity({.sign_payload = true}) {}
@@ -222,9 +270,13 @@ struct S3Md5 : Versity {
 
 // moto checks little: what must hold all the same is what this side checks.
 struct Moto : S3World {
-  explicit Moto(s3::Settings settings = {}) : S3World("TUTTI_TEST_MOTO", std::move(settings)) {
+  explicit Moto(s3::Settings settings = {}, bool versions = false)
+      : S3World("TUTTI_TEST_MOTO", std::move(settings), versions) {
     server = "moto";
   }
+};
+struct MotoVersions : Moto {
+  MotoVersions() : Moto({}, true) {}
 };
 struct MotoMd5 : Moto {
   MotoMd5() : Moto({.checksum = s3::Checksum::md5}) {}
@@ -297,13 +349,17 @@ struct Azure : HttpWorld {
 };
 
 struct GcsWorld : HttpWorld {
-  GcsWorld(const char* variable, std::string folder_of_bucket) {
+  GcsWorld(const char* variable, std::string folder_of_bucket, bool versions = false) {
     const std::string bucket = new_name();
+    const std::string kept =
+        fmt::format(R"({{"name":"{}","versioning":{{"enabled":true}}}})", bucket);
     run(http.fetch(ctx, {.method = "POST",
-                         .url = url(variable) + "/storage/v1/b?project=p",
+                         .url = url(variable) + "/storage/v1/b?project=p" +
+                                (versions ? "&enableObjectRetention=true" : ""),
                          .headers = {{"content-type", "application/json"}},
-                         .body = sign::gcs_bucket_resource(bucket, "", "")}))
+                         .body = versions ? kept : sign::gcs_bucket_resource(bucket, "", "")}))
         .value();
+    keeps_versions = versions;
     store = open(variable, bucket + folder_of_bucket);
     no_keys = {"a\nb"};
     rounds = 3;
@@ -335,15 +391,19 @@ struct GcsStrict : GcsWorld {
     absent_bucket = [this] { return open("TUTTI_TEST_STRICT_GCS", new_name()); };
   }
 };
+struct GcsVersions : GcsWorld {
+  GcsVersions() : GcsWorld("TUTTI_TEST_STRICT_GCS", "", true) { no_keys = {".", "..", "a\nb"}; }
+};
 struct GcsFolder : GcsWorld {
   GcsFolder() : GcsWorld("TUTTI_TEST_STRICT_GCS", "/below/here") {}
 };
 
 }  // namespace tutti::cloud
 
-#define ALL_STORES                                                                               \
-  Memory, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Signed, S3Header, S3Md5, Moto, MotoMd5, \
-      Rclone, Gcs, GcsStrict, GcsFolder, Azure
+#define ALL_STORES                                                                           \
+  Memory, MemoryVersions, LocalRoot, LocalBuckets, Files, Wrapped, S3, S3Versions, S3Signed, \
+      S3Header, S3Md5, Moto, MotoVersions, MotoMd5, Rclone, Gcs, GcsStrict, GcsVersions,     \
+      GcsFolder, Azure
 
 // The body is compiled once, not once for each store.
 #define STORE_CASE(name) STORE_CASE_OF(name, __LINE__)

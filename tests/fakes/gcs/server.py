@@ -22,6 +22,7 @@ POST /token is an OAuth endpoint: each call gives a new token, which is then one
 """
 import argparse
 import base64
+import calendar
 import functools
 import gzip
 import hashlib
@@ -38,7 +39,9 @@ import urllib.parse
 UNIT = 256 * 1024
 CLASSES = ("STANDARD", "NEARLINE", "COLDLINE", "ARCHIVE")
 DESCRIPTIVE = ("contentLanguage", "contentDisposition", "cacheControl")
-WRITABLE = {"name", "contentType", "contentEncoding", "metadata", "storageClass", "crc32c", "md5Hash", *DESCRIPTIVE}
+LOCKS = {"retention", "temporaryHold", "eventBasedHold"}
+WRITABLE = {"name", "contentType", "contentEncoding", "metadata", "storageClass", "crc32c", "md5Hash", *DESCRIPTIVE,
+            *LOCKS}
 
 
 def crc_table():
@@ -113,6 +116,16 @@ def crc32c_joined(crc, data):
     return base64.b64encode((moved ^ int.from_bytes(base64.b64decode(crc32c(data)), "big")).to_bytes(4, "big")).decode()
 
 
+def time_text(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{int(seconds * 1000) % 1000:03}Z"
+
+
+def instant(text):
+    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", text):
+        raise Failure(400, "invalid", f"Invalid time: {text}")
+    return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
 class Failure(Exception):
     def __init__(self, status, reason, message, headers=None):
         super().__init__(message)
@@ -133,14 +146,18 @@ class Object:
         self.storage_class = resource.get("storageClass", "STANDARD")
         self.crc32c = crc or crc32c(data)
         self.md5 = None if components else base64.b64encode(hashlib.md5(data).digest()).decode()
+        self.retention = resource.get("retention")
+        self.holds = {k: resource[k] for k in ("temporaryHold", "eventBasedHold") if resource.get(k)}
         self.updated = time.time()
+        self.deleted = None  # since when it is not the live one
+        self.metageneration = 1
 
     def time_text(self):
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self.updated)) + f".{int(self.updated * 1000) % 1000:03}Z"
+        return time_text(self.updated)
 
     def resource(self, bucket):
         out = {"kind": "storage#object", "name": self.name, "bucket": bucket, "generation": str(self.generation),
-               "metageneration": "1", "contentType": self.content_type, "storageClass": self.storage_class,
+               "metageneration": str(self.metageneration), "contentType": self.content_type, "storageClass": self.storage_class,
                "size": str(len(self.data)), "crc32c": self.crc32c, "timeCreated": self.time_text(),
                "updated": self.time_text(), "etag": f"C{self.generation}"}
         if self.md5:
@@ -150,9 +167,57 @@ class Object:
         if self.content_encoding:
             out["contentEncoding"] = self.content_encoding
         out.update(self.described)
+        out.update(self.holds)
         if self.metadata:
             out["metadata"] = self.metadata
+        if self.retention:
+            out["retention"] = self.retention
+        if self.deleted:
+            out["timeDeleted"] = time_text(self.deleted)
         return out
+
+    def check_unlocked(self):
+        """Before this version goes for ever, or is replaced where the bucket keeps no versions."""
+        if self.holds:
+            raise Failure(403, "objectUnderActiveHold", f"Object '{self.name}' is under active hold and cannot be "
+                          "deleted, overwritten or archived until hold is removed.")
+        if self.is_retained():
+            raise Failure(403, "retentionPolicyNotMet", f"Object '{self.name}' is subject to an object retention and "
+                          f"cannot be deleted, overwritten or archived until {self.retention['retainUntilTime']}")
+
+    def is_retained(self):
+        return self.retention is not None and instant(self.retention["retainUntilTime"]) > time.time()
+
+
+class Bucket:
+    def __init__(self, versioning=False, retention=False):
+        self.versioning, self.retention = versioning, retention
+        self.versions = {}  # of each name, the oldest first; none is empty
+
+    def live(self, name):
+        last = self.versions.get(name, [None])[-1]
+        return None if last is None or last.deleted else last
+
+    def add(self, made):
+        there = self.live(made.name)
+        if there and not self.versioning:
+            there.check_unlocked()
+            self.forget(there)
+        elif there:
+            there.deleted = time.time()
+        self.versions.setdefault(made.name, []).append(made)
+
+    def remove(self, there):
+        if self.versioning:
+            there.deleted = time.time()
+        else:
+            there.check_unlocked()
+            self.forget(there)
+
+    def forget(self, version):
+        self.versions[version.name].remove(version)
+        if not self.versions[version.name]:
+            del self.versions[version.name]
 
 
 class Session:
@@ -189,6 +254,10 @@ class State:
 
 
 STATE = State()
+
+
+def order_of(shown):
+    return shown[0].encode(), shown[1]
 
 
 def check_name(name):
@@ -270,7 +339,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.body_read:
             return self.bytes
         self.body_read = True
-        if self.command in ("POST", "PUT") and "Content-Length" not in self.headers:
+        if self.command in ("POST", "PUT", "PATCH") and "Content-Length" not in self.headers:
             raise Failure(411, "lengthRequired", "Length required")
         wanted = int(self.headers.get("Content-Length", 0))
         cut = self.fault.get("bytes", 0) if self.fault.get("do") == "cut_request" else wanted
@@ -337,7 +406,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 at = asked["damage"]["at"]
                 damaged.data = damaged.data[:at] + bytes([damaged.data[at] ^ 1]) + damaged.data[at + 1:]
             for name in asked.get("buckets", []):
-                STATE.buckets.setdefault(name, {})
+                STATE.buckets.setdefault(name, Bucket())
         return self.reply(200, {"faults_left": [f for f in STATE.faults if f.get("times", 1) > 0]})
 
     # ---- which call
@@ -362,7 +431,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if len(names) == 2 and self.command == "GET":
             return self.listing(names[0])
         if len(names) == 3:
-            return {"GET": self.get, "DELETE": self.delete}[self.command](names[0], names[2])
+            calls = {"GET": self.get, "DELETE": self.delete, "PATCH": self.patch}
+            return calls[self.command](names[0], names[2])
         if len(names) == 4 and names[3] == "compose" and self.command == "POST":
             return self.compose(names[0], names[2])
         if len(names) == 8 and names[3] == "rewriteTo" and self.command == "POST":
@@ -395,17 +465,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with STATE.lock:
             if not names and self.command == "POST":
                 self.parameter("project")
-                name = json.loads(self.body())["name"]
+                retention = self.parameter("enableObjectRetention") == "true"
+                resource = json.loads(self.body())
+                if set(resource) - {"name", "location", "storageClass", "versioning"}:
+                    raise Failure(400, "parseError", f"Unknown members: {sorted(resource)}")
+                name = resource["name"]
                 if name in STATE.buckets:
                     raise Failure(409, "conflict", "You already own this bucket.")
-                STATE.buckets[name] = {}
+                STATE.buckets[name] = Bucket(resource.get("versioning", {}).get("enabled", False), retention)
                 return self.reply(200, {"kind": "storage#bucket", "name": name})
             if not names:
                 self.parameter("project")
                 return self.reply(200, {"items": [{"name": each} for each in sorted(STATE.buckets)]})
-            objects = self.objects(names[0])
+            bucket = self.objects(names[0])
             if self.command == "DELETE":
-                if objects:
+                if bucket.versions:
                     raise Failure(409, "conflict", "The bucket you tried to delete is not empty.")
                 del STATE.buckets[names[0]]
                 return self.reply(204)
@@ -424,8 +498,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Failure(412, "conditionNotMet", "At least one of the pre-conditions you specified did not hold.")
 
     def find(self, bucket, name, generation=None):
-        there = self.objects(bucket).get(name)
-        if there is None or (generation is not None and int(generation) != there.generation):
+        there = self.objects(bucket).live(name)
+        if generation is not None:
+            if not re.fullmatch(r"[0-9]+", generation):
+                raise Failure(400, "invalid", f"Invalid value for generation: {generation}")
+            there = next((each for each in self.objects(bucket).versions.get(name, [])
+                          if each.generation == int(generation)), None)
+        if there is None:
             raise Failure(404, "notFound", f"No such object: {bucket}/{name}")
         return there
 
@@ -462,34 +541,79 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def delete(self, bucket, name):
         with STATE.lock:
-            there = self.find(bucket, name, self.parameter("generation"))
+            generation = self.parameter("generation")
+            there = self.find(bucket, name, generation)
             self.check_condition(self.condition(), there)
             self.parameters_end()
-            del self.objects(bucket)[name]
+            if generation is None:
+                self.objects(bucket).remove(there)
+            else:
+                there.check_unlocked()
+                self.objects(bucket).forget(there)
         self.reply(204)
+
+    def patch(self, bucket, name):
+        asked = json.loads(self.body())
+        if not asked or set(asked) - LOCKS:
+            raise Failure(400, "parseError", f"Members that are not changed here: {sorted(set(asked) - LOCKS)}")
+        with STATE.lock:
+            there = self.find(bucket, name, self.parameter("generation"))
+            self.check_condition(self.condition(), there)
+            override = self.parameter("overrideUnlockedRetention") == "true"
+            self.parameters_end()
+            if "retention" in asked:
+                self.check_retention(self.objects(bucket), there, asked["retention"], override)
+                there.retention = asked["retention"]
+            for hold in ("temporaryHold", "eventBasedHold"):
+                if hold in asked and asked[hold] not in (True, False, None):
+                    raise Failure(400, "invalid", f"{hold} is true or false")
+                if hold in asked:
+                    there.holds.pop(hold, None)
+                    there.holds.update({hold: True} if asked[hold] else {})
+            there.metageneration += 1
+            there.updated = time.time()
+        self.reply(200, there.resource(bucket))
+
+    def check_retention(self, bucket, there, wanted, override):
+        """Whether `there` (None: what is being written) may get this retention (None: none)."""
+        if not bucket.retention:
+            raise Failure(400, "invalid", "Object retention is not enabled for this bucket.")
+        if wanted is not None:
+            if set(wanted) != {"mode", "retainUntilTime"} or wanted["mode"] not in ("Unlocked", "Locked"):
+                raise Failure(400, "invalid", f"Invalid retention: {wanted}")
+            if instant(wanted["retainUntilTime"]) <= time.time():
+                raise Failure(400, "invalid", "retainUntilTime must be in the future")
+        if there is None or not there.is_retained():
+            return
+        locked = there.retention["mode"] == "Locked"
+        shorter = wanted is None or instant(wanted["retainUntilTime"]) < instant(there.retention["retainUntilTime"])
+        if (locked and (shorter or wanted["mode"] != "Locked")) or (shorter and not override):
+            raise Failure(403, "retentionPolicyNotMet", f"Object '{there.name}' has a retention that cannot be reduced.")
 
     def listing(self, bucket):
         with STATE.lock:
             prefix, delimiter = self.parameter("prefix", ""), self.parameter("delimiter", "")
             start, token = self.parameter("startOffset", ""), self.parameter("pageToken")
             limit = min(int(self.parameter("maxResults", 1000)), STATE.settings["page_max"])
+            all_versions = self.parameter("versions") == "true"
             self.parameters_end()
             after = json.loads(base64.b64decode(token)) if token else None
             items, prefixes, last = [], [], None
-            for name in sorted(self.objects(bucket), key=str.encode):
+            for version in self.listed(bucket, all_versions):
+                name = version.name
                 if not name.startswith(prefix) or name.encode() < start.encode():
                     continue
                 cut = name.find(delimiter, len(prefix)) if delimiter else -1
-                shown = name if cut < 0 else name[:cut + len(delimiter)]
-                if (after is not None and shown.encode() <= after.encode()) or shown in prefixes:
+                shown = [name, version.generation] if cut < 0 else [name[:cut + len(delimiter)], 0]
+                if (after is not None and order_of(shown) <= order_of(after)) or shown[0] in prefixes:
                     continue
                 if len(items) + len(prefixes) == limit:
                     break
                 last = shown
                 if cut < 0:
-                    items.append(self.objects(bucket)[name].resource(bucket))
+                    items.append(version.resource(bucket))
                 else:
-                    prefixes.append(shown)
+                    prefixes.append(shown[0])
             else:
                 last = None
         body = {"kind": "storage#objects"}
@@ -501,12 +625,24 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body["nextPageToken"] = base64.b64encode(json.dumps(last).encode()).decode()
         self.reply(200, body)
 
+    def listed(self, bucket, all_versions):
+        """In the order of names, then generations."""
+        there = self.objects(bucket)
+        for name in sorted(there.versions, key=str.encode):
+            if all_versions:
+                yield from there.versions[name]
+            elif there.live(name):
+                yield there.live(name)
+
     def store(self, bucket, name, data, resource, condition, components=0, crc=None):
         """Under the lock: the object becomes visible, or a condition does not hold."""
-        objects = self.objects(bucket)
-        self.check_condition(condition, objects.get(name))
-        objects[name] = Object(name, data, STATE.number(), resource, components, crc)
-        return objects[name]
+        there = self.objects(bucket)
+        self.check_condition(condition, there.live(name))
+        if resource.get("retention"):
+            self.check_retention(there, None, resource["retention"], False)
+        made = Object(name, data, STATE.number(), resource, components, crc)
+        there.add(made)
+        return made
 
     # ---- uploads
 
@@ -551,7 +687,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         resource = json.loads(self.body() or b"{}")
         check_resource(resource)
         with STATE.lock:
-            self.check_condition(condition, self.objects(bucket).get(name))
+            self.check_condition(condition, self.objects(bucket).live(name))
             session = f"s{STATE.number()}"
             STATE.sessions[session] = Session(bucket, name, resource, condition)
         place = f"http://{self.headers['Host']}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={session}"
@@ -648,7 +784,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with STATE.lock:
             source = self.find(bucket, name, generation)
             self.check_condition(wanted, source)
-            self.check_condition(condition, self.objects(to_bucket).get(to_name))
+            self.check_condition(condition, self.objects(to_bucket).live(to_name))
             ask = (source.generation, to_bucket, to_name, json.dumps(resource))
             done = 0
             if token is not None:
