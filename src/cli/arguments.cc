@@ -41,6 +41,8 @@ struct Raw {
   MvArgs mv;
   SyncArgs sync;
   RmArgs rm;
+  ShowLockArgs lock;
+  RestoreArgs restore;
   DuArgs du;
   MbArgs mb;
   RbArgs rb;
@@ -190,6 +192,69 @@ void add_filter_options(CLI::App& command, FilterArgs& filter) {
                      "only the names in this file, a line each, as they are below the prefix");
 }
 
+CLI::Option* add_version_option(CLI::App& command, std::string& version) {
+  return command.add_option("--version-id", version,
+                            "this version of the one object; `tutti ls --all-versions` lists them");
+}
+
+void add_lock_options(CLI::App& command, LockArgs& args, std::string_view what) {
+  auto* until = command.add_option(
+      "--retain-until", args.until,
+      fmt::format("{} cannot be removed before: a time (UTC), or so long from now: 90d", what));
+  command
+      .add_option("--retain-mode", args.mode,
+                  "governance: who may can end it sooner; compliance: nobody can")
+      ->check(CLI::IsMember({"governance", "compliance"}))
+      ->default_val("governance")
+      ->needs(until);
+}
+
+void add_lock_commands(CLI::App& app, Raw& raw) {
+  auto* lock = app.add_subcommand(
+      "lock", "Show or set what keeps a version from being removed (object lock, immutability)");
+  lock->add_option("ADDRESS", raw.lock.address, "CONNECTION://KEY")->required();
+  add_version_option(*lock, raw.lock.version);
+  add_lock_options(*lock, raw.lock.lock, "the version");
+  lock->add_option("--legal-hold", raw.lock.lock.legal_hold,
+                   "on: it cannot be removed until this is off, whatever its retention")
+      ->check(CLI::IsMember({"on", "off"}));
+  lock->add_flag("--clear", raw.lock.clear, "end its retention")
+      ->excludes(lock->get_option("--retain-until"));
+  lock->add_flag(
+      "--bypass-governance-retention", raw.lock.bypass,
+      "shorten or end a governance retention that has not ended yet; needs a permission");
+  lock->footer(examples(
+      {{"tutti lock s3://audit/2026.csv", "What locks it"},
+       {"tutti lock s3://audit/2026.csv --retain-until 2033-12-31 --retain-mode compliance",
+        "For ten years' books"},
+       {"tutti lock s3://audit/2026.csv --legal-hold on", "Until a case is closed"},
+       {"tutti lock s3://audit/2026.csv --clear --bypass-governance-retention",
+        "Let it go before its time"}}));
+
+  auto* restore = app.add_subcommand(
+      "restore", "Ask for archived objects to become readable (Glacier, Azure's tier Archive)");
+  restore->add_option("ADDRESS", raw.restore.address, "an object; with -r a prefix or a glob")
+      ->required();
+  add_version_option(*restore, raw.restore.version);
+  restore->add_flag("-r,--recursive", raw.restore.recursive, "all below a prefix, or of a glob")
+      ->excludes(restore->get_option("--version-id"));
+  restore->add_option("--days", raw.restore.days, "that the readable copy stays (S3)")
+      ->check(CLI::Range(1U, 36'500U).description(""))
+      ->type_name("NUMBER")
+      ->capture_default_str();
+  restore
+      ->add_option("--tier", raw.restore.tier,
+                   "bulk: cheapest, standard: hours, expedited: dear, and minutes where it can be")
+      ->check(CLI::IsMember({"bulk", "standard", "expedited"}))
+      ->default_val("standard");
+  restore->add_flag("--wait", raw.restore.wait, "return when all of them can be read");
+  add_filter_options(*restore, raw.restore.filter);
+  restore->add_flag("--dry-run", raw.restore.dry_run, "say what would be asked for");
+  restore->footer(
+      examples({{"tutti restore s3://archive/2019/a.csv --days 3", "One object"},
+                {"tutti restore -r s3://archive/2019/ --tier bulk --wait", "A year, overnight"}}));
+}
+
 void add_verify_option(CLI::App& command, std::string& verify) {
   command
       .add_option("--verify", verify,
@@ -243,6 +308,12 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
   add_pull_option(command, args.pull);
+  add_version_option(command, args.version)->excludes(command.get_option("--tags"));
+  add_lock_options(command, args.lock, "what is written");
+  command
+      .add_option("--legal-hold", args.lock.legal_hold,
+                  "on: what is written cannot be removed until the hold is taken away")
+      ->check(CLI::IsMember({"on"}));
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
 }
 
@@ -297,11 +368,21 @@ void add_store_commands(CLI::App& app, Raw& raw) {
                              "--larger", "--smaller", "--newer-than", "--names-from"}) {
     uploads->excludes(rm->get_option(filter));
   }
-  rm->footer(examples({{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},
-                       {"tutti rm --yes 's3://logs/2025/*.tmp'", "Without being asked"},
-                       {"tutti rm --uploads --older-than 7d s3://logs/",
-                        "Parts nobody came back for, which cost"}}));
+  auto* versions = rm->add_flag("--all-versions", raw.rm.versions,
+                                "every version of the object, for ever, and its delete markers");
+  versions->excludes(uploads);
+  rm->add_flag("-r,--recursive", raw.rm.recursive,
+               "with --all-versions: of all objects below a prefix, or of a glob")
+      ->needs(versions);
+  add_version_option(*rm, raw.rm.version)->excludes(versions)->excludes(uploads);
+  rm->footer(examples(
+      {{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},
+       {"tutti rm --yes 's3://logs/2025/*.tmp'", "Without being asked"},
+       {"tutti rm --uploads --older-than 7d s3://logs/", "Parts nobody came back for, which cost"},
+       {"tutti rm --all-versions -r s3://logs/2025/",
+        "What a bucket with versions keeps of removed objects, too"}}));
 
+  add_lock_commands(app, raw);
   auto* du = app.add_subcommand("du", "Count objects and bytes");
   du->add_option("ADDRESS", raw.du.address, "a prefix or a glob")->required();
   add_filter_options(*du, raw.du.filter);
@@ -344,12 +425,16 @@ void add_data_commands(CLI::App& app, Raw& raw) {
   ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX; CONNECTION:// alone: its buckets")
       ->required();
   ls->add_flag("-r,--recursive", raw.ls.recursive, "all keys below, not one level");
+  ls->add_flag("--all-versions", raw.ls.versions,
+               "every version of each key, the newest first, with its id; removals, too");
   ls->footer(examples({{"tutti ls s3://archive/", "One level"},
                        {"tutti ls -r s3://archive/2026/", "All of it"},
+                       {"tutti ls --all-versions s3://archive/2026/a.csv", "What it was before"},
                        {"tutti ls gs://", "The buckets, or containers, of a connection"}}));
 
   auto* cat = app.add_subcommand("cat", "Write an object to standard output");
   cat->add_option("ADDRESS", raw.cat.address, "CONNECTION://KEY")->required();
+  add_version_option(*cat, raw.cat.version);
   cat->footer(
       examples({{"tutti cat s3://archive/2026-02-28/sales.json | head", "Look into an object"}}));
 
@@ -478,6 +563,8 @@ Result<Command> command_of(const std::string& name, Raw& raw) {
                                                                  {"mv", raw.mv},
                                                                  {"sync", raw.sync},
                                                                  {"rm", raw.rm},
+                                                                 {"lock", raw.lock},
+                                                                 {"restore", raw.restore},
                                                                  {"du", raw.du},
                                                                  {"mb", raw.mb},
                                                                  {"rb", raw.rb},

@@ -83,9 +83,11 @@ struct MarkArgs {
 struct LsArgs {
   std::string address;
   bool recursive = false;
+  bool versions = false;
 };
 struct CatArgs {
   std::string address;
+  std::string version;  // empty: the latest
 };
 // Which objects take part.
 struct FilterArgs : transfer::FilterTexts {
@@ -100,6 +102,12 @@ struct StageArgs {
   std::string key_secret;  // a secret of the project
   std::string key_file;    // a local path
   bool keep_names = false;
+};
+// What locks what is written, or a version that is there.
+struct LockArgs {
+  std::string until;       // "2027-01-01", "90d"; empty: no retention
+  std::string mode;        // governance, compliance
+  std::string legal_hold;  // on, off; empty: as it is
 };
 struct CpArgs {
   std::string from;
@@ -118,6 +126,8 @@ struct CpArgs {
   bool tags = false;
   std::string pull;
   bool dry_run = false;
+  std::string version = {};  // of the one object; empty: the latest
+  LockArgs lock = {};
   StageArgs stages = {};
 };
 struct MvArgs {
@@ -146,6 +156,26 @@ struct RmArgs {
   uint64_t max = 10'000;
   bool dry_run = false;
   bool uploads = false;
+  bool versions = false;   // all of them
+  bool recursive = false;  // with versions
+  std::string version;     // that one alone; empty: none
+};
+struct ShowLockArgs {
+  std::string address;
+  std::string version;  // empty: the latest
+  LockArgs lock;
+  bool clear = false;  // the retention
+  bool bypass = false;
+};
+struct RestoreArgs {
+  std::string address;
+  std::string version;  // empty: the latest
+  FilterArgs filter;
+  bool recursive = false;
+  uint32_t days = 7;
+  std::string tier;
+  bool wait = false;
+  bool dry_run = false;
 };
 struct DuArgs {
   std::string address;
@@ -191,8 +221,8 @@ struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
 using Command =
     std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs, LogsArgs, GraphArgs,
                  RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs, CpArgs, MvArgs, SyncArgs, RmArgs,
-                 DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs, ManifestArgs, ConnectionsArgs,
-                 DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
+                  ShowLockArgs, RestoreArgs, DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs,
+                  ManifestArgs, ConnectionsArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
 
 struct Arguments {
   Globals globals;

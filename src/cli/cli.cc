@@ -31,6 +31,8 @@ struct Runner {
   Result<int> operator()(const MvArgs& args) { return mv(call, args); }
   Result<int> operator()(const SyncArgs& args) { return sync(call, args); }
   Result<int> operator()(const RmArgs& args) { return rm(call, args); }
+  Result<int> operator()(const ShowLockArgs& args) { return lock(call, args); }
+  Result<int> operator()(const RestoreArgs& args) { return restore(call, args); }
   Result<int> operator()(const DuArgs& args) { return du(call, args); }
   Result<int> operator()(const MbArgs& args) { return mb(call, args); }
   Result<int> operator()(const RbArgs& args) { return rb(call, args); }

@@ -31,6 +31,8 @@ Result<int> cp(Invocation& call, const CpArgs& args);
 Result<int> mv(Invocation& call, const MvArgs& args);
 Result<int> sync(Invocation& call, const SyncArgs& args);
 Result<int> rm(Invocation& call, const RmArgs& args);
+Result<int> lock(Invocation& call, const ShowLockArgs& args);
+Result<int> restore(Invocation& call, const RestoreArgs& args);
 Result<int> du(Invocation& call, const DuArgs& args);
 Result<int> mb(Invocation& call, const MbArgs& args);
 Result<int> rb(Invocation& call, const RbArgs& args);

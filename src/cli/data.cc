@@ -87,12 +87,42 @@ Result<Unit> is_there(const DataSide& side, const cloud::Located& located, const
   return Unit{};
 }
 
+Value entry_value(const cloud::ObjectMeta& meta, const std::string& uri, bool versions) {
+  Value value = Value::of({{"uri", uri},
+                           {"key", meta.key.text},
+                           {"size", meta.size},
+                           {"etag", meta.etag},
+                           {"modified", to_text(meta.modified)}});
+  if (versions) {
+    ValueMap& map = value.edit_map();
+    map.set("version", meta.version);
+    map.set("is_latest", meta.is_latest);
+    map.set("delete_marker", meta.delete_marker);
+  }
+  return value;
+}
+
+std::string entry_line(const cloud::ObjectMeta& meta, const std::string& uri, bool versions) {
+  std::string modified = to_text(meta.modified).substr(0, 19);
+  modified[10] = ' ';
+  const std::string size =
+      meta.delete_marker ? "removed" : human_bytes(static_cast<int64_t>(meta.size));
+  const std::string version =
+      versions ? fmt::format("  {:6}  {}", meta.is_latest ? "latest" : "", printable(meta.version))
+               : std::string();
+  return fmt::format("{:>10}  {}{}  {}\n", size, modified, version, printable(uri));
+}
+
 Task<int> list(Invocation& call, DataSide& side, LsArgs args) {
   rt::Context& ctx = call.environment.context();
   CO_TRY(const cloud::Located located, open_address(side, args.address));
   CO_TRY(xfer::Selected selected, co_await xfer::Selected::of(ctx, located));
+  if (args.versions) {
+    selected.set_versions();
+  }
   const bool pattern = selected.selection().kind == transfer::Selection::Kind::glob;
-  cloud::Listing listing = xfer::list_below(located, args.recursive);
+  cloud::Listing listing =
+      xfer::list_below(located, {.recursive = args.recursive, .versions = args.versions});
   ValueList values;
   int64_t objects = 0;
   int64_t bytes = 0;
@@ -104,24 +134,17 @@ Task<int> list(Invocation& call, DataSide& side, LsArgs args) {
       break;
     }
     ++entries;
-    const bool folder = meta->etag.empty();
+    const bool folder = meta->etag.empty() && !meta->delete_marker;
     const std::string uri = cloud::address_of(located, meta->key);
     objects += folder ? 0 : 1;
     bytes += static_cast<int64_t>(meta->size);
     if (call.output.json()) {
       values.push_back(folder ? Value::of({{"prefix", uri}})
-                              : Value::of({{"uri", uri},
-                                           {"key", meta->key.text},
-                                           {"size", meta->size},
-                                           {"etag", meta->etag},
-                                           {"modified", to_text(meta->modified)}}));
+                              : entry_value(*meta, uri, args.versions));
     } else if (folder) {
       text += fmt::format("{:>10}  {:19}  {}\n", "-", "", printable(uri));
     } else {
-      std::string modified = to_text(meta->modified).substr(0, 19);
-      modified[10] = ' ';
-      text += fmt::format("{:>10}  {}  {}\n", human_bytes(static_cast<int64_t>(meta->size)),
-                          modified, printable(uri));
+      text += entry_line(*meta, uri, args.versions);
     }
     if (text.size() > (1U << 16U)) {
       call.output.text(std::exchange(text, {}));
@@ -139,7 +162,8 @@ Task<int> list(Invocation& call, DataSide& side, LsArgs args) {
     co_return 0;
   }
   call.output.text(text);
-  call.output.note(fmt::format("{}, {}", counted(objects, "object"), human_bytes(bytes)));
+  call.output.note(fmt::format("{}, {}", counted(objects, args.versions ? "version" : "object"),
+                               human_bytes(bytes)));
   if (entries == 0 && !located.key.text.empty()) {
     call.output.note(
         fmt::format("no key begins with this; what is there: tutti ls {}", located.base));
@@ -176,7 +200,9 @@ Task<int> list_buckets(Invocation& call, std::shared_ptr<cloud::Site> site, std:
 }
 
 Task<int> print_object(Invocation& call, DataSide& side, CatArgs args) {
-  CO_TRY(cloud::Located located, open_address(side, args.address));
+  CO_TRY(cloud::Located located, args.version.empty()
+                                     ? open_address(side, args.address)
+                                     : open_version(side, args.address, args.version));
   CO_OK(co_await xfer::read_to(call.environment.context(), std::move(located), std::nullopt,
                                write_out));
   co_return 0;

@@ -11,6 +11,8 @@
 
 #include "cli/project.h"
 #include "cloud/wrap/limited.h"
+#include "cloud/wrap/pinned.h"
+#include "core/transfer/plan.h"
 
 namespace tutti::cli {
 namespace fs = std::filesystem;
@@ -74,6 +76,28 @@ Result<DataSide> open_data(Invocation& call) {
 Result<cloud::Located> open_address(const DataSide& side, const std::string& text) {
   TRY(const std::string address, as_address(text));
   return side.connections->open(side.profile, address);
+}
+
+Result<cloud::Located> open_version(const DataSide& side, const std::string& text,
+                                    const std::string& version) {
+  TRY(cloud::Located located, open_address(side, text));
+  TRY(transfer::Selection selection, transfer::parse_selection(located.key.text));
+  if (selection.kind != transfer::Selection::Kind::object) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = "--version-id is of one object, not of a prefix or a pattern",
+                      .where = text,
+                      .remedy = "name the object; tutti ls --all-versions lists versions"});
+  }
+  const cloud::Capabilities& can = located.store->capabilities();
+  if (!can.versions) {
+    return fail(Error{.code = Code::unsupported,
+                      .what = fmt::format("{} keeps no versions of objects", can.provider),
+                      .where = text,
+                      .remedy = "leave --version-id away"});
+  }
+  located.key = {std::move(selection.key)};
+  located.store = cloud::wrap::make_pinned(std::move(located.store), located.key, version);
+  return located;
 }
 
 Result<bool> confirm(Invocation& call, const std::string& question) {

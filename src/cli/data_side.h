@@ -26,11 +26,17 @@ Result<DataSide> open_data(Invocation& call);
 // An address, or a path of this machine: a folder means all below it.
 Result<cloud::Located> open_address(const DataSide& side, const std::string& text);
 
+// --version-id: one version of the one object that the address names. bad_input for a prefix or a
+// pattern, unsupported where the store keeps no versions.
+Result<cloud::Located> open_version(const DataSide& side, const std::string& text,
+                                    const std::string& version);
+
 // `tutti connections limit`.
 Result<int> connections_limit(Invocation& call, const DataSide& side, const ConnectionsArgs& args);
 
-// tutti rm --uploads.
+// tutti rm --uploads; tutti rm --version-id.
 Task<int> remove_uploads(Invocation& call, DataSide& side, RmArgs args);
+Task<int> remove_version(Invocation& call, DataSide& side, RmArgs args);
 
 // Asks on the terminal, unless --yes was given. bad_input where there is nobody to ask.
 Result<bool> confirm(Invocation& call, const std::string& question);

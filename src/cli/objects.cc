@@ -14,6 +14,25 @@
 namespace tutti::cli {
 namespace {
 
+// What --all-versions of rm takes: one object, unless -r was said, too.
+Result<Unit> check_versions(const RmArgs& args, const xfer::Selected& selected,
+                            const std::string& address) {
+  if (selected.selection().kind == transfer::Selection::Kind::object || args.recursive) {
+    return Unit{};
+  }
+  return fail(Error{.code = Code::bad_input,
+                    .what = "--all-versions removes for ever, and this is more than one object",
+                    .where = address,
+                    .remedy = "say -r, too, if all of it is meant; --dry-run counts"});
+}
+
+std::string removed_text(const RmArgs& args, uint64_t objects, uint64_t bytes) {
+  return fmt::format(
+      "{}, {}",
+      args.versions ? counted(static_cast<int64_t>(objects), "version") : objects_text(objects),
+      bytes_text(bytes));
+}
+
 Task<xfer::Selected> select(rt::Context& ctx, const DataSide* side, std::string address,
                             FilterArgs filter) {
   CO_TRY(cloud::Located located, open_address(*side, address));
@@ -31,6 +50,10 @@ Task<int> remove(Invocation& call, DataSide& side, RmArgs args) {
   for (const std::string& each : args.addresses) {
     CO_TRY(xfer::Selected selected, co_await select(ctx, &side, each, args.filter));
     const cloud::Located located = selected.located();
+    if (args.versions) {
+      CO_OK(check_versions(args, selected, each));
+      selected.set_versions();
+    }
     auto counted = co_await xfer::count(ctx, std::move(selected), args.max - objects);
     if (!counted.has_value() && counted.error().code == Code::bad_input) {
       counted.error().remedy = "narrow the address, or allow more with --max";
@@ -44,9 +67,10 @@ Task<int> remove(Invocation& call, DataSide& side, RmArgs args) {
     bytes += counted->bytes;
     all.push_back(std::move(*counted));
   }
-  const std::string what = fmt::format("{}, {}", objects_text(objects), bytes_text(bytes));
+  const std::string what = removed_text(args, objects, bytes);
   if (!args.dry_run) {
-    CO_TRY(const bool agreed, confirm(call, fmt::format("Remove {}?", what)));
+    CO_TRY(const bool agreed,
+           confirm(call, fmt::format("Remove {}{}?", what, args.versions ? ", for ever" : "")));
     if (!agreed) {
       call.output.note("nothing was removed");
       co_return 1;
@@ -173,8 +197,9 @@ Task<int> prove(Invocation& call, DataSide& side, VerifyArgs args) {
 
 Result<int> rm(Invocation& call, const RmArgs& args) {
   TRY(DataSide side, open_data(call));
-  return call.environment.loop().run(args.uploads ? remove_uploads(call, side, args)
-                                                  : remove(call, side, args));
+  return call.environment.loop().run(args.uploads            ? remove_uploads(call, side, args)
+                                     : !args.version.empty() ? remove_version(call, side, args)
+                                                             : remove(call, side, args));
 }
 
 Result<int> du(Invocation& call, const DuArgs& args) {

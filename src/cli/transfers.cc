@@ -10,6 +10,7 @@
 #include "cli/ledger.h"
 #include "cli/selecting.h"
 #include "cli/stages.h"
+#include "cloud/locks.h"
 #include "cloud/wrap/limited.h"
 #include "core/transfer/price.h"
 #include "rt/file.h"
@@ -123,7 +124,9 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
               .where = "-",
               .remedy = "`tutti cat ADDRESS` prints an object; ./- is a file of that name"});
   }
-  TRY(request.from, open_address(side, args.from));
+  TRY(request.from, args.version.empty() ? open_address(side, args.from)
+                                         : open_version(side, args.from, args.version));
+  request.from_exactly = request.from_version = !args.version.empty();
   for (const std::string& each : args.to) {
     TRY(cloud::Located to, open_address(side, each));
     TRY_OK(limit(to, args.bandwidth));
@@ -137,6 +140,8 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY(request.order.first, transfer::parse_patterns(args.first));
   TRY(request.order.by, transfer::parse_by(args.order));
   request.storage_class = args.storage_class;
+  TRY(request.lock,
+      cloud::parse_lock(args.lock.until, args.lock.mode, args.lock.legal_hold == "on", now));
   request.sha256 = args.sha256;
   request.tags = args.tags;
   TRY(request.pull, xfer::parse_pull(args.pull));

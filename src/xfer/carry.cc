@@ -118,7 +118,10 @@ cloud::CopyOptions copy_inside_options(const cloud::ObjectMeta& source, cloud::P
   if (!anew) {
     put.metadata.clear();
   }
-  return {.if_match = source.etag, .put = std::move(put), .metadata_anew = anew};
+  return {.if_match = source.etag,
+          .version = source.is_latest ? std::string() : source.version,
+          .put = std::move(put),
+          .metadata_anew = anew};
 }
 
 void Losses::add(const std::vector<std::string>& lost) {

@@ -27,9 +27,23 @@ Task<Unit> remove_counted(rt::Context& ctx, Removal& removal, cloud::ObjectMeta 
   co_return Unit{};
 }
 
+// Those of one key.
+Task<Unit> remove_versions(rt::Context& ctx, Removal& removal, size_t from, size_t to) {
+  while (to > from) {
+    CO_OK(co_await remove_counted(ctx, removal, removal.counted.objects[--to]));
+  }
+  co_return Unit{};
+}
+
 Task<Unit> remove_all(rt::Scope& scope, Removal& removal) {
-  for (const cloud::ObjectMeta& each : removal.counted.objects) {
-    CO_OK(co_await scope.spawn(remove_counted(scope.context(), removal, each)));
+  const std::vector<cloud::ObjectMeta>& objects = removal.counted.objects;
+  for (size_t from = 0; from < objects.size();) {
+    size_t to = from + 1;
+    while (to < objects.size() && objects[to].key == objects[from].key) {
+      ++to;
+    }
+    CO_OK(co_await scope.spawn(remove_versions(scope.context(), removal, from, to)));
+    from = to;
   }
   co_return Unit{};
 }
@@ -52,11 +66,17 @@ Task<Counted> count(rt::Context& ctx, Selected selected, uint64_t max) {
     }
     counted.bytes += meta->size;
     counted.objects.push_back(
-        {.key = std::move(meta->key), .size = meta->size, .etag = std::move(meta->etag)});
+        {.key = std::move(meta->key),
+         .size = meta->size,
+         .etag = std::move(meta->etag),
+         .version = selected.versions() ? std::move(meta->version) : std::string()});
   }
 }
 
 Task<Unit> remove_object(rt::Context& ctx, cloud::ObjectStore& store, cloud::ObjectMeta object) {
+  if (!object.version.empty()) {
+    co_return co_await store.remove(ctx, object.key, {.version = object.version});
+  }
   auto removed = co_await store.remove(ctx, object.key, {.if_match = object.etag});
   if (!removed.has_value() && removed.error().code == Code::conflict) {
     const auto now = co_await store.head(ctx, object.key);

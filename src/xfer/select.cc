@@ -50,8 +50,14 @@ Task<Selected> Selected::of(rt::Context& ctx, cloud::Located located) {
   co_return Selected(std::move(located), std::move(*selection));
 }
 
+void Selected::set_versions() {
+  versions_ = true;
+  listing_ = cloud::Listing(*located_.store, {.prefix = {selection_.key}, .versions = true});
+}
+
 Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
-  if (selection_.kind == Selection::Kind::object) {
+  const bool one = selection_.kind == Selection::Kind::object;
+  if (one && !versions_) {
     if (std::exchange(done_, true)) {
       co_return std::nullopt;
     }
@@ -64,8 +70,11 @@ Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
   }
   while (true) {
     CO_TRY(auto meta, co_await listing_.next(ctx));
-    if (!meta) {
+    if (!meta || (one && meta->key.text == selection_.key)) {
       co_return meta;
+    }
+    if (one) {
+      co_return std::nullopt;  // of all keys that begin with it, the key itself comes first
     }
     const std::string_view name = std::string_view(meta->key.text).substr(selection_.base.size());
     if (selection_.matches(meta->key.text) && filter_.matches(name, meta->size, meta->modified)) {
@@ -103,8 +112,10 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
   co_return error;
 }
 
-cloud::Listing list_below(const cloud::Located& located, bool recursive) {
-  return {*located.store, {.prefix = located.key, .delimiter = recursive ? "" : "/"}};
+cloud::Listing list_below(const cloud::Located& located, Below what) {
+  return {
+      *located.store,
+      {.prefix = located.key, .delimiter = what.recursive ? "" : "/", .versions = what.versions}};
 }
 
 Task<cloud::ObjectMeta> read_to(rt::Context& ctx, cloud::Located located,

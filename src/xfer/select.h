@@ -26,6 +26,9 @@ class Selected {
 
   // Leaves out what the filter does not let through; a single object always takes part.
   void set_filter(transfer::Filter filter) { filter_ = std::move(filter); }
+  // Every version of what is selected, delete markers too, the newest of each key first.
+  void set_versions();
+  bool versions() const { return versions_; }
 
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
   const transfer::Selection& selection() const { return selection_; }
@@ -38,6 +41,7 @@ class Selected {
   transfer::Selection selection_;
   cloud::Listing listing_;
   transfer::Filter filter_ = {};
+  bool versions_ = false;
   bool done_ = false;
 };
 
@@ -45,8 +49,12 @@ class Selected {
 Task<Error> nothing_there(rt::Context& ctx, cloud::Located located);
 
 // What `tutti ls` shows: the objects directly below a prefix and the common prefixes ("folders"),
-// which have no etag. `recursive`: all objects.
-cloud::Listing list_below(const cloud::Located& located, bool recursive);
+// which have no etag.
+struct Below {
+  bool recursive = false;  // all objects, no folders
+  bool versions = false;   // each version of each
+};
+cloud::Listing list_below(const cloud::Located& located, Below what);
 
 // The bytes of one object, chunk by chunk (`tutti cat`). Ends with the sink's first error.
 using Sink = std::function<Result<Unit>(std::string_view bytes)>;

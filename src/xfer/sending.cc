@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "cloud/locks.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
 #include "xfer/inside.h"
@@ -215,6 +216,7 @@ cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
   if (!can.storage_classes.empty()) {
     options.storage_class = run.request.storage_class;
   }
+  options.lock = run.request.lock;
   return options;
 }
 
@@ -235,9 +237,11 @@ std::string text_of(const ObjectRef& ref) {
 
 // Which bytes, and what the upload was begun with besides them.
 std::string source_id(const Run& run, const Job& job) {
-  return fmt::format("{} {} {} {} {}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
+  const cloud::Lock& lock = run.request.lock;
+  return fmt::format("{} {} {} {} {}{}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
                      job.source.etag, job.source.size, run.request.origin,
-                     run.request.storage_class, run.request.tags ? " tags" : "");
+                     run.request.storage_class, run.request.tags ? " tags" : "",
+                     lock == cloud::Lock{} ? std::string() : " " + cloud::lock_text(lock));
 }
 
 // What one way of the bytes to one destination has come to.

@@ -145,7 +145,7 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
           (to.root + to.key.text).starts_with(request.from.root + selection.base)) {
         good = fail(Code::bad_input, "the destination is inside the source",
                     "choose another destination");
-      } else if (selection.kind == Kind::object &&
+      } else if (selection.kind == Kind::object && !request.from_version &&
                  to.root + key.value() == request.from.root + selection.key) {
         good = fail(Code::bad_input, "source and destination are the same object",
                     "choose another destination");

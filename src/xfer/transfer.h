@@ -65,6 +65,7 @@ struct Request {
   cloud::Located from;
   std::vector<cloud::Located> to;
   bool from_exactly = false;     // `from` is the name of one object, no pattern, no prefix
+  bool from_version = false;     // of which it gives one version: that can go onto its own name
   transfer::Filter filter = {};  // of what a prefix or pattern selects
   transfer::Order order = {};    // in which objects are begun; several are on their way at once
   transfer::IfExists if_exists = transfer::IfExists::fail;
@@ -74,6 +75,7 @@ struct Request {
   bool sha256 = false;
   Pull pull = Pull::automatic;
   std::string storage_class = {};  // given to stores that have classes
+  cloud::Lock lock = {};           // of what is written; `unsupported` where a store has no locks
   bool tags = false;               // read and sent along: a request more for each object
   // What happens to the bytes on their way, in this order (staged.h). Not with if_exists: verify.
   std::vector<stage::Spec> stages = {};

@@ -707,7 +707,7 @@ TEST_CASE("ls shows what is directly below, cat streams") {
   w.put("a", "d/e/2", "two");
   w.put("a", "x", "x");
   std::string seen;
-  cloud::Listing listing = list_below(w.located("a", "d/"), false);
+  cloud::Listing listing = list_below(w.located("a", "d/"), {});
   while (true) {
     auto next = w.loop.run(listing.next(w.ctx));
     REQUIRE_OK(next);
