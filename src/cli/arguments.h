@@ -221,8 +221,8 @@ struct ReferenceArgs {  // hidden: prints a generated file of docs/ or api/
 using Command =
     std::variant<InitArgs, ValidateArgs, PlanArgs, RunArgs, RunsArgs, ShowArgs, LogsArgs, GraphArgs,
                  RetryArgs, CancelArgs, MarkArgs, LsArgs, CatArgs, CpArgs, MvArgs, SyncArgs, RmArgs,
-                  ShowLockArgs, RestoreArgs, DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs,
-                  ManifestArgs, ConnectionsArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
+                 ShowLockArgs, RestoreArgs, DuArgs, MbArgs, RbArgs, PresignArgs, VerifyArgs,
+                 ManifestArgs, ConnectionsArgs, DoctorArgs, ConfigArgs, VersionArgs, ReferenceArgs>;
 
 struct Arguments {
   Globals globals;

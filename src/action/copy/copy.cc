@@ -8,6 +8,7 @@
 #include "action/api/outcome.h"
 #include "action/copy/stages.h"
 #include "action/objects/selecting.h"
+#include "cloud/locks.h"
 #include "xfer/transfer.h"
 
 namespace tutti::action {
@@ -15,6 +16,14 @@ namespace {
 
 using objects::human_bytes;
 using objects::objects_text;
+
+// Of what is written.
+Result<cloud::Lock> lock_param(const Value& with, Instant now) {
+  TRY(const std::string until, objects::text_param(with, "retain_until"));
+  TRY(const std::string mode, objects::text_param(with, "retain_mode"));
+  return cloud::parse_lock(until, mode.empty() ? "governance" : mode, with.get_bool("legal_hold"),
+                           now);
+}
 
 Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
                                  const Value& with, Keys keys, Instant now) {
@@ -31,6 +40,7 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(request.order, objects::order_param(with));
   TRY(request.failures_max, objects::failures_param(with));
   TRY(request.pull, objects::pull_param(with));
+  TRY(request.lock, lock_param(with, now));
   TRY(request.storage_class, objects::text_param(with, "class"));
   request.from_exactly = objects::is_object(with["from"]);
   request.allow_empty = with.get_bool("allow_empty");
@@ -182,6 +192,16 @@ Schema copy_schema() {
       {.name = "tags",
        .kind = ParamKind::boolean,
        .doc = "Tags are copied, too: one more request for each object.",
+       .fallback = "false"},
+      {.name = "retain_until",
+       .doc = "What is written cannot be removed before: a time (UTC), or so long from now (90d)."},
+      {.name = "retain_mode",
+       .doc = "governance: who may can end it sooner; compliance: nobody can.",
+       .choices = {"governance", "compliance"},
+       .fallback = "governance"},
+      {.name = "legal_hold",
+       .kind = ParamKind::boolean,
+       .doc = "What is written cannot be removed until the hold is taken away.",
        .fallback = "false"},
       {.name = "allow_empty",
        .kind = ParamKind::boolean,

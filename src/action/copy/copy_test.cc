@@ -185,6 +185,23 @@ TEST_CASE("a class a store does not have is recorded and said") {
   CHECK(w.attempt.logged.find("local has no storage classes") != std::string::npos);
 }
 
+TEST_CASE("a lock a store cannot keep fails the copy, and nothing is written") {
+  World w;
+  w.write("az://pos/1", "one");
+  const auto locked = [&](const std::string& name, Value value) {
+    Value params = with("az://pos/1", "gs://b/1");
+    params.edit_map().set(name, std::move(value));
+    const Outcome outcome = w.copy(std::move(params));
+    CHECK_FALSE(w.exists("gs://b/1"));
+    return error_text(outcome);
+  };
+  CHECK(locked("legal_hold", true).contains("cannot lock objects"));
+  CHECK(locked("retain_until", "90d").contains("cannot lock objects"));
+  CHECK(locked("retain_until", "soon").contains("neither a time nor how long"));
+  CHECK(locked("retain_until", "2001-01-01").contains("has passed"));
+  CHECK(w.junk() == 0);
+}
+
 TEST_CASE("a cancelled copy leaves no partial object and no staging") {
   World w;
   for (int i = 0; i < 20; ++i) {
