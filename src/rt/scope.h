@@ -133,10 +133,13 @@ auto offload(Executor pool, F fn) -> asio::awaitable<decltype(fn())> {
     work->done->complete();
   });
   co_await work->done->wait_uncancelled();
-  if (work->thrown) {
-    std::rethrow_exception(work->thrown);
+  // The pool's thread may still hold `work`, but nothing in it is left for it to destroy.
+  if (std::exception_ptr thrown = std::exchange(work->thrown, nullptr)) {
+    std::rethrow_exception(std::move(thrown));
   }
-  co_return std::move(*work->result);
+  auto result = std::move(*work->result);
+  work->result.reset();
+  co_return result;
 }
 
 }  // namespace tutti::rt
