@@ -2,9 +2,9 @@
 // One object on its way to one destination: sent, proven, noted. Inside of xfer.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 
 #include "rt/wait.h"
 #include "xfer/carry.h"
@@ -28,7 +28,8 @@ struct Run {
   rt::Semaphore staged_large{staged_large_parallel};  // taken behind `staged`, never before it
   bool pulls = false;                                 // what can be, is pulled (pull.h)
   std::optional<Error> first_failure = std::nullopt;
-  std::set<const cloud::Located*> empty = {};  // destinations that had nothing at the beginning
+  // Whether the next object is likely to be at that destination already, as far as it was seen.
+  std::map<const cloud::Located*, bool> expects_existing = {};
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
 

@@ -82,15 +82,26 @@ Task<Entry> settle(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta
   }
 }
 
+bool expects_existing(const Run& run, const cloud::Located* to) {
+  const auto known = run.expects_existing.find(to);
+  return known != run.expects_existing.end() ? known->second : !to->store->capabilities().far;
+}
+
 // A small object that must not be there yet is just sent: the destination's own condition decides.
-// That saves a question for each. Where one that is there would be left alone the question is
-// cheaper than the bytes, unless a network is between or nothing was there; a copy the service
-// makes by itself has no bytes.
+// That saves a question for each. Where objects are there already the question is cheaper than the
+// bytes; a copy the service makes by itself has no bytes.
 bool sends_unasked(const Run& run, const Job& job) {
-  const cloud::Capabilities& can = job.to->store->capabilities();
-  return can.only_if_absent && !stays_inside(run, job) &&
-         (can.far || run.request.if_exists == IfExists::fail || run.empty.contains(job.to)) &&
+  return job.to->store->capabilities().only_if_absent && !stays_inside(run, job) &&
+         (run.request.if_exists == IfExists::fail || !expects_existing(run, job.to)) &&
          job.source.size <= unasked_bytes_max;
+}
+
+// The next is likely to be as this one: what a broken copy left stands at the beginning. Nothing
+// else makes a near store send unasked than that it was empty.
+void learn(Run& run, const cloud::Located* to, bool existing) {
+  if (existing || to->store->capabilities().far) {
+    run.expects_existing[to] = existing;
+  }
 }
 
 }  // namespace
@@ -108,17 +119,15 @@ Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job) {
   if (refused && !existing) {
     co_return fail(std::move(*refused));  // it was the source that changed
   }
+  learn(run, job.to, existing.has_value());
   co_return co_await settle(ctx, run, std::move(job), std::move(existing));
 }
 
-Task<Unit> look_for_empty(rt::Context& ctx, Run& run) {
+Task<Unit> look_for_existing(rt::Context& ctx, Run& run) {
   for (const cloud::Located& to : run.request.to) {
-    if (to.store->capabilities().far) {
-      continue;  // they are not asked anyway
-    }
     const auto page = co_await to.store->list(ctx, {.prefix = to.key, .limit = 1});
-    if (page.has_value() && page->objects.empty() && page->next.empty()) {
-      run.empty.insert(&to);
+    if (page.has_value()) {  // who may not list is not asked for each object either
+      run.expects_existing[&to] = !page->objects.empty() || !page->next.empty();
     }
   }
   co_return Unit{};

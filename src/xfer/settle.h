@@ -13,7 +13,7 @@ namespace tutti::xfer {
 Task<Entry> copy_to(rt::Context& ctx, Run& run, Job job);
 
 // Which destinations have nothing yet: one question instead of one for each object.
-Task<Unit> look_for_empty(rt::Context& ctx, Run& run);
+Task<Unit> look_for_existing(rt::Context& ctx, Run& run);
 
 // What can just be sent; nullopt: it has to be looked at, or refused, on its own.
 Task<std::optional<Sending>> ready(rt::Context& ctx, Run& run, Job job);

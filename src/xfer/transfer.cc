@@ -298,7 +298,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
     });
   }
   if (many) {
-    CO_OK(co_await look_for_empty(ctx, run));
+    CO_OK(co_await look_for_existing(ctx, run));
   }
   CO_OK(co_await prepare_pulls(ctx, run));
   CO_OK(co_await rt::scoped(ctx,

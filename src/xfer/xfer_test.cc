@@ -118,6 +118,24 @@ TEST_CASE("full verification finds a destination that was damaged") {
   CHECK(again->entries.at(0).done == Done::replaced);
 }
 
+TEST_CASE("where nothing was, nothing is asked for; where objects are, nothing is sent again") {
+  World w;
+  for (int i = 10; i < 30; ++i) {
+    w.put("a", "d/" + std::to_string(i), "text " + std::to_string(i));
+  }
+  const auto calls = [&w](Operation operation) { return w.calls[{"b", operation}]; };
+  REQUIRE_OK(w.copy("d/", "e/", transfer::IfExists::verify));
+  CHECK(calls(Operation::head) == 0);
+  CHECK(calls(Operation::put) == 20);
+  w.calls.clear();
+  w.put("a", "d/99", "another");
+  const auto again = w.copy("d/", "e/", transfer::IfExists::verify);
+  REQUIRE_OK(again);
+  CHECK(again->skipped == 20);
+  CHECK(calls(Operation::put) == 1);
+  CHECK(calls(Operation::get) == 0);
+}
+
 TEST_CASE("equal objects are told by their digests or by reading both") {
   World w;
   w.put("a", "1", "one");
