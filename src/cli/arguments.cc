@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <CLI/CLI.hpp>
 
 #include "base/closest.h"
@@ -667,12 +668,36 @@ Early unexpected_argument(const CLI::App& app, int argc, const char* const* argv
 
 std::string help_of(const CLI::App& command) { return command.help("tutti"); }
 
+// CLI11 names what an option excludes in the order of addresses, another one in each run.
+class OrderedFormatter final : public CLI::Formatter {
+ public:
+  std::string make_option_opts(const CLI::Option* option) const override {
+    constexpr std::string_view label = " Excludes:";
+    std::string text = CLI::Formatter::make_option_opts(option);
+    const size_t at = text.find(label);
+    if (at == std::string::npos) {
+      return text;
+    }
+    std::vector<std::string> names;
+    for (const CLI::Option* each : option->get_excludes()) {
+      names.push_back(each->get_name());
+    }
+    std::ranges::sort(names);
+    return fmt::format("{}{} {}", text.substr(0, at), label, fmt::join(names, " "));
+  }
+};
+
+void declare_all(CLI::App& app, Raw& raw) {
+  app.formatter(std::make_shared<OrderedFormatter>());  // commands take it over when they are made
+  declare(app, raw);
+}
+
 }  // namespace
 
 std::expected<Arguments, Early> parse_arguments(int argc, const char* const* argv) {
   CLI::App app("Tutti conducts data workflows across clouds.", "tutti");
   Raw raw;
-  declare(app, raw);
+  declare_all(app, raw);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -710,7 +735,7 @@ std::expected<Arguments, Early> parse_arguments(int argc, const char* const* arg
 std::string reference_markdown() {
   CLI::App app("Tutti conducts data workflows across clouds.", "tutti");
   Raw raw;
-  declare(app, raw);
+  declare_all(app, raw);
   std::string out =
       "<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Made by `tutti reference commands`; do "
       "not edit. "
