@@ -234,7 +234,8 @@ class TlsStream final : public Stream {
   Task<Unit> wait(rt::Context& ctx, For what) override {
     return tcp_->wait(ctx, wants_write_ ? For::either : what);
   }
-  void want(size_t) override {}  // records decide
+  // Of what is wanted some may have come already and wait here for the rest of its record.
+  void want(size_t bytes) override { tcp_->want(bytes > 2 * tls_read_bytes ? tls_read_bytes : 1); }
 
   // One step of the agreement; false: it waits for the other side.
   Result<bool> shake_hands() {

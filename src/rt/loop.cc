@@ -3,10 +3,10 @@
 
 #include <pthread.h>
 
+#include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
-#include <semaphore>
 #include <thread>
 #include <vector>
 
@@ -56,7 +56,8 @@ void Loop::finish() { state_->io.stop(); }
 struct Pool::State : asio::execution_context {
   using Work = std::move_only_function<void()>;
   struct Thread {
-    std::counting_semaphore<> wake{0};
+    std::condition_variable wake;  // a semaphore of the library would spin first
+    bool woken = false;
     std::thread thread;
   };
 
@@ -69,9 +70,10 @@ struct Pool::State : asio::execution_context {
     {
       const std::lock_guard lock(mutex);
       stopping = true;
-    }
-    for (Thread& each : threads) {
-      each.wake.release();
+      for (Thread& each : threads) {
+        each.woken = true;
+        each.wake.notify_one();
+      }
     }
     for (Thread& each : threads) {
       each.thread.join();
@@ -88,10 +90,11 @@ struct Pool::State : asio::execution_context {
       if (!idle.empty()) {
         woken = idle.back();
         idle.pop_back();
+        woken->woken = true;
       }
     }
     if (woken != nullptr) {
-      woken->wake.release();
+      woken->wake.notify_one();
     }
   }
 
@@ -109,10 +112,8 @@ struct Pool::State : asio::execution_context {
         return;
       } else {
         idle.push_back(&self);
-        lock.unlock();
-        self.wake.acquire();
-        lock.lock();
-        std::erase(idle, &self);  // woken to stop
+        self.woken = false;
+        self.wake.wait(lock, [&self] { return self.woken; });
       }
     }
   }
