@@ -34,6 +34,8 @@ enum class Gap : uint8_t {
   retention_stays,      // a retention cannot be ended, only changed
   markers_are_objects,  // create-only is refused where a delete marker is
   markers_get_lost,     // a delete marker that is followed by others is not always listed
+  versions_unlisted,    // refuses to list versions
+  no_tags,              // keeps none; asked for them it says something else
   markers_last,         // lists them behind the versions, with times of whole seconds
 };
 
@@ -72,6 +74,10 @@ inline constexpr KnownGap known_gaps[] = {
     {"rclone", Gap::self_copies, "answers with an empty result"},
     {"rclone", Gap::passing_etags, "makes one of the parts, then keeps the file's MD5"},
     {"rclone", Gap::plain_copies, "drops metadata with the directive COPY"},
+    {"rclone", Gap::no_locks, "does not read the headers of locks"},
+    {"rclone", Gap::no_versions, "does not read versionId"},
+    {"rclone", Gap::versions_unlisted, "NotImplemented"},
+    {"rclone", Gap::no_tags, "does not know the request"},
     {"rclone", Gap::circles, "gives folders first on each page and goes on from the last name"},
 };
 
