@@ -113,12 +113,11 @@ class Place {
 
 class FastReply final : public Reply {
  public:
-  FastReply(std::shared_ptr<Pool> pool, std::shared_ptr<const Sendable> out, HttpTarget target)
+  FastReply(std::shared_ptr<Pool> pool, std::shared_ptr<const Sendable> out)
       : pool_(std::move(pool)),
         place_(pool_),
         out_(std::move(out)),
-        target_(std::move(target)),
-        to_{.tls = target_.tls, .host = target_.host, .port = target_.port} {}
+        to_{.tls = out_->target->tls, .host = out_->target->host, .port = out_->target->port} {}
 
   // Sends the request and takes the reply's head.
   Task<Unit> start(rt::Context& ctx);
@@ -158,7 +157,6 @@ class FastReply final : public Reply {
   std::shared_ptr<Pool> pool_;
   Place place_;
   std::shared_ptr<const Sendable> out_;
-  HttpTarget target_;
   Endpoint to_;
   std::unique_ptr<Connection> connection_ = nullptr;  // none once the body has ended
   HttpHead head_ = {};
@@ -240,7 +238,7 @@ Task<Unit> FastReply::send(rt::Context& ctx) {
   const uint64_t body_bytes = what.body                ? what.body->size()
                               : what.source != nullptr ? what.source->size()
                                                        : 0;
-  std::string bytes = request_head(what, target_, pool_->options.user_agent, body_bytes);
+  std::string bytes = request_head(what, *out_->target, pool_->options.user_agent, body_bytes);
   if (what.source != nullptr) {
     CO_OK(co_await send_source(ctx, std::move(bytes)));
   } else if (!what.body || what.body->size() <= gather_bytes) {
@@ -531,10 +529,9 @@ class FastTransport final : public Transport {
   Task<std::unique_ptr<Reply>> start(rt::Context& ctx,
                                      std::shared_ptr<const Sendable> out) override {
     const std::shared_ptr<Pool> pool = pool_;
-    auto target = parse_http_target(out->request.url);
-    CHECK(target.has_value());  // fast_can() said so
+    CHECK(out->target.has_value());
     CO_OK(co_await pool->free.acquire(ctx));
-    auto reply = std::make_unique<FastReply>(pool, std::move(out), std::move(*target));
+    auto reply = std::make_unique<FastReply>(pool, std::move(out));
     CO_OK(co_await reply->start(ctx));
     co_return reply;
   }
@@ -567,10 +564,10 @@ bool goes_past_proxy(const ProxySettings& settings, std::string_view host) {
   return false;
 }
 
-bool fast_can(const HttpRequest& request) {
-  const auto target = parse_http_target(request.url);
-  return target && !request.decompress &&
-         goes_past_proxy(proxy_settings(target->tls), target->host);
+std::optional<HttpTarget> fast_target(const HttpRequest& request) {
+  auto target = request.fast && !request.decompress ? parse_http_target(request.url) : std::nullopt;
+  return target && goes_past_proxy(proxy_settings(target->tls), target->host) ? std::move(target)
+                                                                              : std::nullopt;
 }
 
 std::unique_ptr<Transport> make_fast_transport(rt::Executor loop, rt::Clock& clock,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "net/transport.h"
@@ -13,8 +14,9 @@ namespace tutti::net {
 std::unique_ptr<Transport> make_fast_transport(rt::Executor loop, rt::Clock& clock,
                                                const HttpClientOptions& options);
 
-// Whether it can carry this request: a plain URL, no proxy on the way, nothing to decompress.
-bool fast_can(const HttpRequest& request);
+// Where this request goes, if this transport is asked for and can carry it: a plain URL, no proxy
+// on the way, nothing to decompress. For Sendable::target.
+std::optional<HttpTarget> fast_target(const HttpRequest& request);
 
 // ---- pure
 

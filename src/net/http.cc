@@ -66,23 +66,17 @@ Error nothing_more_taken_error(const HttpRequest& request) {
 namespace {
 
 Result<Unit> check_request(const HttpRequest& request) {
-  TRY_OK(check_url(request.url));
   const auto has_line_end = [](const std::string& text) {
     return text.find('\r') != std::string::npos || text.find('\n') != std::string::npos ||
            text.find('\0') != std::string::npos;
   };
-  const auto is_word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
   for (const HttpHeader& header : request.headers) {
-    if (header.name.empty() || !std::ranges::all_of(header.name, is_word) ||
-        has_line_end(header.value)) {
+    if (!is_token(header.name) || has_line_end(header.value)) {
       return fail(Code::bad_input, fmt::format("'{}' cannot be a header", header.name),
                   "a header has a name of letters and a value of one line");
     }
   }
-  if (request.method.empty() || !std::ranges::all_of(request.method, is_word)) {
+  if (!is_token(request.method)) {
     return fail(Code::bad_input, fmt::format("'{}' is no HTTP method", request.method));
   }
   return Unit{};
@@ -119,9 +113,14 @@ Task<std::unique_ptr<HttpExchange>> HttpClient::start(rt::Context& ctx, HttpRequ
   bool after_write = false;
   CO_OK(ctx.check());
   while (true) {
+    auto target = fast_target(request);
+    if (!target) {
+      CO_OK(check_url(request.url));
+    }
     CO_OK(check_request(request));
-    Transport& transport = request.fast && fast_can(request) ? *state_->fast : *state_->curl;
-    const auto out = std::make_shared<const Sendable>(Sendable{std::move(request), after_write});
+    Transport& transport = target ? *state_->fast : *state_->curl;
+    const auto out = std::make_shared<const Sendable>(
+        Sendable{std::move(request), std::move(target), after_write});
     auto incoming = std::make_unique<HttpExchange::Incoming>();
     CO_TRY(incoming->reply, co_await transport.start(ctx, out));
     const HttpHead& head = incoming->reply->head();

@@ -19,13 +19,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").contains(c);
-  });
-}
-
 std::string_view strip(std::string_view text) {
   constexpr std::string_view blank = " \t";
   const size_t first = text.find_first_not_of(blank);
@@ -124,6 +117,13 @@ Result<Unit> frame(ReplyHead& head, std::string_view method, bool modern) {
 }
 
 }  // namespace
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").contains(c);
+  });
+}
 
 std::optional<HttpTarget> parse_http_target(std::string_view url) {
   HttpTarget target;

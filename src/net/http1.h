@@ -27,6 +27,9 @@ struct HttpTarget {
 };
 std::optional<HttpTarget> parse_http_target(std::string_view url);
 
+// What methods and names of headers are made of.
+bool is_token(std::string_view text);
+
 // Request line and headers. Content-Length is of `body_bytes`, and left out where a method has no
 // body by nature.
 std::string request_head(const HttpRequest& request, const HttpTarget& target,

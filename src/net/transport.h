@@ -5,16 +5,19 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "net/http.h"
+#include "net/http1.h"
 
 namespace tutti::net {
 
 // A request as its transport shares it.
 struct Sendable {
   HttpRequest request;
+  std::optional<HttpTarget> target = std::nullopt;  // of its URL, where fast carries it
   bool after_write = false;  // a redirect of a request that is not repeatable led here
   bool repeatable() const { return request.repeatable.value_or(is_idempotent(request.method)); }
 };
