@@ -10,11 +10,11 @@
 #include <thread>
 #include <vector>
 
-#include <boost/asio/execution.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/check.h"
+#include "rt/posting.h"
 
 namespace tutti::rt {
 
@@ -125,29 +125,10 @@ struct Pool::State : asio::execution_context {
   std::vector<Thread> threads;
 };
 
-// What Asio needs to see to run handlers on the pool.
-class Pool::OnPool {
- public:
-  explicit OnPool(State& state) : state_(&state) {}
-  asio::execution_context& query(asio::execution::context_t) const { return *state_; }
-  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) {
-    return asio::execution::blocking.never;
-  }
-  OnPool require(asio::execution::blocking_t::never_t) const { return *this; }
-  template <class F>
-  void execute(F handler) const {
-    state_->post([handler = std::move(handler)]() mutable { handler(); });
-  }
-  bool operator==(const OnPool&) const = default;
-
- private:
-  State* state_;
-};
-
 Pool::Pool(size_t threads) : state_(std::make_unique<State>(threads)) {}
 
 Pool::~Pool() = default;
 
-Executor Pool::executor() { return OnPool(*state_); }
+Executor Pool::executor() { return PostingExecutor(*state_); }
 
 }  // namespace tutti::rt

@@ -52,7 +52,6 @@ class Pool {
 
  private:
   struct State;
-  class OnPool;
   std::unique_ptr<State> state_;
 };
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim/loop.h"
 
-#include <boost/asio/execution.hpp>
+#include <algorithm>
+
 #include <boost/asio/post.hpp>
 
-#include <algorithm>
+#include "rt/posting.h"
 
 namespace tutti::sim {
 
@@ -23,25 +24,6 @@ int64_t Dice::between(int64_t from, int64_t to) {
 }
 
 namespace {
-
-// What Asio needs to see to run awaitables on the loop.
-class SimExecutor {
- public:
-  explicit SimExecutor(SimLoop& loop) : loop_(&loop) {}
-  asio::execution_context& query(asio::execution::context_t) const { return *loop_; }
-  static constexpr asio::execution::blocking_t query(asio::execution::blocking_t) {
-    return asio::execution::blocking.never;
-  }
-  SimExecutor require(asio::execution::blocking_t::never_t) const { return *this; }
-  template <class F>
-  void execute(F handler) const {
-    loop_->post([handler = std::move(handler)]() mutable { handler(); });
-  }
-  bool operator==(const SimExecutor&) const = default;
-
- private:
-  SimLoop* loop_;
-};
 
 class SimTimer final : public rt::Timer {
  public:
@@ -63,7 +45,7 @@ SimLoop::~SimLoop() {
   destroy();
 }
 
-rt::Executor SimLoop::executor() { return SimExecutor(*this); }
+rt::Executor SimLoop::executor() { return rt::PostingExecutor(*this); }
 
 void SimLoop::arm(BootInstant at, Fire fire) {
   timers_.emplace(std::pair(std::max(at.us, now_.us), ++order_), std::move(fire));
