@@ -2,31 +2,12 @@
 #include "cloud/versions.h"
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
-#include <fmt/format.h>
+#include "cloud/cursor.h"
 
 namespace tutti::cloud {
 namespace {
-
-// Where a listing goes on: the service's token, and a key whose versions were given already.
-struct Place {
-  std::string token = {};
-  std::string done = {};
-};
-
-std::string text_of(const Place& place) {
-  return fmt::format("{}:{}{}", place.token.size(), place.token, place.done);
-}
-
-Place parse_place(const std::string& text) {
-  const size_t colon = std::min(text.find(':'), text.size());
-  size_t bytes = 0;
-  std::from_chars(text.data(), text.data() + colon, bytes);
-  const std::string rest = text.substr(std::min(colon + 1, text.size()));
-  return {.token = rest.substr(0, bytes), .done = rest.substr(std::min(bytes, rest.size()))};
-}
 
 bool is_empty(const Page& page) { return page.objects.empty() && page.prefixes.empty(); }
 
@@ -50,16 +31,16 @@ void turn_round(std::vector<ObjectMeta>& objects) {
 }  // namespace
 
 Task<Page> newest_first(rt::Context& ctx, FetchPage fetch, std::string cursor) {
-  const Place from = parse_place(cursor);
+  const Cursor from = parse_cursor(cursor);  // its name: a key whose versions were given already
   CO_TRY(Page page, co_await fetch(ctx, from.token));
   std::vector<ObjectMeta> given;
-  if (!from.done.empty()) {
-    take_leading(page, from.done, given);
+  if (!from.name.empty()) {
+    take_leading(page, from.name, given);
   }
   while (is_empty(page) && !page.next.empty()) {
     CO_TRY(page, co_await fetch(ctx, std::string(page.next)));
-    if (!from.done.empty()) {
-      take_leading(page, from.done, given);
+    if (!from.name.empty()) {
+      take_leading(page, from.name, given);
     }
   }
   std::string token = std::exchange(page.next, {});
@@ -74,7 +55,7 @@ Task<Page> newest_first(rt::Context& ctx, FetchPage fetch, std::string cursor) {
     }
     const bool goes_on = page.objects.size() > before;
     if (!is_empty(more)) {
-      page.next = text_of({.token = token, .done = goes_on ? last : std::string()});
+      page.next = text_of({.token = token, .name = goes_on ? last : std::string()});
     }
     break;
   }

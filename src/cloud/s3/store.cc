@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 
 #include <fmt/format.h>
 
 #include "cloud/body.h"
 #include "cloud/body_check.h"
+#include "cloud/cursor.h"
 #include "cloud/http/request_body.h"
 #include "cloud/locks.h"
 #include "cloud/s3/s3.h"
@@ -50,22 +50,6 @@ Error no_progress(std::string_view what, std::string where) {
           .what = fmt::format("a page of {} does not go on behind the page before it", what),
           .where = std::move(where),
           .remedy = "this store cannot list that; list a longer prefix, or all without folders"};
-}
-
-// Page.next: where the service goes on, and the last name it gave so far.
-struct Cursor {
-  std::string token = {};
-  std::string last = {};
-};
-std::string text_of(const Cursor& cursor) {
-  return fmt::format("{}:{}{}", cursor.token.size(), cursor.token, cursor.last);
-}
-Cursor parse_cursor(const std::string& text) {
-  const size_t colon = std::min(text.find(':'), text.size());
-  size_t bytes = 0;
-  std::from_chars(text.data(), text.data() + colon, bytes);
-  const std::string rest = text.substr(std::min(colon + 1, text.size()));
-  return {.token = rest.substr(0, bytes), .last = rest.substr(std::min(bytes, rest.size()))};
 }
 
 Result<std::string> tier_of(const std::string& tier) {
@@ -359,7 +343,7 @@ Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
   if (options.versions) {
     co_return co_await list_versions(ctx, std::move(options));
   }
-  Cursor cursor = parse_cursor(options.cursor);
+  Cursor cursor = parse_cursor(options.cursor);  // its name: the last one given so far
   const sign::S3Listing listing{.prefix = options.prefix.text,
                                 .start_after = options.start_after.text,
                                 .delimiter = options.delimiter,
@@ -367,17 +351,17 @@ Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
                                 .token = cursor.token};
   CO_TRY(sign::S3Page found, co_await client_->list(ctx, listing, where(options.prefix)));
   Page page;
-  std::string last = cursor.last;
+  std::string last = cursor.name;
   bool goes_on = found.next.empty() || found.next != cursor.token;
   for (const sign::S3Object& each : found.objects) {
-    goes_on = goes_on && each.key > cursor.last;
+    goes_on = goes_on && each.key > cursor.name;
     last = std::max(last, each.key);
     if (each.key > options.start_after.text) {  // some stores begin before it
       page.objects.push_back(meta_of({each.key}, each));
     }
   }
   for (std::string& each : found.prefixes) {
-    goes_on = goes_on && each > cursor.last;
+    goes_on = goes_on && each > cursor.name;
     last = std::max(last, each);
     page.prefixes.push_back({std::move(each)});
   }
@@ -385,7 +369,7 @@ Task<Page> S3Store::list(rt::Context& ctx, ListOptions options) {
     co_return fail(no_progress("the listing", where(options.prefix)));
   }
   if (!found.next.empty()) {
-    page.next = text_of({.token = std::move(found.next), .last = std::move(last)});
+    page.next = text_of({.token = std::move(found.next), .name = std::move(last)});
   }
   co_return page;
 }
@@ -437,7 +421,7 @@ bool is_behind(const sign::S3Versions& page, const VersionMarker& marker) {
 // where the first is one that was given, there is another.
 Task<Page> S3Store::list_versions(rt::Context& ctx, ListOptions options) {
   Cursor cursor = parse_cursor(options.cursor);
-  VersionMarker marker{.key = cursor.token, .id = cursor.last};
+  VersionMarker marker{.key = cursor.token, .id = cursor.name};
   if (options.cursor.empty()) {
     marker.key = options.start_after.text;
   }
@@ -472,7 +456,7 @@ Task<Page> S3Store::list_versions(rt::Context& ctx, ListOptions options) {
       co_return page;
     }
     if (marker.key > options.start_after.text || !options.cursor.empty()) {
-      page.next = text_of({.token = std::move(marker.key), .last = std::move(marker.id)});
+      page.next = text_of({.token = std::move(marker.key), .name = std::move(marker.id)});
       co_return page;
     }
   }
