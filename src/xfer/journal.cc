@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 
 #include <fmt/format.h>
 
@@ -20,12 +21,44 @@ namespace {
 
 constexpr std::string_view format_name = "tutti.transfer/1";
 constexpr int races_max = 100;
+constexpr size_t number_digits = 16;  // hexadecimal
 
 std::string line_of(const cloud::SentPart& part) {
   return to_json(Value::of({{"part", part.number},
                             {"bytes", part.bytes},
                             {"crc32c", hex(part.crc32c)},
                             {"receipt", part.receipt}})) +
+         "\n";
+}
+
+Value value_of(const Nonces& nonces) {
+  std::string numbers;
+  for (const uint64_t each : nonces.numbers) {
+    numbers += fmt::format("{:016x}", each);
+  }
+  return Value::of({{"at", nonces.at.us}, {"numbers", std::move(numbers)}});
+}
+
+std::optional<Nonces> nonces_of(const Value& value) {
+  if (!value.is_map()) {
+    return std::nullopt;
+  }
+  Nonces nonces{.at = {value.get_int("at")}};
+  for (std::string_view text = value.get_string("numbers"); text.size() >= number_digits;
+       text.remove_prefix(number_digits)) {
+    uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + number_digits, number, 16);
+    nonces.numbers.push_back(number);
+  }
+  return nonces;
+}
+
+std::string first_line(const Underway& underway) {
+  return to_json(Value::of({{"format", format_name},
+                            {"source", underway.source},
+                            {"upload", underway.upload},
+                            {"part_bytes", underway.part_bytes},
+                            {"nonces", underway.nonces ? value_of(*underway.nonces) : Value()}})) +
          "\n";
 }
 
@@ -68,7 +101,8 @@ std::optional<Underway> parse_underway(std::string_view text) {
       }
       out = Underway{.source = std::string(line->get_string("source")),
                      .upload = std::string(line->get_string("upload")),
-                     .part_bytes = static_cast<uint64_t>(line->get_int("part_bytes"))};
+                     .part_bytes = static_cast<uint64_t>(line->get_int("part_bytes")),
+                     .nonces = nonces_of((*line)["nonces"])};
       continue;
     }
     auto part = part_of(*line);
@@ -110,11 +144,7 @@ Result<Unit> JournalFile::begin(const Underway& underway) {
   if (ftruncate(file_.get(), 0) != 0) {
     return fail(rt::error_of_errno(errno, "writing the journal", path_));
   }
-  std::string text = to_json(Value::of({{"format", format_name},
-                                        {"source", underway.source},
-                                        {"upload", underway.upload},
-                                        {"part_bytes", underway.part_bytes}})) +
-                     "\n";
+  std::string text = first_line(underway);
   for (const cloud::SentPart& each : underway.parts) {
     text += line_of(each);
   }

@@ -20,11 +20,19 @@
 
 namespace tutti::xfer {
 
+// What stages drew for an object: with it the same bytes come out of them again. No secret.
+struct Nonces {
+  Instant at = {};
+  std::vector<uint64_t> numbers = {};
+  bool operator==(const Nonces&) const = default;
+};
+
 // An object as a process left it.
 struct Underway {
-  std::string source;  // which bytes: address, version and size
+  std::string source;  // which bytes: address, version and size, and what is done to them
   std::string upload;  // cloud::Upload::id
   uint64_t part_bytes = 0;
+  std::optional<Nonces> nonces = std::nullopt;  // where there are stages
   std::vector<cloud::SentPart> parts = {};
   bool operator==(const Underway&) const = default;
 };

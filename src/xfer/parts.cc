@@ -20,10 +20,9 @@ constexpr size_t parts_of_one_max = 64;  // started at once; `slots` says how ma
 // One destination of the object.
 struct Target {
   PartsTarget want;
-  std::unique_ptr<cloud::Upload> upload = nullptr;
-  std::shared_ptr<JournalFile> journal = nullptr;  // or none
-  std::map<uint32_t, Digest> crcs = {};            // of the parts that are there
-  std::optional<Error> failure = std::nullopt;     // the first
+  std::unique_ptr<JournalledUpload> upload;
+  std::map<uint32_t, Digest> crcs = {};         // of the parts that are there
+  std::optional<Error> failure = std::nullopt;  // the first
 
   bool lacks(uint32_t number) const { return !failure && !crcs.contains(number); }
   void give_up(Error error) {
@@ -52,16 +51,6 @@ struct Parts {
 
 // ---- the parts
 
-// A part without its line is sent again, should this process die; that is no reason to fail.
-Task<Unit> write_down(Parts& parts, Target& target, cloud::SentPart sent) {
-  if (target.journal != nullptr) {
-    std::ignore = co_await rt::offload(
-        parts.cpu,
-        [journal = target.journal, sent = std::move(sent)] { return journal->add(sent); });
-  }
-  co_return Unit{};
-}
-
 // To one of the destinations. Fails only where nobody needs the others any more.
 Task<Unit> send_piece(rt::Context& ctx, Parts& parts, Target& target, uint32_t number,
                       cloud::Body bytes) {
@@ -71,7 +60,7 @@ Task<Unit> send_piece(rt::Context& ctx, Parts& parts, Target& target, uint32_t n
   auto sent = co_await target.upload->part(ctx, number, std::move(body));
   if (sent.has_value()) {
     target.crcs[number] = seen->digests.front();
-    co_return co_await write_down(parts, target, std::move(*sent));
+    co_return Unit{};
   }
   target.give_up(std::move(sent).error());
   co_return std::ranges::all_of(parts.targets,
@@ -132,96 +121,20 @@ Task<Unit> send_parts(rt::Scope& scope, Parts& parts) {
   co_return Unit{};
 }
 
-// ---- what an earlier process left
+// ---- the beginning
 
-// Parts that are what this transfer would send under these numbers.
-std::vector<cloud::SentPart> fitting(const Parts& parts, std::vector<cloud::SentPart> sent) {
-  std::erase_if(sent, [&](const cloud::SentPart& each) {
-    return (each.number - 1) * parts.part_bytes >= parts.source.size ||
-           each.bytes != *parts.range_of(each.number).length;
-  });
-  return sent;
-}
-
-cloud::UploadOptions options_of(const Parts& parts, const Target& target) {
-  return {.put = target.want.options,
-          .part_bytes = parts.part_bytes,
-          .size = parts.source.size,
-          .resumable = target.journal != nullptr};
-}
-
-// False: nothing is left of it.
-Task<bool> take_over(rt::Context& ctx, Parts& parts, Target& target, Underway left) {
-  cloud::UploadOptions options = options_of(parts, target);
-  options.part_bytes = left.part_bytes;
-  options.id = left.upload;
-  auto upload = co_await target.want.store.begin_upload(ctx, target.want.key, std::move(options));
-  if (!upload.has_value() && upload.error().code == Code::not_found) {
-    co_return false;
+Task<Unit> begin(rt::Context& ctx, Parts& parts, Target& target) {
+  if (!parts.journal.empty()) {
+    CO_OK(co_await target.upload->open_journal(parts.journal, target.want.address));
   }
-  if (!upload.has_value()) {
-    co_return fail(std::move(upload).error());
-  }
-  // The source has other bytes by now, or another version of Tutti cut them otherwise.
-  if (left.source != parts.source_id || left.part_bytes != parts.part_bytes) {
-    std::ignore = co_await (*upload)->abort(ctx);
-    co_return false;
-  }
-  auto there = co_await (*upload)->take_over(ctx, fitting(parts, std::move(left.parts)));
-  if (!there.has_value() && there.error().code == Code::not_found) {
-    co_return false;
-  }
-  if (!there.has_value()) {
-    (*upload)->keep();
-    co_return fail(std::move(there).error());
-  }
-  target.upload = std::move(*upload);
-  for (const cloud::SentPart& each : *there) {
+  CO_TRY(const auto there, co_await target.upload->begin(
+                               ctx, {.source = parts.source_id, .part_bytes = parts.part_bytes},
+                               {.put = target.want.options, .size = parts.source.size}));
+  for (const cloud::SentPart& each : there) {
     target.crcs[each.number] = each.crc32c;
     target.want.on_there(each.bytes);
   }
-  co_return true;
-}
-
-Task<Unit> begin(rt::Context& ctx, Parts& parts, Target& target) {
-  auto upload =
-      co_await target.want.store.begin_upload(ctx, target.want.key, options_of(parts, target));
-  if (!upload.has_value()) {
-    if (target.journal != nullptr) {
-      target.journal->remove();  // nothing is under way
-    }
-    co_return fail(std::move(upload).error());
-  }
-  target.upload = std::move(*upload);
-  const Underway underway{
-      .source = parts.source_id, .upload = target.upload->id(), .part_bytes = parts.part_bytes};
-  if (target.journal == nullptr || underway.upload.empty()) {
-    target.journal.reset();
-    co_return Unit{};
-  }
-  auto begun = co_await rt::offload(
-      parts.cpu, [journal = target.journal, underway] { return journal->begin(underway); });
-  if (!begun.has_value()) {
-    target.journal.reset();  // no journal is no reason to fail
-  }
   co_return Unit{};
-}
-
-Task<Unit> begin_or_go_on(rt::Context& ctx, Parts& parts, Target& target) {
-  if (!parts.journal.empty()) {
-    auto opened =
-        co_await rt::offload(parts.cpu, [folder = parts.journal, address = target.want.address] {
-          return JournalFile::open(folder, address);
-        });
-    target.journal = opened.has_value() ? std::move(*opened) : nullptr;
-  }
-  if (target.journal != nullptr && target.journal->found()) {
-    CO_TRY(const bool gone_on, co_await take_over(ctx, parts, target, *target.journal->found()));
-    if (gone_on) {
-      co_return Unit{};
-    }
-  }
-  co_return co_await begin(ctx, parts, target);
 }
 
 // ---- the end
@@ -239,28 +152,6 @@ Task<PartsWritten> commit(rt::Context& ctx, Parts& parts, Target& target) {
   co_return PartsWritten{.meta = std::move(meta), .crc32c = crc};
 }
 
-bool may_be_finished_later(Code code) {
-  return is_retryable(code) || code == Code::cancelled || code == Code::timed_out ||
-         code == Code::unknown_outcome;
-}
-
-// After a failure: left to another try, or taken back.
-Task<Unit> clear_away(rt::Context& ctx, Target& target, Code code) {
-  if (target.upload == nullptr) {
-    co_return Unit{};
-  }
-  if (target.journal != nullptr && may_be_finished_later(code)) {
-    target.upload->keep();
-    co_return Unit{};
-  }
-  rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
-  std::ignore = co_await target.upload->abort(patient);
-  if (target.journal != nullptr) {
-    target.journal->remove();
-  }
-  co_return Unit{};
-}
-
 // Allowed by all of the stores.
 Result<uint64_t> part_bytes_of(const PartsJob& job) {
   transfer::PartLimits limits{.part_bytes_min = 0, .parts_max = UINT32_MAX};
@@ -275,7 +166,7 @@ Result<uint64_t> part_bytes_of(const PartsJob& job) {
 
 Task<Unit> begin_all(rt::Context& ctx, Parts& parts) {
   for (Target& each : parts.targets) {
-    auto begun = co_await begin_or_go_on(ctx, parts, each);
+    auto begun = co_await begin(ctx, parts, each);
     if (!begun.has_value()) {
       each.give_up(std::move(begun).error());
     }
@@ -296,7 +187,8 @@ Task<std::vector<Result<PartsWritten>>> put_parts(rt::Context& ctx, PartsJob job
               .slots = slots,
               .cpu = std::move(cpu)};
   for (PartsTarget& each : job.to) {
-    parts.targets.push_back({.want = std::move(each)});
+    auto upload = std::make_unique<JournalledUpload>(each.store, each.key, parts.cpu);
+    parts.targets.push_back({.want = std::move(each), .upload = std::move(upload)});
   }
   CO_OK(co_await begin_all(ctx, parts));
   auto sent =
@@ -308,9 +200,7 @@ Task<std::vector<Result<PartsWritten>>> put_parts(rt::Context& ctx, PartsJob job
     }
     written.push_back(co_await commit(ctx, parts, each));
     if (!written.back().has_value()) {
-      std::ignore = co_await clear_away(ctx, each, written.back().error().code);
-    } else if (each.journal != nullptr) {
-      each.journal->remove();
+      std::ignore = co_await each.upload->give_up(ctx, written.back().error().code);
     }
   }
   co_return written;

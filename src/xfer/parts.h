@@ -6,7 +6,7 @@
 #include "cloud/object_store.h"
 #include "rt/wait.h"
 #include "xfer/hashing.h"
-#include "xfer/journal.h"
+#include "xfer/upload.h"
 
 namespace tutti::xfer {
 

@@ -11,6 +11,7 @@
 #include "xfer/hashing.h"
 #include "xfer/inside.h"
 #include "xfer/pull.h"
+#include "xfer/stage/aes_gcm.h"
 #include "xfer/staged.h"
 #include "xfer/tee.h"
 
@@ -230,19 +231,33 @@ void take_read(ObjectMeta& source, const ObjectMeta& read, const cloud::Capabili
 
 namespace {
 
-// Names the object whatever the profile calls its connection.
 std::string text_of(const ObjectRef& ref) {
   return to_json(Value(ValueList{ref.provider, ref.endpoint, ref.account, ref.bucket, ref.key}));
 }
 
-// Which bytes, and what the upload was begun with besides them.
+std::string text_of(const stage::Spec& spec) {
+  return fmt::format(" {}:{}:{}", stage::kind_name(spec.kind), spec.level,
+                     stage::key_id_text(spec.key));
+}
+
+}  // namespace
+
+std::string destination_id(const Job& job) { return text_of(cloud::ref_of(*job.to, job.key)); }
+
 std::string source_id(const Run& run, const Job& job) {
   const cloud::Lock& lock = run.request.lock;
-  return fmt::format("{} {} {} {} {}{}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
-                     job.source.etag, job.source.size, run.request.origin,
-                     run.request.storage_class, run.request.tags ? " tags" : "",
-                     lock == cloud::Lock{} ? std::string() : " " + cloud::lock_text(lock));
+  std::string id =
+      fmt::format("{} {} {} {} {}{}{}", text_of(cloud::ref_of(run.request.from, job.source.key)),
+                  job.source.etag, job.source.size, run.request.origin, run.request.storage_class,
+                  run.request.tags ? " tags" : "",
+                  lock == cloud::Lock{} ? std::string() : " " + cloud::lock_text(lock));
+  for (const stage::Spec& each : run.request.stages) {
+    id += text_of(each);
+  }
+  return id;
 }
+
+namespace {
 
 // What one way of the bytes to one destination has come to.
 struct Way {
@@ -327,7 +342,7 @@ Task<Unit> put_large(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
     parts.to.push_back({.store = *job.to->store,
                         .key = job.key,
                         .options = each.put,
-                        .address = text_of(cloud::ref_of(*job.to, job.key)),
+                        .address = destination_id(job),
                         .on_bytes = count_sent(run, each),
                         .on_there = count_of(run, each)});
   }

@@ -87,6 +87,10 @@ bool store_proves(const cloud::Located& to, const cloud::ObjectMeta& written, co
 // cannot hold is noted in the job.
 cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
                               const std::optional<cloud::ObjectMeta>& existing);
+// For the journal: which object, whatever the profile calls its connection; and which bytes, with
+// what is done to them and what an upload of them is begun with.
+std::string destination_id(const Job& job);
+std::string source_id(const Run& run, const Job& job);
 // That the destination has the bytes that were seen.
 Task<Proof> prove(rt::Context& ctx, Run& run, Job job, cloud::ObjectMeta written, Seen seen);
 // Writes it where `existing` is, and only there, and proves it as the request wants.

@@ -2,12 +2,14 @@
 #include "xfer/staged.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "cloud/body.h"
 #include "xfer/hashing.h"
 #include "xfer/staged_body.h"
+#include "xfer/upload.h"
 
 namespace tutti::xfer {
 namespace {
@@ -53,7 +55,14 @@ struct Try {
   std::shared_ptr<Seen> source = std::make_shared<Seen>();
   std::shared_ptr<Seen> output = std::make_shared<Seen>();
   cloud::PutOptions put = {};
+  JournalledUpload upload{*job.to->store, job.key, run.cpu};
+  Nonces nonces = {};  // what the stages drew, now or in the process before
+  uint64_t part_bytes = 0;
   Turn large{run.staged_large};  // taken where more than a little is held
+
+  Underway underway() const {
+    return {.source = source_id(run, job), .part_bytes = part_bytes, .nonces = nonces};
+  }
 };
 
 using Held = std::shared_ptr<const std::string>;
@@ -101,23 +110,53 @@ class Cutter {
   bool ended_ = false;
 };
 
-// Large enough for what the output may become, as all parts have one size.
-Result<uint64_t> part_bytes_of(const Run& run, const Job& job) {
-  const bool expands = std::ranges::any_of(run.request.stages, [](const stage::Spec& each) {
+// What the output may become, roughly; the limit of its size is that of its parts' number.
+uint64_t expected_bytes(const Try& one) {
+  const bool expands = std::ranges::any_of(one.run.request.stages, [](const stage::Spec& each) {
     return each.kind == stage::Kind::decompress;
   });
-  const uint64_t expected =
-      expands ? expansion_expected * job.source.size : job.source.size + job.source.size / 2;
-  const cloud::Capabilities& can = job.to->store->capabilities();
-  TRY(const uint64_t part, transfer::part_bytes_of(expected, part_bytes_wanted,
+  const uint64_t bytes = one.job.source.size;
+  return expands ? expansion_expected * bytes : bytes + bytes / 2;
+}
+
+// Large enough for what the output may become, as all parts have one size.
+Result<uint64_t> part_bytes_of(const Try& one) {
+  const cloud::Capabilities& can = one.job.to->store->capabilities();
+  TRY(const uint64_t part, transfer::part_bytes_of(expected_bytes(one), part_bytes_wanted,
                                                    {.part_bytes_min = can.part_bytes_min,
                                                     .part_bytes_max = can.object_bytes_max,
                                                     .parts_max = can.parts_max}));
   return std::min(part, part_bytes_max);
 }
 
-Task<ObjectMeta> send_parts(rt::Context& ctx, Try& one, Cutter& cutter, cloud::Upload& upload,
-                            Held part) {
+Error unlike_before() {
+  return {.code = Code::corrupt,
+          .what = "what an earlier process sent of it is not what is made of the source now",
+          .remedy = "copy it again"};
+}
+
+// The parts an earlier process sent, by their numbers.
+using There = std::map<uint32_t, cloud::SentPart>;
+
+// Unless it is there already.
+Task<Unit> send_part(rt::Context& ctx, Try& one, There& there, uint32_t number, Held part) {
+  const auto at = there.find(number);
+  if (at == there.end()) {
+    one.job.effort->sent += part->size();
+    CO_OK(co_await one.upload.part(ctx, number, cloud::held_body(std::move(part))));
+    co_return Unit{};
+  }
+  const cloud::SentPart sent = at->second;
+  there.erase(at);
+  const Digest crc =
+      co_await rt::offload(one.run.cpu, [part] { return digest_of(DigestKind::crc32c, *part); });
+  if (sent.bytes != part->size() || sent.crc32c != crc) {
+    co_return fail(unlike_before());
+  }
+  co_return Unit{};
+}
+
+Task<Unit> send_parts(rt::Context& ctx, Try& one, There& there, Cutter& cutter, Held part) {
   const uint32_t parts_max = one.job.to->store->capabilities().parts_max;
   for (uint32_t number = 1; !part->empty(); ++number) {
     if (number > parts_max) {
@@ -126,34 +165,56 @@ Task<ObjectMeta> send_parts(rt::Context& ctx, Try& one, Cutter& cutter, cloud::U
           fmt::format("it becomes larger than {} parts of {} bytes", parts_max, part->size()),
           "copy it as it is, or split it first");
     }
-    one.job.effort->sent += part->size();
-    CO_OK(co_await upload.part(ctx, number, cloud::held_body(std::move(part))));
+    CO_OK(co_await send_part(ctx, one, there, number, std::move(part)));
     part = std::make_shared<const std::string>();
     if (!cutter.ended()) {
       CO_TRY(part, co_await cutter.next(ctx));
     }
   }
-  const auto crc = std::ranges::find(one.output->digests, DigestKind::crc32c, &Digest::kind);
-  co_return co_await upload.commit(ctx, {*crc});
+  co_return there.empty() ? Result<Unit>(Unit{}) : fail(unlike_before());
 }
 
-Task<ObjectMeta> upload(rt::Context& ctx, Try& one, Cutter& cutter, Held first,
-                        uint64_t part_bytes) {
-  CO_TRY(auto upload, co_await one.job.to->store->begin_upload(
-                          ctx, one.job.key, {.put = one.put, .part_bytes = part_bytes}));
-  auto written = co_await send_parts(ctx, one, cutter, *upload, std::move(first));
-  if (!written.has_value()) {
-    rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));
-    std::ignore = co_await upload->abort(patient);
+Task<ObjectMeta> upload(rt::Context& ctx, Try& one, Cutter& cutter, Held first) {
+  CO_TRY(const auto sent, co_await one.upload.begin(ctx, one.underway(), {.put = one.put}));
+  There there;
+  for (const cloud::SentPart& each : sent) {
+    there[each.number] = each;
   }
-  co_return written;
+  CO_OK(co_await send_parts(ctx, one, there, cutter, std::move(first)));
+  const auto crc = std::ranges::find(one.output->digests, DigestKind::crc32c, &Digest::kind);
+  co_return co_await one.upload.commit(ctx, {*crc});
 }
 
-MakeStage maker(rt::Context& ctx, const Run& run, uint64_t bytes) {
-  return [&ctx, &run, bytes] {
-    return stage::make(run.request.stages, {.size = bytes,
-                                            .now = ctx.clock().wall(),
-                                            .random = [&ctx] { return ctx.random().next(); }});
+// Those of an earlier process, where it sent a part: the same bytes must come out again then. Else
+// new ones, so that no nonce serves two texts.
+Task<Unit> begin_nonces(rt::Context& ctx, Try& one) {
+  one.nonces = {.at = ctx.clock().wall()};
+  if (one.run.request.journal.empty() || expected_bytes(one) <= one.part_bytes) {
+    co_return Unit{};
+  }
+  CO_OK(co_await one.upload.open_journal(one.run.request.journal, destination_id(one.job)));
+  const auto& found = one.upload.found();
+  const Underway mine = one.underway();
+  if (found && found->nonces && !found->parts.empty() && found->source == mine.source &&
+      found->part_bytes == mine.part_bytes) {
+    one.nonces = *found->nonces;
+  }
+  co_return Unit{};
+}
+
+// Draws each nonce once: a second opening gives the same bytes.
+MakeStage maker(rt::Context& ctx, Try& one, uint64_t bytes) {
+  return [&ctx, &one, bytes] {
+    size_t drawn = 0;
+    const auto draw = [&] {
+      std::vector<uint64_t>& numbers = one.nonces.numbers;
+      if (drawn == numbers.size()) {
+        numbers.push_back(ctx.random().next());
+      }
+      return numbers[drawn++];
+    };
+    return stage::make(one.run.request.stages,
+                       {.size = bytes, .now = one.nonces.at, .random = draw});
   };
 }
 
@@ -167,11 +228,13 @@ Task<ObjectMeta> put_once(rt::Context& ctx, Try& one, OnBytes on_bytes) {
          co_await from.get(ctx, one.job.source.key, {.if_match = one.job.source.etag}));
   take_read(one.job.source, opened.meta, from.capabilities());
   const uint64_t bytes = opened.meta.size;
+  CO_TRY(one.part_bytes, part_bytes_of(one));
+  CO_OK(co_await begin_nonces(ctx, one));
   const auto kinds = whole_kinds(run.request.sha256);
   cloud::Body source =
       hashing_body(cloud::body_of(from, std::move(opened)), kinds, one.job.source.digests, run.cpu,
                    one.source, std::move(on_bytes));
-  cloud::Body output = hashing_body(staged_body(std::move(source), maker(ctx, run, bytes), run.cpu),
+  cloud::Body output = hashing_body(staged_body(std::move(source), maker(ctx, one, bytes), run.cpu),
                                     kinds, {}, run.cpu, one.output, {});
   // They describe bytes that are others at the destination.
   one.job.source.content_type = stage::content_type_after(run.request.stages);
@@ -181,13 +244,13 @@ Task<ObjectMeta> put_once(rt::Context& ctx, Try& one, OnBytes on_bytes) {
   if (bytes > small_bytes_max) {
     CO_OK(co_await one.large.take(ctx));
   }
-  CO_TRY(const uint64_t part_bytes, part_bytes_of(run, one.job));
   CO_TRY(auto opened_output, co_await output.open(ctx, 0));
-  Cutter cutter(std::move(opened_output), part_bytes, one.large);
+  Cutter cutter(std::move(opened_output), one.part_bytes, one.large);
   CO_TRY(Held first, co_await cutter.next(ctx));
   if (!cutter.ended()) {
-    co_return co_await upload(ctx, one, cutter, std::move(first), part_bytes);
+    co_return co_await upload(ctx, one, cutter, std::move(first));
   }
+  CO_OK(co_await one.upload.forget(ctx));
   one.job.effort->sent += first->size();
   co_return co_await one.job.to->store->put(ctx, one.job.key, cloud::held_body(std::move(first)),
                                             one.put);
@@ -203,6 +266,7 @@ Task<ObjectMeta> put_counted(rt::Context& ctx, Try& one) {
     run.tell();
   });
   if (!written.has_value()) {
+    std::ignore = co_await one.upload.give_up(ctx, written.error().code);
     one.run.progress.bytes_done = std::max(before, one.run.progress.bytes_done - *sent);
   }
   co_return written;

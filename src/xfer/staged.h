@@ -4,7 +4,9 @@
 // The source is read once and proven at its end; the stages; the output is digested, for its
 // destination is proven by it. How large it becomes is known at its end only: what fits into one
 // part goes as one put, the rest as an upload, one part after the other, each held in memory until
-// the store has it. A try that fails is begun anew, with other nonces.
+// the store has it. With a journal, a try goes on with the parts an earlier one sent: the source is
+// read again, the nonces are the journal's, and parts that come out as they were are not sent
+// again. Any other try is begun anew, with other nonces.
 #pragma once
 
 #include <optional>

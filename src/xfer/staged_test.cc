@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "rt/file.h"
 #include "xfer/stage/aes_gcm.h"
 #include "xfer/stage/compress.h"
 #include "xfer/staged_body.h"
@@ -218,6 +219,88 @@ TEST_CASE("a large object goes in parts, whole or not at all") {
   CHECK(w.copy("a://big", "b://again", sealing()).error().code == Code::denied);
   CHECK(w.text("b", "again") == "not_found");
   CHECK(w.buffers.in_use() == 0);
+}
+
+TEST_CASE("a large object goes on where an earlier try stopped, with the nonces of that") {
+  const Error stopped{.code = Code::cancelled, .what = "stopped"};
+  for (const Kind encrypt : {Kind::aes_256_gcm, Kind::fernet}) {
+    World w(64U << 10U);
+    const JournalFolder journal;
+    w.put("a", "big", large_text(34U << 20U));
+    const int parts = 3;
+    char key_digit = '1';
+    const auto copy = [&] {
+      w.calls.clear();
+      Request request = w.request("a://big", "b://big", sealing(encrypt, key_digit));
+      request.journal = journal.path;
+      return w.copy(std::move(request));
+    };
+    const auto sent = [&] { return w.calls[{"b", Operation::part}]; };
+    const auto stop = [&](Operation operation) {
+      w.fault("b", operation, {.kind = Fault::Kind::refuse, .error = stopped});
+      CHECK(copy().error().code == Code::cancelled);
+      CHECK(journal.files() == 1);
+    };
+    const auto check = [&](uint64_t seed = 1) {
+      const stage::StagePtr open = stage::make(opening(key_digit), {});
+      CHECK((stage::run_over(*open, w.text("b", "big")) == large_text(34U << 20U, seed)));
+      CHECK(journal.files() == 0);
+      REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"big"}, {})));
+    };
+
+    stop(Operation::commit);  // all parts are there
+    const auto report = copy();
+    REQUIRE_OK(report);
+    CHECK(sent() == 0);
+    CHECK(report->entries.at(0).sent_bytes == 0);
+    CHECK(report->entries.at(0).proof == Proof::store);
+    check();
+
+    // Within one run too.
+    w.fault("b", Operation::commit, {.kind = Fault::Kind::refuse, .error = trouble});
+    w.calls.clear();
+    REQUIRE_OK(copy());
+    CHECK(sent() == parts);
+    check();
+
+    // What is there is not what comes out now: begun anew, with other nonces.
+    stop(Operation::commit);
+    std::string spoiled = rt::read_file(journal.only()).value();
+    const std::string_view name = "\"numbers\":\"";
+    char& digit = spoiled[spoiled.find(name) + name.size()];
+    digit = digit == '0' ? '1' : '0';
+    REQUIRE_OK(rt::write_file(journal.only(), spoiled));
+    REQUIRE_OK(copy());
+    CHECK(sent() == parts);
+    check();
+
+    // No part is there: nothing is won by the old nonces.
+    stop(Operation::part);
+    const auto first = parse_underway(rt::read_file(journal.only()).value());
+    stop(Operation::part);
+    const auto second = parse_underway(rt::read_file(journal.only()).value());
+    CHECK(first->nonces != second->nonces);
+
+    // Another key, or other bytes at the source: nothing of the old ones is used.
+    stop(Operation::commit);
+    key_digit = '2';
+    REQUIRE_OK(copy());
+    CHECK(sent() == parts);
+    check();
+    stop(Operation::commit);
+    w.put("a", "big", large_text(34U << 20U, 2));
+    REQUIRE_OK(copy());
+    CHECK(sent() == parts);
+    check(2);
+
+    // It has become small: one put, and the parts are given back.
+    stop(Operation::commit);
+    w.put("a", "big", std::string(34U << 20U, 'x'));
+    REQUIRE_OK(copy());
+    CHECK(sent() == 0);
+    CHECK(journal.files() == 0);
+    CHECK(w.buffers.in_use() == 0);
+  }
 }
 
 TEST_CASE("another key and damage are told, and leave nothing") {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the tests of transfers: two buckets in memory, each call to which may be given a fault.
+// For the tests of transfers: two buckets in memory, each call to which may be given a fault, and a
+// folder for journals.
 // Include before base/doctest.h; the test includes that and derives its own way to copy.
 #pragma once
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,6 +21,17 @@ namespace tutti::xfer {
 
 using cloud::wrap::Fault;
 using cloud::wrap::Operation;
+
+// A folder for the journal, gone with the test.
+struct JournalFolder {
+  std::filesystem::path path =
+      std::filesystem::temp_directory_path() / ("tutti-journal." + std::to_string(getpid()));
+  ~JournalFolder() { std::filesystem::remove_all(path); }
+  size_t files() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
+  }
+  std::filesystem::path only() const { return std::filesystem::directory_iterator(path)->path(); }
+};
 
 struct TestWorld {
   explicit TestWorld(cloud::BufferPool::Options pool_of) : buffers(pool_of) {}

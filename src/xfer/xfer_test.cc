@@ -256,16 +256,6 @@ TEST_CASE("two writers of one object: one wins and the other says so") {
   CHECK(w.text("b", "1") == "theirs");
 }
 
-// Folders for the journal, gone with the test.
-struct JournalFolder {
-  std::filesystem::path path =
-      std::filesystem::temp_directory_path() / fmt::format("tutti-journal.{}", getpid());
-  ~JournalFolder() { std::filesystem::remove_all(path); }
-  size_t files() const {
-    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {}));
-  }
-};
-
 TEST_CASE("a large object goes on where an earlier try stopped") {
   World w;
   const JournalFolder journal;
@@ -506,6 +496,7 @@ TEST_CASE("a journal is read as far as it is whole") {
       .source = "a 1",
       .upload = "id \" \n",
       .part_bytes = 5,
+      .nonces = Nonces{.at = {1'700'000'000'000'000}, .numbers = {1, UINT64_MAX, 0}},
       .parts = {{.number = 1, .bytes = 5, .crc32c = digest_of(DigestKind::crc32c, "1")},
                 {.number = 7,
                  .bytes = 2,

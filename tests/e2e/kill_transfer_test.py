@@ -9,12 +9,16 @@ counts what was sent (that of the source what was read, where the destination is
 printed in parts of 16 MiB a kill, and may be at most what was moving at the kills: parts that were complete are not sent
 again.
 
-Every fourth trial has other faults too: requests that break, lost replies, throttling.
+Every fourth trial has other faults too: requests that break, lost replies, throttling. Every third compresses and
+encrypts on the way; what is there is unpacked by gzip and openssl.
 
 Run under tests/servers/with_servers.py proxy:versitygw proxy:strict_gcs proxy:azurite -- ...
 """
 import argparse
+import base64
 import collections
+import gzip
+import hmac
 import os
 import pathlib
 import random
@@ -29,6 +33,10 @@ from project import DEFAULT_TUTTI, Wrong, expect
 LEGS = [("dir", "s3"), ("s3", "gs"), ("gs", "az"), ("az", "s3"), ("dir", "gs"), ("s3", "az"), ("az", "dir")]
 PART = 16 << 20
 PARTS_PARALLEL = 8  # of all objects
+SEALED_PART = 8 << 20  # of what is compressed or encrypted: one of each object, of three at once
+SEALED_PARALLEL = 3
+SEALED_MORE = 1.4  # fernet's text is a third longer
+KEY = bytes(range(32))
 SMALL_MAX = 20_000
 OVERHEAD_SHARE = 0.02  # of requests: signatures of chunks, bodies of JSON and XML
 OTHER_FAULTS = [
@@ -40,15 +48,30 @@ KILLS_MAX = 8  # of one trial
 RUN_SECONDS = 300
 
 
+def unsealed(token):
+    """What `--compress gzip --encrypt fernet` made it of; None: it is no whole token under the key."""
+    try:
+        raw = base64.urlsafe_b64decode(token)
+        if not hmac.compare_digest(hmac.digest(KEY[:16], raw[:-32], "sha256"), raw[-32:]):
+            return None
+        packed = subprocess.run(["openssl", "enc", "-d", "-aes-128-cbc", "-K", KEY[16:].hex(), "-iv", raw[9:25].hex()],
+                                input=raw[25:-32], stdout=subprocess.PIPE, check=True).stdout
+        return gzip.decompress(packed)
+    except (ValueError, OSError, EOFError, subprocess.CalledProcessError):
+        return None
+
+
 class Trial:
     def __init__(self, world, args, leg, seed):
         self.world, self.args = world, args
         self.source, self.target = leg
         self.rng = random.Random(seed)
         self.faulty = seed % 4 == 3
+        self.sealed = seed % 3 == 2
         self.store = world.stores[self.target]
         self.objects = {}
         self.known = set()  # visible and compared
+        self.stored = {}  # bytes of each, as it is there
         self.bound = 0  # bytes that may be sent again
         self.kills = 0
         self.quarters = collections.Counter()  # how far a run was when it was killed
@@ -73,7 +96,10 @@ class Trial:
         shutil.rmtree(folder)
 
     def start(self):
-        return self.world.start("cp", "--if-exists", "verify", self.world.address(self.source, "from/"),
+        how = ("--if-exists", "verify")
+        if self.sealed:
+            how = ("--if-exists", "skip", "--compress", "gzip", "--encrypt", "fernet", "--key-file", "key", "--keep-names")
+        return self.world.start("cp", *how, self.world.address(self.source, "from/"),
                                 self.world.address(self.target, "to/"))
 
     def run(self):
@@ -122,6 +148,10 @@ class Trial:
     def compare(self, name):
         there, wanted = self.store.read("to/" + name), self.objects[name]
         expect(there is not None, f"{name} is listed, and cannot be read")
+        self.stored[name] = len(there)
+        if self.sealed:
+            there = unsealed(there)
+            expect(there is not None, f"{name} is half-written or damaged: it cannot be unpacked")
         expect(len(there) == len(wanted), f"{name} is half-written: {len(there)} of {len(wanted)} bytes")
         expect(there == wanted, f"{name} has other bytes than its source")
 
@@ -163,7 +193,7 @@ class Trial:
         return "end" if moved >= left else str(1 + int(4 * moved / left))
 
     def needed(self):
-        return sum(map(len, self.objects.values()))
+        return sum(self.stored.values())
 
     def moving(self, before):
         """What a kill may cost at most: the small objects that were begun, and the parts that move at once."""
@@ -171,6 +201,8 @@ class Trial:
         missing = {name: len(data) for name, data in self.objects.items() if name not in self.known}
         small = sum(size for name, size in missing.items()
                     if size <= PART and any(each == "to/" + name or each.endswith("/to/" + name) for each in begun))
+        if self.sealed:
+            return int(small * SEALED_MORE) + SEALED_PARALLEL * SEALED_PART
         parts = sum(-(-size // PART) for size in missing.values() if size > PART)
         return small + min(PARTS_PARALLEL, parts) * PART
 
@@ -187,7 +219,7 @@ class Trial:
 
 def judge_sent(trial, totals):
     """What was sent again, in words; the bound holds where no other fault made it more."""
-    leg = f"{trial.source}->{trial.target}"
+    leg = f"{trial.source}->{trial.target}{' sealed' if trial.sealed else ''}"
     again = max(0, trial.sent() - trial.needed())
     if trial.kills and not trial.faulty:
         for what, number in (("kills", trial.kills), ("again", again), ("bound", trial.bound)):
@@ -228,10 +260,10 @@ def run_trials(world, args):
 def print_totals(totals):
     quarters = " ".join(f"{name} {totals['quarter', name]}" for name in ("start", "1", "2", "3", "4", "end"))
     print(f"bytes sent when the kill came, by quarters of what was left: {quarters}")
-    for leg in sorted("->".join(leg) for leg in LEGS):
+    for leg in sorted("->".join(leg) + sealed for leg in LEGS for sealed in ("", " sealed")):
         if kills := totals["kills", leg]:
-            print(f"  {leg:7} {kills:4} kills: sent again {totals['again', leg] / PART / kills:.2f} parts a kill"
-                  + (f", at most moving {totals['bound', leg] / PART / kills:.2f}" if not leg.endswith("dir") else ""))
+            print(f"  {leg:14} {kills:4} kills: sent again {totals['again', leg] / PART / kills:.2f} parts a kill"
+                  + (f", at most moving {totals['bound', leg] / PART / kills:.2f}" if "->dir" not in leg else ""))
     print(f"{totals['trials']} trials, {totals['kills']} kills: 0 lost, 0 wrong, 0 half-written")
 
 
@@ -248,6 +280,8 @@ def main():
     args = parser.parse_args()
     args.tutti = args.tutti.resolve()
     with FaultWorld(args.tutti) as world:
+        (world.folder / "key").write_text(base64.b64encode(KEY).decode())
+        (world.folder / "key").chmod(0o600)
         return run_trials(world, args)
 
 
