@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "cloud/gcs/multipart.h"
+
 namespace tutti::cloud::gcs {
 namespace {
 
@@ -217,6 +219,33 @@ Task<Written> Bucket::write_through(rt::Context& ctx, Target target, Body body, 
   auto sent = co_await send_through(ctx, *session, reading);
   co_return co_await end_session(ctx, *session, std::move(target), std::move(sent), reading->size(),
                                  reading->digests(), lost);
+}
+
+Task<Written> Bucket::write_component_once(rt::Context& ctx, Target target, Body body,
+                                           Tried* tried) {
+  const uint64_t bytes = *body.size;
+  CO_TRY(const std::shared_ptr<http::BodyReader> reader,
+         co_await http::BodyReader::open(ctx, std::move(body)));
+  sign::GcsMultipart around = sign::gcs_multipart(target.write, boundary_of(ctx));
+  Call call = upload_call(target, "multipart");
+  call.request.headers.emplace_back("content-type", around.content_type);
+  call.source = std::make_shared<Multipart>(std::move(around), reader, bytes);
+  CO_TRY(const http::Reply reply, co_await client_.change_once(ctx, std::move(call), tried));
+  CO_TRY(sign::GcsObject object, sign::parse_gcs_object(reply.body));
+  if (reader->digests().empty()) {  // it said so before the body's end
+    co_return fail(Code::unavailable, "the store answered before it had all bytes");
+  }
+  const Whole whole{.size = bytes, .crc = reader->digests().front()};
+  CO_TRY(object, co_await proven(ctx, std::move(object), whole));
+  co_return Written{.object = std::move(object), .digests = reader->digests()};
+}
+
+Task<Written> Bucket::write_component(rt::Context& ctx, Target target, Body body) {
+  Tried tried;
+  const auto attempt = [this, target, body, &tried](rt::Context& inner) {
+    return write_component_once(inner, target, body, &tried);
+  };
+  co_return co_await rt::retry(ctx, client_.patience(), attempt);
 }
 
 Task<std::unique_ptr<Session>> Bucket::begin_session(rt::Context& ctx, Target target) {

@@ -40,6 +40,9 @@ class Bucket {
   };
   // `corrupt` where the bytes are not as announced; nothing is there then.
   Task<Written> write(rt::Context& ctx, Target target, Body body);
+  // The same of what nobody sees before it is proven, and nobody else writes: in one request, and
+  // compared afterwards. `body`: of a known size, not one_shot.
+  Task<Written> write_component(rt::Context& ctx, Target target, Body body);
   // Of at most gcs_components_max. `expected`: size and CRC32C of the whole.
   struct Whole {
     uint64_t size = 0;
@@ -73,6 +76,7 @@ class Bucket {
   Task<bool> try_remove(rt::Context& ctx, std::string name, sign::Pairs query, Tried* tried);
   Task<Written> write_in_one(rt::Context& ctx, Target target, std::string bytes,
                              std::vector<Digest> digests);
+  Task<Written> write_component_once(rt::Context& ctx, Target target, Body body, Tried* tried);
   struct Piece {
     std::shared_ptr<const std::string> bytes;
     bool last = false;

@@ -69,6 +69,9 @@ Task<http::Incoming> Client::start(rt::Context& ctx, Call call, bool repeatable)
       co_return incoming;
     }
     auth_->refused(token);
+    if (call.source != nullptr) {
+      co_return incoming;  // its bytes are gone
+    }
   }
 }
 
@@ -121,7 +124,11 @@ Task<http::Reply> Client::change_once(rt::Context& ctx, Call call, Tried* tried)
     co_return reply;
   }
   tried->maybe_done = tried->maybe_done || is_vague(reply->status);
-  co_return fail(failure_of(*reply, call.where));
+  Error error = failure_of(*reply, call.where);
+  if (reply->status == 401 && call.source != nullptr && tried->times == 1) {
+    error.code = Code::unavailable;  // the next try has another token
+  }
+  co_return fail(std::move(error));
 }
 
 Task<http::Reply> Client::change(rt::Context& ctx, Call call, Tried* tried) {

@@ -16,7 +16,7 @@ namespace tutti::cloud::gcs {
 struct Call {
   sign::Request request = {};
   std::shared_ptr<const std::string> body = nullptr;
-  std::shared_ptr<net::HttpSource> source = nullptr;  // instead of `body`; only for once()
+  std::shared_ptr<net::HttpSource> source = nullptr;  // instead of `body`; for one try only
   std::string where = {};                             // the object's or bucket's address
   bool session = false;  // the URL is a permission by itself; no token goes with it
 };
@@ -43,6 +43,9 @@ class Client {
   // The same of a change. Where it fails, but may have been done, the error is unknown_outcome; a
   // conflict is left as it is, for the caller to look whether it is with itself.
   Task<http::Reply> change(rt::Context& ctx, Call call, Tried* tried);
+  // One try of change(): for a body that is opened anew for each. Errors that ask for another are
+  // retryable.
+  Task<http::Reply> change_once(rt::Context& ctx, Call call, Tried* tried);
   // Once, and any status: for sessions, which have their own way to go on.
   Task<http::Reply> once(rt::Context& ctx, Call call);
 
@@ -50,7 +53,6 @@ class Client {
   Task<http::Incoming> start(rt::Context& ctx, Call call, bool repeatable);
   Task<http::Incoming> open_once(rt::Context& ctx, Call call);
   Task<http::Reply> ask_once(rt::Context& ctx, Call call);
-  Task<http::Reply> change_once(rt::Context& ctx, Call call, Tried* tried);
 
   net::HttpClient& http_;
   std::shared_ptr<auth::GoogleAuth> auth_;

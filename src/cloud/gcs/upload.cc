@@ -16,10 +16,11 @@ std::string receipt_of(const sign::GcsComponent& component) {
 
 }  // namespace
 
+// Under no condition, as the names are this upload's alone: a try after a lost reply replaces what
+// that one made.
 Bucket::Target GcsUpload::next_component() {
   // Components have the class of the whole: the service composes only what is alike.
   return {.name = fmt::format("{}{}{:06}", folder_, series_, ++made_count_),
-          .if_generation = "0",
           .write = {.metadata = {{std::string(upload_note), key_.text}},
                     .storage_class = options_.put.storage_class.empty()
                                          ? store_.bucket().options().storage_class
@@ -35,7 +36,10 @@ Task<SentPart> GcsUpload::part(rt::Context& ctx, uint32_t number, Body body) {
   if (body.size.value_or(0) > options_.part_bytes) {
     co_return fail(store_.at(key_, too_large));
   }
-  auto written = co_await store_.bucket().write(ctx, next_component(), std::move(body));
+  const bool once = body.size.value_or(0) > 0 && !body.one_shot;
+  auto written =
+      once ? co_await store_.bucket().write_component(ctx, next_component(), std::move(body))
+           : co_await store_.bucket().write(ctx, next_component(), std::move(body));
   if (!written.has_value()) {
     co_return fail(store_.at(key_, std::move(written).error()));
   }

@@ -370,6 +370,14 @@ TEST_CASE("tokens are fetched, end, and are fetched again in the middle of a rea
   w.control(R"({"settings":{"tokens":[]}})");
   REQUIRE_OK(w.put("b", "x"));  // a POST that was refused is sent again whole
   CHECK(w.text("b") == "x");
+  auto upload = w.run(w.store->begin_upload(w.ctx, {"c"}, {.part_bytes = 3 * mib}));
+  REQUIRE_OK(upload);
+  w.control(R"({"settings":{"tokens":[]}})");
+  REQUIRE_OK(
+      w.run((*upload)->part(w.ctx, 1, held_body(std::make_shared<const std::string>(text)))));
+  CHECK(w.asked("POST /token") == 4);
+  REQUIRE_OK(w.run((*upload)->commit(w.ctx, {})));
+  CHECK((w.text("c") == text));
 }
 
 TEST_CASE("a copy takes as many steps as the service likes") {
@@ -408,6 +416,41 @@ TEST_CASE("an object of many parts is composed in steps, and its parts are remov
   CHECK(w.text("d/big") == text);
   CHECK(w.run(w.store->head(w.ctx, {"d/big"}))->content_type == "a/b");
   CHECK(w.names() == "d/big ");
+}
+
+TEST_CASE("a part is one request, and is sent again whole") {
+  World w;
+  const std::string text = pattern(2 * mib + 9);
+  const auto part_of = [&](Upload& upload) {
+    return w.run(upload.part(w.ctx, 1, held_body(std::make_shared<const std::string>(text))));
+  };
+  const std::vector<std::vector<std::string>> stories{
+      {},
+      {fault("POST /upload", "lose_reply")},
+      {fault("POST /upload", "cut_request", R"("bytes":300000)")},
+      {fault("POST /upload", "status", R"("status":503,"times":2)")},
+      {fault("POST /upload", "lose_reply"), fault("POST /upload", "status", R"("status":500)")}};
+  for (const auto& story : stories) {
+    CAPTURE(fmt::format("{}", fmt::join(story, " ")));
+    w.control(R"({"reset":true,"buckets":["bucket"]})");
+    auto upload = w.run(w.store->begin_upload(w.ctx, {"a"}, {.part_bytes = 3 * mib}));
+    REQUIRE_OK(upload);
+    w.faults(story);
+    const auto sent = part_of(**upload);
+    REQUIRE_OK(sent);
+    CHECK(sent->crc32c == digest_of(DigestKind::crc32c, text));
+    CHECK((story.empty() ? w.asked("POST /upload") == 1 : w.asked("POST /upload") > 1));
+    CHECK(w.asked("PUT ") == 0);
+    REQUIRE_OK(w.run((*upload)->commit(w.ctx, {digest_of(DigestKind::crc32c, text)})));
+    CHECK((w.text("a") == text));
+    CHECK(w.names() == "a ");
+  }
+  // Changed on its way: told by the reply, and removed.
+  auto upload = w.run(w.store->begin_upload(w.ctx, {"b"}, {.part_bytes = 3 * mib}));
+  REQUIRE_OK(upload);
+  w.faults({fault("POST /upload", "corrupt")});
+  CHECK(part_of(**upload).error().code == Code::corrupt);
+  CHECK(w.names() == "a ");
 }
 
 TEST_CASE("parts of an upload that was dropped are removed with the next one") {
