@@ -80,6 +80,17 @@ def large(bench):
     bench.report.costs("large", "copy", move(bench, sample, [Tutti(), Rclone(FEW)], source, bucket)[0], sample, targets)
 
 
+def inside(bench):
+    """Copies between two buckets of one service, which makes them by itself."""
+    world = bench.world
+    world.start("s3")
+    aws = [AwsCli(world)] if AwsCli.can(world) else []
+    sample = Sample("inside", 8, bench.size(128, 32) * MIB)
+    source = in_store(bench, sample)
+    costs, _ = move(bench, sample, [Tutti(), S5cmd(world), Rclone(FEW), *aws], source, world.make_bucket(TUTTI, "s3"))
+    bench.report.costs("large", "inside", costs, sample, {"rss": "<= 32"})
+
+
 SMALL_TARGETS = {"rate": ">= 3 x s5cmd", "cpu": "<= 1/3 of s5cmd", "rss": "<= 32"}
 
 
@@ -209,4 +220,4 @@ def around(bench, sample, side_by_side, figure, unit, amount, targets):
 
 
 OVER_TLS = ("large", "small")
-FIGURES = {"large": large, "small": small, "sink": sink, "memory": memory, "cloud": cloud}
+FIGURES = {"large": large, "inside": inside, "small": small, "sink": sink, "memory": memory, "cloud": cloud}
