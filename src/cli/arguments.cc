@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include "base/closest.h"
+#include "cli/others.h"
 #include "cli/version.h"
 
 namespace tutti::cli {
@@ -256,6 +257,13 @@ void add_lock_commands(CLI::App& app, Raw& raw) {
                 {"tutti restore -r s3://archive/2019/ --tier bulk --wait", "A year, overnight"}}));
 }
 
+// Other movers' names of the same, which help does not show (others.h has those for which something
+// else stands): a prefix or a folder is all below it, whether that is said or not.
+void add_names_of_others(CLI::App& command, bool& dry_run) {
+  command.add_flag("-r,-R,--recursive")->group("");
+  command.add_flag("--dryrun", dry_run)->group("");
+}
+
 void add_verify_option(CLI::App& command, std::string& verify) {
   command
       .add_option("--verify", verify,
@@ -316,6 +324,8 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
                   "on: what is written cannot be removed until the hold is taken away")
       ->check(CLI::IsMember({"on"}));
   command.add_flag("--dry-run", args.dry_run, "say what would be copied");
+  command.add_option("--storage-class", args.storage_class)->group("");
+  add_names_of_others(command, args.dry_run);
 }
 
 void add_stage_options(CLI::App& command, StageArgs& args) {
@@ -349,6 +359,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   add_bandwidth_option(*sync, args.bandwidth);
   sync->add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
   sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
+  add_names_of_others(*sync, args.dry_run);
   sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
                          {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",
                           "What an exact mirror would take"}}));
@@ -361,6 +372,7 @@ void add_store_commands(CLI::App& app, Raw& raw) {
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
+  rm->add_flag("--dryrun", raw.rm.dry_run)->group("");
   auto* uploads =
       rm->add_flag("--uploads", raw.rm.uploads,
                    "not objects: uploads that were begun a week ago, or --older-than, and "
@@ -373,8 +385,8 @@ void add_store_commands(CLI::App& app, Raw& raw) {
                                 "every version of the object, for ever, and its delete markers");
   versions->excludes(uploads);
   rm->add_flag("-r,--recursive", raw.rm.recursive,
-               "with --all-versions: of all objects below a prefix, or of a glob")
-      ->needs(versions);
+               "with --all-versions: of all objects below a prefix, or of a glob; without it that "
+               "needs no word");
   add_version_option(*rm, raw.rm.version)->excludes(versions)->excludes(uploads);
   rm->footer(examples(
       {{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},
@@ -494,7 +506,7 @@ void add_other_commands(CLI::App& app, Raw& raw) {
   auto* reference = app.add_subcommand("reference", "")->group("");
   reference->add_option("PAGE", raw.reference.page)
       ->required()
-      ->check(CLI::IsMember({"commands", "actions", "workflow-schema"}));
+      ->check(CLI::IsMember({"commands", "actions", "others", "workflow-schema"}));
 }
 
 void declare(CLI::App& app, Raw& raw) {
@@ -652,7 +664,9 @@ Early unexpected_argument(const CLI::App& app, int argc, const char* const* argv
         std::string_view(argv[i]).substr(0, std::string_view(argv[i]).find('=')));
     if (name.size() > 1 && name.starts_with('-') && !has(names, name) &&
         (name.starts_with("--") || !has(names, name.substr(0, 2)))) {
-      const std::string near = did_you_mean(name, names);
+      const std::string_view other =
+          subs.empty() ? std::string_view() : instead_of(subs.front()->get_name(), name);
+      const std::string near = other.empty() ? did_you_mean(name, names) : std::string(other);
       return mistake(fmt::format("`{}` has no option '{}'", command, name),
                      near.empty() ? see : near);
     }

@@ -5,6 +5,7 @@
 
 #include "cli/actions_page.h"
 #include "cli/commands.h"
+#include "cli/others.h"
 #include "cli/version.h"
 #include "core/spec/describe.h"
 
@@ -54,8 +55,10 @@ struct Runner {
     const spec::Catalogue& catalogue = call.environment.catalogue();
     if (args.page == "workflow-schema") {
       call.output.text(to_json(spec::workflow_schema(catalogue), {.indent = 2}) + "\n");
+    } else if (args.page == "actions") {
+      call.output.text(actions_markdown(catalogue));
     } else {
-      call.output.text(args.page == "actions" ? actions_markdown(catalogue) : reference_markdown());
+      call.output.text(args.page == "others" ? others_markdown() : reference_markdown());
     }
     return 0;
   }

@@ -5,7 +5,7 @@
     docs_test.py [--tutti build/release/tutti] [--update]
 
 - Relative links of every Markdown file name a file that is there.
-- docs/cli-reference.md, docs/actions.md and api/workflow.schema.json are what `tutti reference` prints
+- docs/cli-reference.md, docs/actions.md, docs/other-movers.md and api/workflow.schema.json are what `tutti reference` prints
   (--update writes them); every api/*.schema.json is a JSON Schema.
 - In docs/quick-start.md every `$ tutti ...` (and `$ cd`) of the console blocks runs, in order, in one folder.
 - Every yaml block that begins with `workflow:` validates within a project.
@@ -24,7 +24,7 @@ import jsonschema
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 DEFAULT_TUTTI = ROOT / "build/release/tutti"
 GENERATED = {"docs/cli-reference.md": ["reference", "commands"], "docs/actions.md": ["reference", "actions"],
-             "api/workflow.schema.json": ["reference", "workflow-schema"]}
+             "docs/other-movers.md": ["reference", "others"], "api/workflow.schema.json": ["reference", "workflow-schema"]}
 PROJECT = "project: docs\ntag_keys: {cost_center: {}, classification: {}}\n"
 
 

@@ -91,6 +91,37 @@ def options(tutti):
         says(project, ["runs", "-n", "0"], 2, "--limit")
 
 
+def options_of_others(tutti):
+    """What a user of the aws CLI, s5cmd, rclone, AzCopy or gcloud storage tries first is taken, or explained."""
+    with Project(tutti, FILES) as project:
+        write = project.folder / "d/e"
+        write.mkdir(parents=True)
+        (write / "f").write_text("f", encoding="utf-8")
+        for taken in (["cp", "--recursive", "d", "s3://others/a/"], ["cp", "-r", "d/", "s3://others/b/", "--storage-class", "STANDARD"],
+                      ["cp", "-R", "d/", "s3://others/c/", "--dryrun"], ["sync", "-r", "d/", "s3://others/a/"],
+                      ["rm", "--yes", "-r", "s3://others/b/"], ["mv", "--recursive", "s3://others/a/", "s3://others/m/"]):
+            says(project, taken, 0)
+        says(project, ["ls", "-r", "s3://others/"], 0, "m/e/f", lacks=["b/", "c/"])
+        for command, options in {
+                "cp": "--endpoint-url=x --no-sign-request --region=x --acl=x --sse=AES256 --sse-kms-key-id=x --only-show-errors "
+                      "--no-progress --progress -P --metadata=x --metadata-directive=x --cache-control=x --content-type=x "
+                      "--expected-size=1 --request-payer --follow-symlinks --checksum-algorithm=x --concurrency=4 -c=4 "
+                      "--part-size=5 -p=5 -n --no-clobber -u --if-source-newer -s --if-size-differ --flatten -f --force "
+                      "--transfers=4 --checkers=8 --bwlimit=1M --ignore-existing --immutable --update --checksum --size-only "
+                      "--min-size=1 --max-size=1 --min-age=1d --max-age=1d --files-from=x --filter=x --fast-list --stats=1s "
+                      "--cap-mbps=1 --overwrite=false --put-md5 --check-md5 --from-to=x --include-pattern=x --retries=3 "
+                      "--no-check-certificate --log-level=x --json --gzip-in-flight",
+                "sync": "--exact-timestamps --delete-after --delete-destination --backup-dir=x --acl=x --exclude-from=x -u",
+                "ls": "--human-readable --summarize -H -e --endpoint-url=x -l", "du": "--human-readable --summary -s -r",
+                "rm": "--force -f --bypass-governance-retention", "rb": "--force", "presign": "--expires-in=3600 --expire=1h",
+                "mb": "--region=x --object-lock-enabled-for-bucket --versioning", "mv": "--compress=gzip --acl=x"}.items():
+            rest = {"ls": ["s3://b/"], "du": ["s3://b/"], "rm": ["s3://b/k"], "rb": ["s3://b"], "presign": ["s3://b/k"],
+                    "mb": ["s3://b"]}.get(command, ["s3://b/x/", "s3://b/y/"])
+            for option in options.split():
+                says(project, [command, option, *rest], 2, f"`tutti {command}` has no option '{option.split('=')[0]}'",
+                     lacks=["--help", "did you mean"])
+
+
 def names(tutti):
     with Project(tutti, FILES | {"workflows/zz.yaml": FILES["workflows/quiet.yaml"]}) as project:
         for command in ["run", "plan", "graph"]:
@@ -221,7 +252,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
+    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 
