@@ -78,7 +78,9 @@ constexpr Answer answers[] = {
      "lists of who may do what do not travel: they belong to the bucket's policy"},
     {"--sse --sse-kms-key-id --sse-c --sse-c-key --sse-c-copy-source --s3-server-side-encryption "
      "--s3-sse-kms-key-id --encryption-key --kms-key",
-     moves, "write encryption: sse-s3, {kms: KEY} or {customer_key: SECRET} in the connection"},
+     moves,
+     "write it in the connection: s3 encryption (sse-s3, {kms: KEY}, {customer_key: SECRET}), gcs "
+     "kms_key, azure encryption_scope"},
     {"--content-type --content-encoding --content-disposition --content-language --cache-control "
      "--expires --metadata --metadata-directive --no-guess-mime-type --custom-metadata --header "
      "--header-upload",

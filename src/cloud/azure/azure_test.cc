@@ -239,10 +239,11 @@ TEST_CASE("a removal whose reply was lost finds nothing, and is done") {
 
 TEST_CASE("a small blob is sent with its MD5, digests and tier") {
   World w;
-  auto located =
-      w.open(w.with_key(Value::of(
-                 {{"endpoint", w.server.url("/acc")}, {"root", "az://con/pre"}, {"tier", "Cool"}})),
-             "c://a b");
+  auto located = w.open(w.with_key(Value::of({{"endpoint", w.server.url("/acc")},
+                                              {"root", "az://con/pre"},
+                                              {"tier", "Cool"},
+                                              {"encryption_scope", "own"}})),
+                        "c://a b");
   REQUIRE_OK(located);
   w.script = {reply("201 Created", etag), failure("400 Bad Request", "Md5Mismatch")};
   auto put = w.run(located->store->put(w.ctx, {"a b"}, body_of(w.buffers, "hello"), {}));
@@ -256,6 +257,7 @@ TEST_CASE("a small blob is sent with its MD5, digests and tier") {
   CHECK(header(request, "x-ms-meta-tutti_crc32c") == hex(digest_of(DigestKind::crc32c, "hello")));
   CHECK(header(request, "x-ms-meta-tutti_write") == "none");  // without conditions: not needed
   CHECK(header(request, "x-ms-access-tier") == "Cool");
+  CHECK(header(request, "x-ms-encryption-scope") == "own");
   CHECK(header(request, "authorization").starts_with("SharedKey acc:"));
   CHECK(w.put(*located->store).error().code == Code::corrupt);
   CHECK(w.put(*located->store, {.storage_class = "GLACIER"}).error().code == Code::unsupported);

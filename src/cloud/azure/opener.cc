@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view known_settings =
     "account, endpoint, root, tier, access_key, sas, connection_string, client_id, tenant_id, "
-    "client_secret, anonymous";
+    "client_secret, anonymous, encryption_scope";
 
 bool is_known(std::string_view name) {
   std::string_view rest = known_settings;
@@ -59,8 +59,9 @@ class Stores {
                                     const auth::AzureAccess& access, Place place,
                                     const std::string& prefix) {
     const std::string who = identity_of(settings, access);
-    const std::string id = fmt::format("{}\n{}\n{}\n{}\n{}", who, place.container.container, prefix,
-                                       place.base, place.tier);
+    const std::string id =
+        fmt::format("{}\n{}\n{}\n{}\n{}\n{}", who, place.container.container, prefix, place.base,
+                    place.tier, place.container.encryption_scope);
     const std::lock_guard lock(mutex_);
     std::weak_ptr<ObjectStore>& known = stores_[id];
     std::shared_ptr<ObjectStore> store = known.lock();
@@ -205,6 +206,7 @@ Result<Located> open_azure(Stores& stores, std::string_view connection,
   place.container.host = access.endpoint.host;
   place.container.folder = access.endpoint.folder;
   place.tier = config.settings.get_string("tier");
+  place.container.encryption_scope = config.settings.get_string("encryption_scope");
   Located located{.store = nullptr, .key = {std::string(rest)}};
   located.ref = {.provider = "azure",
                  .endpoint = access.endpoint.host,

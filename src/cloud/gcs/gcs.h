@@ -40,7 +40,7 @@ struct Environment {
   auth::GoogleEnvironment google = auth::google_environment();
 };
 
-// The opener of the type `gcs`. Settings: root, endpoint, auth, project, user_project,
+// The opener of the type `gcs`. Settings: root, endpoint, auth, project, user_project, kms_key,
 // storage_class (docs/stores/gcs.md).
 Openers openers(Environment environment);
 

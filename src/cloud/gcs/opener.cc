@@ -18,8 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 6> known_settings{
-    "root", "endpoint", "auth", "project", "user_project", "storage_class"};
+constexpr std::array<std::string_view, 7> known_settings{
+    "root", "endpoint", "auth", "project", "user_project", "storage_class", "kms_key"};
 constexpr std::string_view scheme = "gs://";
 
 std::unexpected<Error> bad(std::string_view connection, std::string what, std::string remedy) {
@@ -179,6 +179,14 @@ Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connectio
   return store;
 }
 
+Result<Unit> check_kms_key(std::string_view connection, std::string_view key) {
+  if (key.empty() || (key.starts_with("projects/") && key.contains("/cryptoKeys/"))) {
+    return Unit{};
+  }
+  return bad(connection, fmt::format("kms_key '{}' is no key of Cloud KMS", key),
+             "write projects/PROJECT/locations/PLACE/keyRings/RING/cryptoKeys/KEY");
+}
+
 // Where the service is; no bucket yet.
 Result<StoreOptions> service_of(std::string_view connection, const Value& settings) {
   TRY_OK(check_settings(connection, settings));
@@ -186,6 +194,8 @@ Result<StoreOptions> service_of(std::string_view connection, const Value& settin
                        .storage_class = std::string(settings.get_string("storage_class")),
                        .project = std::string(settings.get_string("project"))};
   options.service.user_project = settings.get_string("user_project");
+  options.service.kms_key = settings.get_string("kms_key");
+  TRY_OK(check_kms_key(connection, options.service.kms_key));
   TRY_OK(read_endpoint(options, connection, settings.get_string("endpoint"),
                        is_none(settings["auth"])));
   return options;

@@ -152,11 +152,23 @@ Request azure_get_request(const AzureContainer& container, std::string_view key,
   return request;
 }
 
+namespace {
+
+// On all that writes: a block and the list of blocks must name the same one.
+void add_scope(Request& request, const AzureContainer& container) {
+  if (!container.encryption_scope.empty()) {
+    request.headers.emplace_back("x-ms-encryption-scope", container.encryption_scope);
+  }
+}
+
+}  // namespace
+
 Request azure_put_request(const AzureContainer& container, std::string_view key,
                           const AzureNotes& notes, const AzureConditions& conditions,
                           const std::optional<Digest>& check) {
   Request request = azure_blob_request(container, "PUT", key);
   request.headers.emplace_back("x-ms-blob-type", "BlockBlob");
+  add_scope(request, container);
   add_notes(request, notes);
   add_conditions(request, conditions);
   add_check(request, check);
@@ -167,6 +179,7 @@ Request azure_block_request(const AzureContainer& container, std::string_view ke
                             std::string_view block, const std::optional<Digest>& check) {
   Request request = azure_blob_request(container, "PUT", key,
                                        {{"comp", "block"}, {"blockid", std::string(block)}});
+  add_scope(request, container);
   add_check(request, check);
   return request;
 }
@@ -178,6 +191,7 @@ std::string azure_block_id(std::string_view upload, uint32_t number) {
 Request azure_commit_request(const AzureContainer& container, std::string_view key,
                              const AzureNotes& notes, const AzureConditions& conditions) {
   Request request = azure_blob_request(container, "PUT", key, {{"comp", "blocklist"}});
+  add_scope(request, container);
   add_notes(request, notes);
   add_conditions(request, conditions);
   return request;
@@ -218,6 +232,7 @@ Request azure_copy_request(const AzureContainer& container, std::string_view key
                            const AzureNotes& notes, const AzureConditions& conditions,
                            const AzureSource& source) {
   Request request = azure_blob_request(container, "PUT", key);
+  add_scope(request, container);
   add_notes(request, {.metadata = notes.metadata,
                       .tags = notes.tags,
                       .tier = notes.tier,

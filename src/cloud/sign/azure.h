@@ -26,6 +26,8 @@ struct AzureContainer {
   std::string host;         // of the account, with its port: acc.blob.core.windows.net
   std::string folder = {};  // in front of the container: "/devstoreaccount1" of an emulator
   std::string container;    // empty: the account itself
+  // Under which what is written is encrypted; empty: as the container has it.
+  std::string encryption_scope = {};
 };
 
 struct AzureConditions {

@@ -138,6 +138,26 @@ TEST_CASE("a put says what is to be noted, compared and kept") {
   CHECK(header(request, "x-ms-content-crc64") == "none");
 }
 
+TEST_CASE("all that writes names the scope of its encryption") {
+  AzureContainer scoped = cloud;
+  scoped.encryption_scope = "own";
+  const std::string id = azure_block_id("u", 1);
+  for (const Request& request : {azure_put_request(scoped, "k", {}, {}, std::nullopt),
+                                 azure_block_request(scoped, "k", id, std::nullopt),
+                                 azure_block_from_request(scoped, "k", id, {.url = "https://s"}),
+                                 azure_put_from_request(scoped, "k", {}, {}, {.url = "https://s"}),
+                                 azure_copy_request(scoped, "k", {}, {}, {.url = "https://s"}),
+                                 azure_commit_request(scoped, "k", {}, {})}) {
+    const std::string* scope = find_value(request.headers, "x-ms-encryption-scope");
+    REQUIRE(scope != nullptr);
+    CHECK(*scope == "own");
+    CHECK(std::ranges::count(request.headers, "x-ms-encryption-scope", &Pairs::value_type::first) ==
+          1);
+  }
+  CHECK(find_value(azure_get_request(scoped, "k", 0, {}, "").headers, "x-ms-encryption-scope") ==
+        nullptr);
+}
+
 TEST_CASE("a blob in blocks") {
   const std::string id = azure_block_id("0123456789abcdef", 7);
   CHECK(*base64_decode(id) == "0123456789abcdef-00000007");

@@ -360,6 +360,7 @@ Request gcs_upload_request(const GcsService& service, std::string_view bucket, s
                            std::string_view upload_type, std::string_view if_generation) {
   Pairs query = {{"uploadType", std::string(upload_type)}, {"name", std::string(key)}};
   add_if(query, "ifGenerationMatch", if_generation);
+  add_if(query, "kmsKeyName", service.kms_key);
   return request_of(service, "POST",
                     fmt::format("/upload/storage/v1/b/{}/o", percent_encode(bucket)),
                     std::move(query));
@@ -457,6 +458,7 @@ Request gcs_rewrite_request(const GcsService& service, const GcsRewrite& rewrite
   add_if(query, "ifSourceGenerationMatch", rewrite.if_from_generation);
   add_if(query, "ifGenerationMatch", rewrite.if_generation);
   add_if(query, "rewriteToken", rewrite.token);
+  add_if(query, "destinationKmsKeyName", service.kms_key);
   std::string path =
       fmt::format("{}/rewriteTo/b/{}/o/{}", object_path(rewrite.from_bucket, rewrite.from_key),
                   percent_encode(rewrite.to_bucket), percent_encode(rewrite.to_key));
@@ -467,6 +469,7 @@ Request gcs_compose_request(const GcsService& service, std::string_view bucket,
                             std::string_view key, std::string_view if_generation) {
   Pairs query;
   add_if(query, "ifGenerationMatch", if_generation);
+  add_if(query, "kmsKeyName", service.kms_key);
   return request_of(service, "POST", object_path(bucket, key) + "/compose", std::move(query));
 }
 

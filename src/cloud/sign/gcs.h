@@ -24,6 +24,9 @@ namespace tutti::cloud::sign {
 struct GcsService {
   std::string host = "storage.googleapis.com";  // with its port
   std::string user_project = {};                // who pays, for buckets whose readers do
+  // Of Cloud KMS, encrypts what is written: projects/P/locations/L/keyRings/R/cryptoKeys/K. Empty:
+  // as the bucket has it.
+  std::string kms_key = {};
 };
 
 // A version of an object is its generation, a number that only rises. "0" as a condition: there is

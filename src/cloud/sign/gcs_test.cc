@@ -117,6 +117,18 @@ TEST_CASE("how far a session is") {
   }
 }
 
+TEST_CASE("what is written is encrypted by a key of one's own, where there is one") {
+  const GcsService keyed{.kms_key = "projects/p/k"};
+  const std::string asked = "kmsKeyName=projects%2Fp%2Fk";
+  CHECK(target_of(gcs_upload_request(keyed, "b", "k", "multipart", "")).contains(asked));
+  CHECK(target_of(gcs_compose_request(keyed, "b", "k", "")).contains(asked));
+  CHECK(
+      target_of(gcs_rewrite_request(keyed, {.from_bucket = "b", .from_key = "k", .to_bucket = "c"}))
+          .contains("destinationKmsKeyName=projects%2Fp%2Fk"));
+  CHECK_FALSE(target_of(gcs_object_request(keyed, "GET", "b", "k")).contains("kms"));
+  CHECK_FALSE(target_of(gcs_upload_request(google, "b", "k", "multipart", "")).contains("kms"));
+}
+
 TEST_CASE("copies and compositions inside of the service") {
   CHECK(target_of(gcs_rewrite_request(google, {.from_bucket = "b",
                                                .from_key = "a/x",

@@ -54,8 +54,9 @@ struct World {
     fs::remove_all(folder);
   }
 
-  std::shared_ptr<ObjectStore> open(std::shared_ptr<auth::GoogleAuth> auth) {
-    StoreOptions options{.service = {.host = endpoint.substr(7)},
+  std::shared_ptr<ObjectStore> open(std::shared_ptr<auth::GoogleAuth> auth,
+                                    std::string kms_key = {}) {
+    StoreOptions options{.service = {.host = endpoint.substr(7), .kms_key = std::move(kms_key)},
                          .tls = false,
                          .bucket = "bucket",
                          .base = "c://",
@@ -451,6 +452,31 @@ TEST_CASE("a part is one request, and is sent again whole") {
   w.faults({fault("POST /upload", "corrupt")});
   CHECK(part_of(**upload).error().code == Code::corrupt);
   CHECK(w.names() == "a ");
+}
+
+TEST_CASE("all that is written is encrypted by the connection's key") {
+  World w;
+  const std::string key = "projects/p/locations/l/keyRings/r/cryptoKeys/k";
+  REQUIRE_OK(w.put("old", "x"));
+  w.store = w.open(nullptr, key);
+  REQUIRE_OK(w.put("small", "x"));
+  REQUIRE_OK(w.put("large", pattern(2 * mib + 9)));
+  REQUIRE_OK(w.run(w.store->copy_within(w.ctx, {"old"}, {"copied"}, {})));
+  auto upload = w.run(w.store->begin_upload(w.ctx, {"parts"}, {.part_bytes = 10}));
+  REQUIRE_OK(upload);
+  REQUIRE_OK(
+      w.run((*upload)->part(w.ctx, 1, held_body(std::make_shared<const std::string>("part")))));
+  const auto key_of = [&](const std::string& object) {
+    return std::string(parse_json(object).value().get_string("kmsKeyName"));
+  };
+  const Value all = parse_json(w.fetched("/storage/v1/b/bucket/o")).value();
+  CHECK(all["items"].as_list().size() == 5);
+  REQUIRE_OK(w.run((*upload)->commit(w.ctx, {})));
+  for (const std::string name : {"small", "large", "copied", "parts"}) {
+    CHECK(key_of(w.fetched("/storage/v1/b/bucket/o/" + name)) == key + "/cryptoKeyVersions/1");
+  }
+  CHECK(key_of(w.fetched("/storage/v1/b/bucket/o/old")).empty());
+  CHECK(w.text("large") == pattern(2 * mib + 9));
 }
 
 TEST_CASE("parts of an upload that was dropped are removed with the next one") {

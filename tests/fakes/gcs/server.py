@@ -147,6 +147,7 @@ class Object:
         self.crc32c = crc or crc32c(data)
         self.md5 = None if components else base64.b64encode(hashlib.md5(data).digest()).decode()
         self.retention = resource.get("retention")
+        self.kms_key = resource.get("kmsKeyName")
         self.holds = {k: resource[k] for k in ("temporaryHold", "eventBasedHold") if resource.get(k)}
         self.updated = time.time()
         self.deleted = None  # since when it is not the live one
@@ -170,6 +171,8 @@ class Object:
         out.update(self.holds)
         if self.metadata:
             out["metadata"] = self.metadata
+        if self.kms_key:
+            out["kmsKeyName"] = self.kms_key + "/cryptoKeyVersions/1"
         if self.retention:
             out["retention"] = self.retention
         if self.deleted:
@@ -646,20 +649,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     # ---- uploads
 
+    def kms_key(self, parameter="kmsKeyName"):
+        key = self.parameter(parameter)
+        if key and not re.fullmatch(r"projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+", key):
+            raise Failure(400, "invalid", f"Malformed Cloud KMS crypto key: {key}")
+        return {"kmsKeyName": key} if key else {}
+
     def upload(self, bucket):
         kind, name = self.parameter("uploadType"), self.parameter("name")
-        condition = self.condition()
+        condition, key = self.condition(), self.kms_key()
         self.parameters_end()
         check_name(name or "")
         if kind == "multipart":
             resource, data = self.multipart()
         elif kind == "resumable":
-            return self.begin(bucket, name, condition)
+            return self.begin(bucket, name, condition, key)
         elif kind == "media":
             resource, data = {"contentType": self.headers.get("Content-Type", "")}, self.body()
         else:
             raise Failure(400, "invalid", "Invalid upload type")
         check_resource(resource)
+        resource |= key
         check_digests(data, {**resource, **hash_header(self.headers.get("X-Goog-Hash"))})
         with STATE.lock:
             written = self.store(bucket, name, data, resource, condition)
@@ -683,9 +693,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         resource.setdefault("contentType", second.split(b":", 1)[1].strip().decode())
         return resource, data
 
-    def begin(self, bucket, name, condition):
+    def begin(self, bucket, name, condition, key):
         resource = json.loads(self.body() or b"{}")
         check_resource(resource)
+        resource |= key
         with STATE.lock:
             self.check_condition(condition, self.objects(bucket).live(name))
             session = f"s{STATE.number()}"
@@ -757,7 +768,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     # ---- inside of the service
 
     def compose(self, bucket, name):
-        condition = self.condition()
+        condition, key = self.condition(), self.kms_key()
         self.parameters_end()
         check_name(name)
         asked = json.loads(self.body())
@@ -765,6 +776,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Failure(400, "invalid", "The number of source components provided must be between 1 and 32")
         resource = asked.get("destination", {})
         check_resource(resource)
+        resource |= key
         with STATE.lock:
             sources = [self.find(bucket, each["name"], each.get("generation")) for each in asked["sourceObjects"]]
             if {each.storage_class for each in sources} != {resource.get("storageClass", "STANDARD")}:
@@ -778,6 +790,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def rewrite(self, bucket, name, to_bucket, to_name):
         generation, wanted = self.parameter("sourceGeneration"), self.condition("ifSourceGenerationMatch")
         condition, token = self.condition(), self.parameter("rewriteToken")
+        key = self.kms_key("destinationKmsKeyName")
         self.parameters_end()
         check_name(to_name)
         resource = json.loads(self.body()) if self.body() else None
@@ -802,7 +815,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 resource = {k: v for k, v in source.resource(bucket).items()
                             if k in ("contentType", "contentEncoding", "metadata", "storageClass", *DESCRIPTIVE)}
             check_resource(resource)
-            written = self.store(to_bucket, to_name, source.data, resource, condition, source.components)
+            written = self.store(to_bucket, to_name, source.data, resource | key, condition, source.components)
             body["resource"] = written.resource(to_bucket)
         return self.reply(200, body)
 
