@@ -44,17 +44,16 @@ Task<std::vector<cloud::SentPart>> JournalledUpload::begin(rt::Context& ctx, Und
                                                            cloud::UploadOptions options) {
   options.part_bytes = underway.part_bytes;
   options.resumable = journal_ != nullptr;
-  std::vector<cloud::SentPart> there;
   if (found() && same_bytes(*found(), underway)) {
-    CO_TRY(const bool gone_on, co_await go_on(ctx, underway, options, there));
-    if (gone_on) {
-      co_return there;
+    CO_TRY(auto there, co_await go_on(ctx, options));
+    if (there) {
+      co_return std::move(*there);
     }
   } else {
     CO_OK(co_await end_found(ctx));
   }
   CO_OK(co_await begin_anew(ctx, std::move(underway), std::move(options)));
-  co_return there;
+  co_return std::vector<cloud::SentPart>();
 }
 
 // nullptr: nothing is left of it.
@@ -70,26 +69,24 @@ Task<std::unique_ptr<cloud::Upload>> JournalledUpload::reopen(rt::Context& ctx,
   co_return upload;
 }
 
-// False: nothing is left of it.
-Task<bool> JournalledUpload::go_on(rt::Context& ctx, Underway underway,
-                                   cloud::UploadOptions options,
-                                   std::vector<cloud::SentPart>& there) {
-  const std::optional<uint64_t> size = options.size;
+// The parts that are there; nullopt: nothing is left of it.
+Task<std::optional<std::vector<cloud::SentPart>>> JournalledUpload::go_on(
+    rt::Context& ctx, cloud::UploadOptions options) {
+  auto parts = fitting(found()->parts, options.part_bytes, options.size);
   CO_TRY(auto upload, co_await reopen(ctx, std::move(options)));
   if (upload == nullptr) {
-    co_return false;
+    co_return std::nullopt;
   }
-  auto taken = co_await upload->take_over(ctx, fitting(found()->parts, underway.part_bytes, size));
-  if (!taken.has_value() && taken.error().code == Code::not_found) {
-    co_return false;
+  auto there = co_await upload->take_over(ctx, std::move(parts));
+  if (!there.has_value() && there.error().code == Code::not_found) {
+    co_return std::nullopt;
   }
-  if (!taken.has_value()) {
+  if (!there.has_value()) {
     upload->keep();
-    co_return fail(std::move(taken).error());
+    co_return fail(std::move(there).error());
   }
-  there = std::move(*taken);
   upload_ = std::move(upload);
-  co_return true;
+  co_return std::move(*there);
 }
 
 Task<Unit> JournalledUpload::end_found(rt::Context& ctx) {

@@ -45,8 +45,8 @@ class JournalledUpload {
  private:
   Task<std::unique_ptr<cloud::Upload>> reopen(rt::Context& ctx, cloud::UploadOptions options);
   Task<Unit> end_found(rt::Context& ctx);
-  Task<bool> go_on(rt::Context& ctx, Underway underway, cloud::UploadOptions options,
-                   std::vector<cloud::SentPart>& there);
+  Task<std::optional<std::vector<cloud::SentPart>>> go_on(rt::Context& ctx,
+                                                          cloud::UploadOptions options);
   Task<Unit> begin_anew(rt::Context& ctx, Underway underway, cloud::UploadOptions options);
   void remove_journal();
 
