@@ -5,7 +5,8 @@
 usage: bench/transfer.py [FIGURE...] [--tls] [--quick] [--rounds N] [--jsonl FILE]     (./dev bench transfer)
 
 Figures: large, inside (copies a service makes by itself), small, sink (uploads to a service that drops them), memory
-(listings of 2,000,000 keys), cloud (Azure to Google to S3); none: all. --tls: large and small by HTTPS, as lines that begin with transfer.tls.
+(listings of 2,000,000 keys), cloud (Azure to Google to S3); none: all. --tls: large and small by HTTPS, as lines that
+begin with transfer.tls.
 Contestants take turns in one run; medians of the rounds, minimum and maximum. Every object that arrived is compared;
 of those that the sink dropped, number and sizes.
 The others do not sync files, so theirs stands beside `durability: none`; lines that end in `.durable` sync in groups.

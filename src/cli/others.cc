@@ -2,7 +2,7 @@
 #include "cli/others.h"
 
 #include <algorithm>
-#include <array>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -102,7 +102,7 @@ constexpr Answer answers[] = {
      "only `tutti cp` changes bytes on their way"},
     {"--version-id", "sync", "`tutti cp --version-id` copies one version"},
 
-    {"--human-readable --humanize -H -h --readable --summarize -s --summary --total --max-depth "
+    {"--human-readable --humanize -H --readable --summarize -s --summary --total --max-depth "
      "--exclude-standard --group -e --etag -l --long",
      "ls du", "sizes are for people, or bytes with -o json; `tutti du` has sums"},
     {"-r -R --recursive", "du", "leave it out: all below the prefix counts"},
@@ -118,25 +118,18 @@ constexpr Answer answers[] = {
     {"--expires-in --expire --duration", "presign", "--expires 1h, at most 7d"},
 };
 
-bool lists(std::string_view words, std::string_view word) {
-  while (!words.empty()) {
-    const size_t end = std::min(words.find(' '), words.size());
-    if (words.substr(0, end) == word) {
-      return true;
-    }
-    words.remove_prefix(std::min(end + 1, words.size()));
+std::vector<std::string_view> words_of(std::string_view text) {
+  std::vector<std::string_view> words;
+  while (!text.empty()) {
+    words.push_back(text.substr(0, text.find(' ')));
+    text.remove_prefix(std::min(words.back().size() + 1, text.size()));
   }
-  return false;
+  return words;
 }
 
-std::string code_of(std::string_view words) {
-  std::string out;
-  while (!words.empty()) {
-    const size_t end = std::min(words.find(' '), words.size());
-    out += fmt::format("{}`{}`", out.empty() ? "" : " ", words.substr(0, end));
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return out;
+bool lists(std::string_view text, std::string_view word) {
+  const std::vector<std::string_view> words = words_of(text);
+  return std::ranges::find(words, word) != words.end();
 }
 
 }  // namespace
@@ -161,7 +154,7 @@ std::string others_markdown() {
       "`--class`. For these stands something else, which the error message says, too:\n\n"
       "| their option | with | here |\n|---|---|---|\n";
   for (const Answer& each : answers) {
-    out += fmt::format("| {} | {} | {} |\n", code_of(each.options),
+    out += fmt::format("| `{}` | {} | {} |\n", fmt::join(words_of(each.options), "` `"),
                        each.commands.empty() ? "any" : each.commands, each.says);
   }
   return out;
