@@ -148,6 +148,9 @@ struct UploadOptions {
   // Another process may have to go on with it: what was sent outlives this one.
   bool resumable = false;
   std::string id = {};  // goes on with the upload that had this Upload::id; not_found: it is gone
+  // The caller promises parts from the first to the last, one at a time and each once, from bodies
+  // that know their size and can be opened again: see Capabilities::in_order_bytes_max.
+  bool in_order = false;
 };
 
 // A part that was sent: what the upload must know of it to go on in another process.
@@ -261,6 +264,9 @@ struct Capabilities {
   uint64_t object_bytes_max = UINT64_MAX;
   uint64_t part_bytes_min = 1;  // of every part but the last
   uint32_t parts_max = 10'000;
+  // Objects of up to so many bytes cost the service less as one stream than as parts side by side,
+  // and what it has of a part is not sent again: UploadOptions::in_order. 0: none do.
+  uint64_t in_order_bytes_max = 0;
   size_t key_bytes_max = 1024;
   // 0: keeps neither metadata nor content type and headers; a type or header given is dropped.
   size_t metadata_bytes_max = 0;

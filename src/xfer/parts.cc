@@ -39,6 +39,7 @@ struct Parts {
   std::filesystem::path journal;
   std::string source_id;
   uint64_t part_bytes = 0;
+  bool in_order = false;
   std::vector<Target> targets;
   rt::Semaphore& slots;
   rt::Executor cpu;
@@ -127,9 +128,10 @@ Task<Unit> begin(rt::Context& ctx, Parts& parts, Target& target) {
   if (!parts.journal.empty()) {
     CO_OK(co_await target.upload->open_journal(parts.journal, target.want.address));
   }
-  CO_TRY(const auto there, co_await target.upload->begin(
-                               ctx, {.source = parts.source_id, .part_bytes = parts.part_bytes},
-                               {.put = target.want.options, .size = parts.source.size}));
+  CO_TRY(const auto there,
+         co_await target.upload->begin(
+             ctx, {.source = parts.source_id, .part_bytes = parts.part_bytes},
+             {.put = target.want.options, .size = parts.source.size, .in_order = parts.in_order}));
   for (const cloud::SentPart& each : there) {
     target.crcs[each.number] = each.crc32c;
     target.want.on_there(each.bytes);
@@ -164,6 +166,13 @@ Result<uint64_t> part_bytes_of(const PartsJob& job) {
   return transfer::part_bytes_of(job.source.size, part_bytes_wanted, limits);
 }
 
+// As one part, which the service keeps what it has of. Several destinations share a reading, which
+// none of them can open again.
+bool goes_in_order(const PartsJob& job) {
+  return job.to.size() == 1 &&
+         job.source.size <= job.to.front().store.capabilities().in_order_bytes_max;
+}
+
 Task<Unit> begin_all(rt::Context& ctx, Parts& parts) {
   for (Target& each : parts.targets) {
     auto begun = co_await begin(ctx, parts, each);
@@ -178,12 +187,15 @@ Task<Unit> begin_all(rt::Context& ctx, Parts& parts) {
 
 Task<std::vector<Result<PartsWritten>>> put_parts(rt::Context& ctx, PartsJob job,
                                                   rt::Semaphore& slots, rt::Executor cpu) {
-  CO_TRY(const uint64_t part_bytes, part_bytes_of(job));
+  const bool in_order = goes_in_order(job);
+  CO_TRY(const uint64_t part_bytes,
+         in_order ? Result<uint64_t>(job.source.size) : part_bytes_of(job));
   Parts parts{.from = job.from,
               .source = std::move(job.source),
               .journal = std::move(job.journal),
               .source_id = std::move(job.source_id),
               .part_bytes = part_bytes,
+              .in_order = in_order,
               .slots = slots,
               .cpu = std::move(cpu)};
   for (PartsTarget& each : job.to) {

@@ -181,8 +181,8 @@ Task<Written> Bucket::write_in_one(rt::Context& ctx, Target target, std::string 
   co_return Written{.object = std::move(object), .digests = std::move(digests)};
 }
 
-Task<sign::GcsObject> Bucket::send_all(rt::Context& ctx, Session& session, Piece first,
-                                       Cutter& cutter) {
+Task<Written> Bucket::send_all(rt::Context& ctx, Session& session, Target target, Piece first,
+                               Cutter& cutter) {
   Piece piece = std::move(first);
   uint64_t offset = 0;
   while (!piece.last) {
@@ -191,34 +191,42 @@ Task<sign::GcsObject> Bucket::send_all(rt::Context& ctx, Session& session, Piece
     offset += size;
     CO_TRY(piece, co_await cutter.next(ctx));
   }
-  co_return co_await session.finish(ctx, std::move(piece.bytes), offset, cutter.digests());
+  co_return co_await finish_session(
+      ctx, session, std::move(target),
+      {.bytes = std::move(piece.bytes), .offset = offset, .digests = cutter.digests()});
 }
 
 Task<Written> Bucket::write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
                                        bool* lost) {
   CO_TRY(const auto session, co_await begin_session(ctx, target));
-  auto sent = co_await send_all(ctx, *session, std::move(first), cutter);
-  co_return co_await end_session(ctx, *session, std::move(target), std::move(sent), cutter.size(),
-                                 cutter.digests(), lost);
+  auto written = co_await send_all(ctx, *session, std::move(target), std::move(first), cutter);
+  if (!written.has_value()) {
+    CO_OK(co_await give_up(ctx, *session, lost));
+  }
+  co_return written;
 }
 
 // All but the last bytes in one request, which completes nothing; the last ones with the digests
 // of all, which are known only then.
-Task<sign::GcsObject> Bucket::send_through(rt::Context& ctx, Session& session,
-                                           std::shared_ptr<Reading> body) {
+Task<Written> Bucket::send_through(rt::Context& ctx, Session& session, Target target,
+                                   std::shared_ptr<Reading> body) {
   const uint64_t bytes = (body->size() - 1) / sign::gcs_chunk_unit * sign::gcs_chunk_unit;
-  CO_OK(co_await session.send(ctx, body, bytes));
+  CO_OK(co_await session.send(ctx, body, 0, bytes));
   CO_TRY(std::string rest, co_await body->rest(ctx, bytes));
-  co_return co_await session.finish(ctx, std::make_shared<const std::string>(std::move(rest)),
-                                    bytes, body->digests());
+  co_return co_await finish_session(ctx, session, std::move(target),
+                                    {.bytes = std::make_shared<const std::string>(std::move(rest)),
+                                     .offset = bytes,
+                                     .digests = body->digests()});
 }
 
 Task<Written> Bucket::write_through(rt::Context& ctx, Target target, Body body, bool* lost) {
-  const auto reading = std::make_shared<Reading>(std::move(body));
   CO_TRY(const auto session, co_await begin_session(ctx, target));
-  auto sent = co_await send_through(ctx, *session, reading);
-  co_return co_await end_session(ctx, *session, std::move(target), std::move(sent), reading->size(),
-                                 reading->digests(), lost);
+  auto written = co_await send_through(ctx, *session, std::move(target),
+                                       std::make_shared<Reading>(std::move(body)));
+  if (!written.has_value()) {
+    CO_OK(co_await give_up(ctx, *session, lost));
+  }
+  co_return written;
 }
 
 Task<Written> Bucket::write_component_once(rt::Context& ctx, Target target, Body body,
@@ -255,21 +263,29 @@ Task<std::unique_ptr<Session>> Bucket::begin_session(rt::Context& ctx, Target ta
   co_return co_await Session::begin(ctx, client_, std::move(start));
 }
 
-Task<Written> Bucket::end_session(rt::Context& ctx, Session& session, Target target,
-                                  Result<sign::GcsObject> sent, uint64_t size,
-                                  std::vector<Digest> digests, bool* lost) {
+Task<std::unique_ptr<Session>> Bucket::resume_session(rt::Context& ctx, std::string name,
+                                                      std::string url) {
+  co_return co_await Session::resume(ctx, client_, std::move(url), options_.base + name);
+}
+
+Task<Written> Bucket::finish_session(rt::Context& ctx, Session& session, Target target, Last last) {
+  const Whole whole{.size = last.offset + last.bytes->size(), .crc = last.digests.front()};
+  auto sent = co_await session.finish(ctx, std::move(last.bytes), last.offset, last.digests);
   if (!sent.has_value() && !session.maybe_done()) {
-    *lost = session.lost();
-    if (!*lost) {
-      rt::Context patient = ctx.uncancellable().with_timeout(seconds(5));
-      std::ignore = co_await session.abandon(patient);
-    }
     co_return fail(std::move(sent).error());
   }
-  const Whole whole{.size = size, .crc = digests.front()};
   CO_TRY(sign::GcsObject object,
          co_await settle(ctx, std::move(sent), std::move(target), whole, session.maybe_done()));
-  co_return Written{.object = std::move(object), .digests = std::move(digests)};
+  co_return Written{.object = std::move(object), .digests = std::move(last.digests)};
+}
+
+Task<Unit> Bucket::give_up(rt::Context& ctx, Session& session, bool* lost) {
+  *lost = session.lost() && !session.maybe_done();
+  if (!session.lost() && !session.maybe_done()) {
+    rt::Context patient = ctx.uncancellable().with_timeout(seconds(5));
+    std::ignore = co_await session.abandon(patient);
+  }
+  co_return Unit{};
 }
 
 // The end of a write. After a lost reply a conflict may be with our own object: then it is there

@@ -43,6 +43,17 @@ class Bucket {
   // The same of what nobody sees before it is proven, and nobody else writes: in one request, and
   // compared afterwards. `body`: of a known size, not one_shot.
   Task<Written> write_component(rt::Context& ctx, Target target, Body body);
+  // A write in steps: the bytes go into the session, the last ones with finish_session.
+  Task<std::unique_ptr<Session>> begin_session(rt::Context& ctx, Target target);
+  Task<std::unique_ptr<Session>> resume_session(rt::Context& ctx, std::string name,
+                                                std::string url);
+  struct Last {
+    std::shared_ptr<const std::string> bytes;  // possibly none
+    uint64_t offset = 0;
+    std::vector<Digest> digests;  // of all bytes, CRC32C first
+  };
+  // `target`: as it was begun. After a failure the session is as it was, unless it is maybe_done().
+  Task<Written> finish_session(rt::Context& ctx, Session& session, Target target, Last last);
   // Of at most gcs_components_max. `expected`: size and CRC32C of the whole.
   struct Whole {
     uint64_t size = 0;
@@ -83,17 +94,15 @@ class Bucket {
   };
   // Takes a body apart; what it gives is chunk_bytes long, but the last.
   class Cutter;
-  Task<sign::GcsObject> send_all(rt::Context& ctx, Session& session, Piece first, Cutter& cutter);
+  Task<Written> send_all(rt::Context& ctx, Session& session, Target target, Piece first,
+                         Cutter& cutter);
   Task<Written> write_in_session(rt::Context& ctx, Target target, Piece first, Cutter& cutter,
                                  bool* lost);
-  Task<sign::GcsObject> send_through(rt::Context& ctx, Session& session,
-                                     std::shared_ptr<Reading> body);
+  Task<Written> send_through(rt::Context& ctx, Session& session, Target target,
+                             std::shared_ptr<Reading> body);
   Task<Written> write_through(rt::Context& ctx, Target target, Body body, bool* lost);
-  Task<std::unique_ptr<Session>> begin_session(rt::Context& ctx, Target target);
-  // `sent`: what came of it; `size` and `digests` are of all bytes, where all have left.
-  Task<Written> end_session(rt::Context& ctx, Session& session, Target target,
-                            Result<sign::GcsObject> sent, uint64_t size,
-                            std::vector<Digest> digests, bool* lost);
+  // After a failure. `lost`: whether all of it can be sent anew at once.
+  Task<Unit> give_up(rt::Context& ctx, Session& session, bool* lost);
   Task<Written> write_held(rt::Context& ctx, Target target, Body body, bool* lost);
   Task<Written> write_once(rt::Context& ctx, Target target, Body body, bool* lost);
   Task<sign::GcsObject> settle(rt::Context& ctx, Result<sign::GcsObject> outcome, Target target,

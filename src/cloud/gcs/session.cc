@@ -27,6 +27,33 @@ Task<std::unique_ptr<Session>> Session::begin(rt::Context& ctx, Client& client, 
   co_return session;
 }
 
+Task<std::unique_ptr<Session>> Session::resume(rt::Context& ctx, Client& client, std::string url,
+                                               std::string where) {
+  std::unique_ptr<Session> session(new Session(client, std::move(where)));
+  CO_OK(session->set_url(url));
+  const auto attempt = [&session](rt::Context& inner) { return session->locate(inner); };
+  CO_OK(co_await rt::retry(ctx, client.patience(), attempt));
+  co_return session;
+}
+
+Task<Unit> Session::locate(rt::Context& ctx) {
+  auto reply = co_await client_.once(ctx, status_call());
+  if (!reply.has_value()) {
+    Error error = std::move(reply).error();  // asking changes nothing
+    error.code = error.code == Code::unknown_outcome ? Code::unavailable : error.code;
+    co_return fail(std::move(error));
+  }
+  if (reply->status == 308) {
+    CO_TRY(persisted_, sign::parse_gcs_persisted(reply->headers));
+    co_return Unit{};
+  }
+  const bool gone = reply->status < 300 || reply->status == 404 || reply->status == 410;
+  co_return fail(gone ? Error{.code = Code::not_found, .what = "the upload is no longer under way"}
+                      : failure_of(*reply, where_));
+}
+
+std::string Session::url() const { return http::url_of({.tls = client_.tls(), .request = put_}); }
+
 // The URL is used as it came, its query too.
 Result<Unit> Session::set_url(const std::string& url) {
   const std::string scheme = client_.tls() ? "https://" : "http://";
@@ -46,8 +73,9 @@ Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<const std::string> by
   co_return co_await deliver(ctx, {.bytes = std::move(bytes), .offset = offset, .size = size});
 }
 
-Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t bytes) {
-  co_return co_await deliver(ctx, {.reading = std::move(body), .size = bytes});
+Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t offset,
+                         uint64_t bytes) {
+  co_return co_await deliver(ctx, {.reading = std::move(body), .offset = offset, .size = bytes});
 }
 
 Task<sign::GcsObject> Session::finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
@@ -121,7 +149,7 @@ Task<Call> Session::call_of(rt::Context& ctx, Chunk chunk) {
   const uint64_t left = chunk.size - done;
   const auto total = chunk.last ? std::optional(chunk.end()) : std::nullopt;
   if (chunk.reading != nullptr) {
-    CO_TRY(call.source, co_await chunk.reading->stretch(ctx, persisted_, chunk.end()));
+    CO_TRY(call.source, co_await chunk.reading->stretch(ctx, done, chunk.size));
   } else if (done == 0) {
     call.body = chunk.bytes;
   } else {

@@ -18,10 +18,14 @@ class Session {
   // `start`: a gcs_upload_request of the type "resumable".
   static Task<std::unique_ptr<Session>> begin(rt::Context& ctx, Client& client, Call start);
 
+  // One that another process began at this url(). not_found: it is complete, or forgotten.
+  static Task<std::unique_ptr<Session>> resume(rt::Context& ctx, Client& client, std::string url,
+                                               std::string where);
+
   // The bytes from `offset`, the next after those before; a multiple of gcs_chunk_unit.
   Task<Unit> send(rt::Context& ctx, std::shared_ptr<const std::string> bytes, uint64_t offset);
-  // The first `bytes` of a body, a multiple of gcs_chunk_unit, in one request that holds none.
-  Task<Unit> send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t bytes);
+  // The first `bytes` of a body that begins at `offset`, in one request that holds none of them.
+  Task<Unit> send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t offset, uint64_t bytes);
   // The last ones, possibly none. The service compares `digests` with all it has before the object
   // becomes visible: `corrupt`.
   Task<sign::GcsObject> finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
@@ -29,6 +33,10 @@ class Session {
   // The service forgets what it has.
   Task<Unit> abandon(rt::Context& ctx);
 
+  // Whoever has it can write the object: a secret.
+  std::string url() const;
+  // Bytes the service has, as far as it was asked.
+  uint64_t persisted() const { return persisted_; }
   // The service has lost the session, or bytes it had: all must be sent anew.
   bool lost() const { return lost_; }
   // finish() failed, but the last bytes were sent: the object may be there.
@@ -47,6 +55,7 @@ class Session {
   };
 
   Session(Client& client, std::string where) : client_(client), where_(std::move(where)) {}
+  Task<Unit> locate(rt::Context& ctx);
   Task<Unit> deliver(rt::Context& ctx, Chunk chunk);
   Task<Unit> deliver_once(rt::Context& ctx, Chunk chunk);
   Task<Call> call_of(rt::Context& ctx, Chunk chunk);

@@ -454,6 +454,134 @@ TEST_CASE("a part is one request, and is sent again whole") {
   CHECK(w.names() == "a ");
 }
 
+// An object that goes as one stream, a part at a time.
+struct Streamed {
+  static constexpr size_t part_bytes = 2 * mib;
+
+  Streamed(World& world, std::string bytes) : w(world), text(std::move(bytes)) {}
+  Result<std::unique_ptr<Upload>> begin(std::string id = {}, PutOptions put = {}) {
+    return w.run(w.store->begin_upload(w.ctx, {"a"},
+                                       {.put = std::move(put),
+                                        .part_bytes = part_bytes,
+                                        .size = text.size(),
+                                        .resumable = true,
+                                        .id = std::move(id),
+                                        .in_order = true}));
+  }
+  Result<SentPart> part(Upload& upload, uint32_t number) {
+    auto bytes = text.substr((number - 1) * part_bytes, part_bytes);
+    return w.run(upload.part(w.ctx, number,
+                             held_body(std::make_shared<const std::string>(std::move(bytes)))));
+  }
+  Result<ObjectMeta> commit(Upload& upload) {
+    return w.run(upload.commit(w.ctx, {digest_of(DigestKind::crc32c, text)}));
+  }
+
+  World& w;
+  std::string text;
+};
+
+TEST_CASE("parts that come in order are one session") {
+  World w;
+  const std::string chunk = "PUT .*upload_id";
+  const std::vector<std::vector<std::string>> stories{
+      {},
+      {fault("POST /upload", "status", R"("status":503)")},
+      {fault(chunk, "keep", R"("bytes":524288,"skip":1)")},
+      {fault(chunk, "cut_request", R"("bytes":700000)")},
+      {fault(chunk, "lose_reply", R"("skip":1)")},
+      {fault(chunk, "lose_reply", R"("skip":2)")},  // of the last
+      {fault(chunk, "status", R"("status":503,"skip":2)")}};
+  for (const size_t bytes : {size_t{1}, 2 * mib, 4 * mib, 4 * mib + 77}) {
+    for (const auto& story : bytes > 4 * mib ? stories : decltype(stories){{}}) {
+      CAPTURE(fmt::format("{} {}", bytes, fmt::join(story, " ")));
+      w.control(R"({"reset":true,"buckets":["bucket"]})");
+      Streamed to(w, pattern(bytes));
+      auto upload = to.begin({}, {.only_if_absent = true, .content_type = "a/b"});
+      REQUIRE_OK(upload);
+      w.faults(story);
+      for (uint32_t number = 1; (number - 1) * Streamed::part_bytes < bytes; ++number) {
+        const auto sent = to.part(**upload, number);
+        REQUIRE_OK(sent);
+        CHECK(w.names().empty());
+      }
+      const auto meta = to.commit(**upload);
+      REQUIRE_OK(meta);
+      CHECK(meta->digest(DigestKind::crc32c) == digest_of(DigestKind::crc32c, to.text));
+      CHECK((w.text("a") == to.text));
+      CHECK(w.run(w.store->head(w.ctx, {"a"}))->content_type == "a/b");
+      CHECK(w.names() == "a ");
+      CHECK((!story.empty() || w.asked("POST ") == 1));
+    }
+  }
+}
+
+TEST_CASE("a session goes on in another process with what the service has") {
+  World w;
+  Streamed to(w, pattern(6 * mib + 5));
+  auto first = to.begin();
+  REQUIRE_OK(first);
+  const std::string id = (*first)->id();
+  const auto sent = to.part(**first, 1);
+  REQUIRE_OK(sent);
+  // The second part breaks off behind what the service may keep, and the process ends.
+  w.faults({fault("PUT .*upload_id", "cut_request", R"("bytes":700000)"),
+            fault("PUT .*upload_id", "status", R"("status":503,"times":9)")});
+  CHECK(!to.part(**first, 2).has_value());
+  (*first)->keep();
+  first->reset();
+  w.control(R"({"faults":[]})");
+
+  auto second = to.begin(id);
+  REQUIRE_OK(second);
+  SentPart other = *sent;  // said to be sent, but not there
+  other.number = 2;
+  const auto there = w.run((*second)->take_over(w.ctx, {*sent, other}));
+  REQUIRE_OK(there);
+  CHECK(*there == std::vector{*sent});
+  for (const uint32_t number : {2U, 3U, 4U}) {
+    REQUIRE_OK(to.part(**second, number));
+  }
+  REQUIRE_OK(to.commit(**second));
+  CHECK((w.text("a") == to.text));
+  CHECK(to.begin(id).error().code == Code::not_found);  // it is complete
+}
+
+TEST_CASE("a session is not gone on with where something else is wanted now") {
+  World w;
+  Streamed to(w, pattern(2 * mib + 5));
+  auto upload = to.begin({}, {.only_if_absent = true});
+  REQUIRE_OK(upload);
+  (*upload)->keep();
+  const std::string etag = w.put("a", "somebody else's").value().etag;
+  CHECK(to.begin((*upload)->id(), {.if_match = etag}).error().code == Code::not_found);
+  CHECK(to.part(**upload, 1).error().code == Code::unavailable);  // it was forgotten
+
+  upload = to.begin({}, {.if_match = etag});
+  REQUIRE_OK(upload);
+  CHECK(to.part(**upload, 2).error().code == Code::bad_input);
+  REQUIRE_OK(to.part(**upload, 1));
+  CHECK(to.part(**upload, 1).error().code == Code::bad_input);
+  CHECK(to.commit(**upload).error().code == Code::bad_input);  // a part is missing
+  REQUIRE_OK(w.put("a", "a third one's"));
+  REQUIRE_OK(to.part(**upload, 2));
+  CHECK(to.commit(**upload).error().code == Code::conflict);
+  REQUIRE_OK(w.run((*upload)->abort(w.ctx)));
+  CHECK(w.text("a") == "a third one's");
+}
+
+TEST_CASE("a session whose bytes change on the way never becomes an object") {
+  World w;
+  Streamed to(w, pattern(2 * mib + 5));
+  auto upload = to.begin();
+  REQUIRE_OK(upload);
+  w.faults({fault("PUT .*upload_id", "corrupt")});
+  REQUIRE_OK(to.part(**upload, 1));
+  REQUIRE_OK(to.part(**upload, 2));
+  CHECK(to.commit(**upload).error().code == Code::corrupt);
+  CHECK(w.names().empty());
+}
+
 TEST_CASE("all that is written is encrypted by the connection's key") {
   World w;
   const std::string key = "projects/p/locations/l/keyRings/r/cryptoKeys/k";

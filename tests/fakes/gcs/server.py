@@ -752,7 +752,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Failure(400, "invalid", f"Bytes from {first}, but only {len(session.data)} are there")
         fresh = data[len(session.data) - first:]  # what is there already is not looked at
         if cut or self.fault.get("do") == "keep":
-            allowed = min(len(fresh), self.fault.get("bytes", 0))
+            allowed = min(len(fresh), self.fault.get("bytes", len(fresh)))
             fresh = fresh[:allowed - (len(session.data) + allowed) % UNIT if allowed else 0]
         session.data += fresh
 
