@@ -53,6 +53,7 @@ class StagedFile {
   // Makes room for `bytes`. `direct`: has whole pages written past the page cache where the file
   // system can. 0 or errno (no space).
   int expect(uint64_t bytes, bool direct);
+  bool is_direct() const { return static_cast<bool>(direct_); }
   // Writes all of it; safe beside other writes. 0 or errno.
   int write(std::span<const std::byte> bytes, uint64_t at) const;
 

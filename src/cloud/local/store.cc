@@ -21,9 +21,7 @@
 namespace tutti::cloud::local {
 namespace {
 
-constexpr size_t walks_max = 16;  // listings between two pages
-// A trip to another thread and back costs more than to copy this from the page cache.
-constexpr uint64_t here_bytes_max = 128U << 10U;
+constexpr size_t walks_max = 16;                   // listings between two pages
 constexpr uint64_t direct_bytes_min = 16U << 20U;  // smaller files are soon read by others
 
 Error changed_error() {
@@ -117,11 +115,11 @@ class FileSource final : public ByteSource {
     }
     CO_TRY(Buffer buffer, co_await buffers_.take(ctx));
     const std::span<std::byte> space = buffer.space();
-    if (reading_->end - reading_->at <= here_bytes_max) {
-      if (auto now = reading_->read_now(space)) {
-        CO_TRY(const size_t n, std::move(*now));
-        co_return Chunk(std::move(buffer), n);
-      }
+    // A trip to another thread costs more than this copy from the page cache, and would leave the
+    // bytes in another core's cache than that of who hashes and sends them.
+    if (auto now = reading_->read_now(space)) {
+      CO_TRY(const size_t n, std::move(*now));
+      co_return Chunk(std::move(buffer), n);
     }
     auto read = [reading = reading_, space] { return reading->read(space); };
     CO_TRY(const size_t n, co_await rt::offload(files_, std::move(read)));
@@ -132,6 +130,30 @@ class FileSource final : public ByteSource {
   BufferPool& buffers_;
   rt::Executor files_;
   std::shared_ptr<Reading> reading_;
+};
+
+// Where bytes are copied into the page cache: here, where whoever received and hashed them still
+// has them in the core's cache, until the system makes writers wait for the disk; then on another
+// thread for a while.
+class WritingPlace {
+ public:
+  bool is_here() {
+    if (elsewhere_ == 0) {
+      return true;
+    }
+    --elsewhere_;
+    return false;
+  }
+  void took(Duration time) {
+    if (time > quick_max) {
+      elsewhere_ = elsewhere_for;
+    }
+  }
+
+ private:
+  static constexpr Duration quick_max = milliseconds(5);
+  static constexpr int elsewhere_for = 256;  // writes of one chunk
+  int elsewhere_ = 0;
 };
 
 // A small body, to its end: only there a source vouches for its bytes. It is one chunk, nearly
@@ -295,6 +317,7 @@ class LocalStore final : public ObjectStore {
   Committer committer_;
   Capabilities can_;
   int64_t last_ns_ = 0;
+  WritingPlace writing_place_;
   std::list<Listed> walks_;  // newest first
 };
 
@@ -402,7 +425,14 @@ Task<BodyCheck> LocalStore::receive(rt::Context& ctx, Key key, Body body,
       check->update(chunk.bytes());
       return staged->write(chunk.bytes(), to);
     };
-    const int error_number = co_await rt::offload(files_, std::move(write));
+    int error_number = 0;
+    if (!staged->is_direct() && writing_place_.is_here()) {
+      const BootInstant began = ctx.clock().boot();
+      error_number = write();
+      writing_place_.took(ctx.clock().boot() - began);
+    } else {
+      error_number = co_await rt::offload(files_, std::move(write));
+    }
     if (error_number != 0) {
       co_return fail(file_error(error_number, "writing", options_.base + key.text));
     }
