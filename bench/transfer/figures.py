@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import origin
 from .contestants import TUTTI, AwsCli, Place, Rclone, S5cmd, Tutti
-from .measure import Cost, measure, race
+from .measure import Cost, busy_servers, measure, race
 from .report import MB
 from .sample import Sample
 
@@ -208,7 +208,8 @@ def around(bench, sample, side_by_side, figure, unit, amount, targets):
             sample.check(world.on_disk(end.below(name)))
             world.leftovers.add(world.on_disk(end.below(name)), sample)
             measure([str(TUTTI), "rm", "--yes", "--max", str(sample.count), f"gs://{middle.below(name).path}/"], world)
-            return Cost(sum(leg.seconds for leg in legs), sum(leg.cpu for leg in legs), max(leg.rss for leg in legs))
+            return Cost(sum(leg.seconds for leg in legs), sum(leg.cpu for leg in legs), max(leg.rss for leg in legs),
+                        sum(leg.servers for leg in legs))
         return run
     costs, _ = race(sample.name, bench.rounds, {each.name: runner(each) for each in (Tutti(), Rclone(side_by_side))})
     peers = [each for each in costs if each != "tutti"]
@@ -216,7 +217,8 @@ def around(bench, sample, side_by_side, figure, unit, amount, targets):
                                          (f"{figure}_cpu", "CPU-s", lambda cost: cost.cpu, ""),
                                          (f"{figure}_rss", "MiB", lambda cost: cost.rss / MIB, targets["rss"])):
         bench.report.add(name, its_unit, [view(cost) for cost in costs["tutti"]],
-                         {peer: [view(cost) for cost in costs[peer]] for peer in peers}, None, target)
+                         {peer: [view(cost) for cost in costs[peer]] for peer in peers},
+                         busy_servers(amount, costs["tutti"]) if unit == its_unit else None, target)
 
 
 OVER_TLS = ("large", "small")

@@ -5,7 +5,7 @@ import os
 import pathlib
 import platform
 
-from .measure import median
+from .measure import busy_servers, median
 
 MB, GB = 1e6, 1e9
 
@@ -58,4 +58,4 @@ class Report:
             for name, unit, view, target in views if ours in costs else []:
                 self.add(name + suffix, unit, [view(cost) for cost in costs[ours]],
                          {peer: [view(cost) for cost in rows] for peer, rows in peers.items()},
-                         limit if unit == rate_unit else None, target)
+                         (limit or busy_servers(rate_amount, costs[ours])) if unit == rate_unit else None, target)
