@@ -36,7 +36,6 @@ struct Target {
 struct Parts {
   cloud::ObjectStore& from;
   cloud::ObjectMeta source;
-  std::filesystem::path journal;
   std::string source_id;
   uint64_t part_bytes = 0;
   bool in_order = false;
@@ -125,9 +124,6 @@ Task<Unit> send_parts(rt::Scope& scope, Parts& parts) {
 // ---- the beginning
 
 Task<Unit> begin(rt::Context& ctx, Parts& parts, Target& target) {
-  if (!parts.journal.empty()) {
-    CO_OK(co_await target.upload->open_journal(parts.journal, target.want.address));
-  }
   CO_TRY(const auto there,
          co_await target.upload->begin(
              ctx, {.source = parts.source_id, .part_bytes = parts.part_bytes},
@@ -166,11 +162,14 @@ Result<uint64_t> part_bytes_of(const PartsJob& job) {
   return transfer::part_bytes_of(job.source.size, part_bytes_wanted, limits);
 }
 
-// As one part, which the service keeps what it has of. Several destinations share a reading, which
-// none of them can open again.
-bool goes_in_order(const PartsJob& job) {
-  return job.to.size() == 1 &&
-         job.source.size <= job.to.front().store.capabilities().in_order_bytes_max;
+// As one part, of which the service keeps what it has. Several destinations share a reading, which
+// none of them can open again; and what was begun in parts is finished so.
+bool goes_in_order(const Parts& parts) {
+  const Target& first = parts.targets.front();
+  const auto& found = first.upload->found();
+  return parts.targets.size() == 1 &&
+         parts.source.size <= first.want.store.capabilities().in_order_bytes_max &&
+         !(found && found->source == parts.source_id && found->part_bytes == parts.part_bytes);
 }
 
 Task<Unit> begin_all(rt::Context& ctx, Parts& parts) {
@@ -187,20 +186,23 @@ Task<Unit> begin_all(rt::Context& ctx, Parts& parts) {
 
 Task<std::vector<Result<PartsWritten>>> put_parts(rt::Context& ctx, PartsJob job,
                                                   rt::Semaphore& slots, rt::Executor cpu) {
-  const bool in_order = goes_in_order(job);
-  CO_TRY(const uint64_t part_bytes,
-         in_order ? Result<uint64_t>(job.source.size) : part_bytes_of(job));
+  CO_TRY(const uint64_t part_bytes, part_bytes_of(job));
   Parts parts{.from = job.from,
               .source = std::move(job.source),
-              .journal = std::move(job.journal),
               .source_id = std::move(job.source_id),
               .part_bytes = part_bytes,
-              .in_order = in_order,
               .slots = slots,
               .cpu = std::move(cpu)};
   for (PartsTarget& each : job.to) {
     auto upload = std::make_unique<JournalledUpload>(each.store, each.key, parts.cpu);
+    if (!job.journal.empty()) {
+      CO_OK(co_await upload->open_journal(job.journal, each.address));
+    }
     parts.targets.push_back({.want = std::move(each), .upload = std::move(upload)});
+  }
+  parts.in_order = goes_in_order(parts);
+  if (parts.in_order) {
+    parts.part_bytes = parts.source.size;
   }
   CO_OK(co_await begin_all(ctx, parts));
   auto sent =

@@ -12,8 +12,12 @@ namespace {
 
 constexpr std::string_view id_begin = "session ";
 
-std::string id_of(const Bucket::Target& target, std::string_view url) {
-  return fmt::format("{}{} {}", id_begin, target.if_generation, url);
+// The service holds a session to what it was begun with: the condition, all that stands beside the
+// bytes, the key.
+std::string id_of(const Bucket& bucket, const Bucket::Target& target, std::string_view url) {
+  const Digest begun =
+      sha256(to_json(sign::gcs_resource(target.write)) + " " + bucket.options().service.kms_key);
+  return fmt::format("{}{} {} {}", id_begin, target.if_generation, hex(begun), url);
 }
 
 }  // namespace
@@ -43,17 +47,16 @@ Task<std::unique_ptr<Upload>> InOrderUpload::resume(rt::Context& ctx, GcsStore& 
   if (!session.has_value()) {
     co_return fail(store.at(key, std::move(session).error()));
   }
-  // The service holds it to the condition it was begun under.
-  if (options.id != id_of(target, url)) {
+  if (options.id != id_of(store.bucket(), target, url)) {
     std::ignore = co_await (*session)->abandon(ctx);
-    co_return fail(store.at(key, {.code = Code::not_found,
-                                  .what = "the upload was begun when another object was there"}));
+    co_return fail(store.at(
+        key, {.code = Code::not_found, .what = "the upload was begun for something else"}));
   }
   co_return std::unique_ptr<Upload>(new InOrderUpload(store, std::move(key), std::move(options),
                                                       std::move(target), std::move(*session)));
 }
 
-std::string InOrderUpload::id() const { return id_of(target_, session_->url()); }
+std::string InOrderUpload::id() const { return id_of(store_.bucket(), target_, session_->url()); }
 
 Result<Unit> InOrderUpload::check(uint32_t number, const Body& body) const {
   const uint64_t due = std::min(options_.part_bytes, options_.size.value_or(0) - done_);

@@ -20,12 +20,13 @@ class InOrderUpload final : public Upload {
 
   static Task<std::unique_ptr<Upload>> begin(rt::Context& ctx, GcsStore& store, Key key,
                                              UploadOptions options, Bucket::Target target);
-  // By options.id. not_found: it is complete or forgotten, or was begun under other conditions.
+  // By options.id. not_found: it is complete or forgotten, or was begun under another condition, or
+  // with something else beside the bytes.
   static Task<std::unique_ptr<Upload>> resume(rt::Context& ctx, GcsStore& store, Key key,
                                               UploadOptions options, Bucket::Target target);
 
   Task<SentPart> part(rt::Context& ctx, uint32_t number, Body body) override;
-  // Names the session and the condition it was begun under.
+  // Names the session and what it was begun with. A secret, as the session's URL is.
   std::string id() const override;
   Task<std::vector<SentPart>> take_over(rt::Context& ctx, std::vector<SentPart> parts) override;
   Task<ObjectMeta> commit(rt::Context& ctx, std::vector<Digest> digests) override;

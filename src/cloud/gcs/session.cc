@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/gcs/session.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 namespace tutti::cloud::gcs {
@@ -8,6 +10,7 @@ namespace {
 
 // A service that takes a little of each chunk gets on; one that takes nothing does not.
 constexpr int stalls_max = 3;
+constexpr int cancelled = 499;  // what a session says once it was abandoned
 
 Error broken(std::string what, const std::string& where) {
   return {.code = Code::unavailable, .what = std::move(what), .where = where};
@@ -33,6 +36,8 @@ Task<std::unique_ptr<Session>> Session::resume(rt::Context& ctx, Client& client,
   CO_OK(session->set_url(url));
   const auto attempt = [&session](rt::Context& inner) { return session->locate(inner); };
   CO_OK(co_await rt::retry(ctx, client.patience(), attempt));
+  session->resumed_ = session->persisted_;
+  session->unsure_ = true;  // it may be long until the first bytes go
   co_return session;
 }
 
@@ -47,9 +52,12 @@ Task<Unit> Session::locate(rt::Context& ctx) {
     CO_TRY(persisted_, sign::parse_gcs_persisted(reply->headers));
     co_return Unit{};
   }
-  const bool gone = reply->status < 300 || reply->status == 404 || reply->status == 410;
-  co_return fail(gone ? Error{.code = Code::not_found, .what = "the upload is no longer under way"}
-                      : failure_of(*reply, where_));
+  // Complete, or the service wants no more of it, for whatever reason.
+  Error error = failure_of(*reply, where_);
+  if (!is_retryable(error.code)) {
+    error = {.code = Code::not_found, .what = "the upload is no longer under way", .where = where_};
+  }
+  co_return fail(std::move(error));
 }
 
 std::string Session::url() const { return http::url_of({.tls = client_.tls(), .request = put_}); }
@@ -135,7 +143,7 @@ Task<Unit> Session::deliver_once(rt::Context& ctx, Chunk chunk) {
     }
     CO_OK(take(*reply, chunk));
     unsure_ = false;
-    if (written_ || lost_ || (!chunk.last && persisted_ == chunk.end())) {
+    if (written_ || lost_ || (!chunk.last && persisted_ >= chunk.end())) {
       co_return Unit{};
     }
     stalls = asks || persisted_ > before ? 0 : stalls + 1;
@@ -181,11 +189,11 @@ Result<Unit> Session::take(const http::Reply& reply, const Chunk& chunk) {
   }
   if (reply.status == 308) {
     TRY(persisted_, sign::parse_gcs_persisted(reply.headers));
-    lost_ = persisted_ < chunk.offset || persisted_ > chunk.end();
+    lost_ = persisted_ < chunk.offset || persisted_ > std::max(chunk.end(), resumed_);
     maybe_done_ = false;
     return Unit{};
   }
-  if (reply.status == 404 || reply.status == 410) {
+  if (reply.status == 404 || reply.status == 410 || reply.status == cancelled) {
     lost_ = true;
     return Unit{};
   }

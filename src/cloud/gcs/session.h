@@ -67,6 +67,7 @@ class Session {
   std::string where_;
   sign::Request put_;       // to the session's URL
   uint64_t persisted_ = 0;  // bytes the service has
+  uint64_t resumed_ = 0;    // of them, those another process had sent
   bool unsure_ = false;     // ask before sending
   bool maybe_done_ = false;
   bool lost_ = false;

@@ -90,6 +90,9 @@ Task<std::vector<SentPart>> GcsUpload::take_over(rt::Context& ctx, std::vector<S
 
 Task<Unit> GcsUpload::abort(rt::Context& ctx) {
   ended_ = true;
+  if (!options_.id.empty() && made_.empty()) {
+    CO_OK(co_await take_over(ctx, {}));  // finds what another process has made
+  }
   parts_.clear();
   co_return co_await remove_components(ctx, store_.bucket(), std::exchange(made_, {}));
 }

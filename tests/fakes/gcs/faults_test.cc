@@ -570,6 +570,61 @@ TEST_CASE("a session is not gone on with where something else is wanted now") {
   CHECK(w.text("a") == "a third one's");
 }
 
+TEST_CASE("a session is not gone on with where the object is described otherwise") {
+  World w;
+  Streamed to(w, pattern(2 * mib + 5));
+  const std::string kms = "projects/p/locations/l/keyRings/r/cryptoKeys/k";
+  for (int what = 0; what < 3; ++what) {
+    w.store = w.open(nullptr);
+    auto upload = to.begin({}, {.content_type = "a/b"});
+    REQUIRE_OK(upload);
+    (*upload)->keep();
+    const std::string id = (*upload)->id();
+    if (what == 0) {
+      REQUIRE_OK(w.run((*upload)->abort(w.ctx)));  // the service says so in a way of its own
+    } else if (what == 1) {
+      CHECK(to.begin(id, {.content_type = "c/d"}).error().code == Code::not_found);
+    } else {
+      w.store = w.open(nullptr, kms);
+    }
+    CHECK(to.begin(id, {.content_type = "a/b"}).error().code == Code::not_found);
+  }
+}
+
+TEST_CASE("a session has all bytes, and nobody wrote down that it does") {
+  World w;
+  Streamed to(w, pattern(2 * Streamed::part_bytes));
+  auto first = to.begin();
+  REQUIRE_OK(first);
+  REQUIRE_OK(to.part(**first, 1));
+  (*first)->keep();
+  auto second = to.begin((*first)->id());
+  REQUIRE_OK(second);
+  CHECK(w.run((*second)->take_over(w.ctx, {}))->empty());
+  const size_t sent = w.asked("PUT ");
+  REQUIRE_OK(to.part(**second, 1));
+  CHECK(w.asked("PUT ") == sent + 1);  // how far it is, and no bytes
+  REQUIRE_OK(to.part(**second, 2));
+  REQUIRE_OK(to.commit(**second));
+  CHECK((w.text("a") == to.text));
+}
+
+TEST_CASE("components of a process that died go with the upload that is ended by its id") {
+  World w;
+  auto upload = w.run(w.store->begin_upload(w.ctx, {"a"}, {.part_bytes = 10, .resumable = true}));
+  REQUIRE_OK(upload);
+  REQUIRE_OK(
+      w.run((*upload)->part(w.ctx, 1, held_body(std::make_shared<const std::string>("part")))));
+  const std::string id = (*upload)->id();
+  (*upload)->keep();
+  upload->reset();
+  CHECK(!w.names().empty());
+  auto found = w.run(w.store->begin_upload(w.ctx, {"a"}, {.id = id}));
+  REQUIRE_OK(found);
+  REQUIRE_OK(w.run((*found)->abort(w.ctx)));
+  CHECK(w.names().empty());
+}
+
 TEST_CASE("a session whose bytes change on the way never becomes an object") {
   World w;
   Streamed to(w, pattern(2 * mib + 5));

@@ -237,6 +237,7 @@ class State:
 
     def reset(self):
         self.buckets, self.sessions, self.rewrites = {}, {}, {}
+        self.cancelled = set()  # sessions: they answer 499 from then on
         self.faults, self.requests = [], []
         self.settings = {"tokens": None, "rewrite_bytes": 1 << 60, "page_max": 1000, "token_valid": 3600}
         self.numbers = int(time.time() * 1e6)
@@ -711,11 +712,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if self.fault.get("do") == "forget":
                 STATE.sessions.pop(self.query["upload_id"], None)
             session = STATE.sessions.get(self.query["upload_id"])
+            if self.query["upload_id"] in STATE.cancelled:
+                self.body()
+                return self.reply(499)
             if session is None:
                 self.body()
                 raise Failure(404, "notFound", "Not Found")
             if self.command == "DELETE":
                 del STATE.sessions[self.query["upload_id"]]
+                STATE.cancelled.add(self.query["upload_id"])
                 return self.reply(499)
         try:
             data = self.body()
