@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/azure/hashed.h"
+#include "cloud/http/holding.h"
 #include "cloud/http/request_body.h"
 #include "cloud/versions.h"
 #include "rt/wait.h"
@@ -113,6 +114,7 @@ class AzureStore final : public ObjectStore {
   }
 
   BlobsPtr blobs_;
+  http::Holding holding_;
 };
 
 Task<Opened> AzureStore::get(rt::Context& ctx, Key key, GetOptions options) {
@@ -160,6 +162,7 @@ Task<ObjectMeta> AzureStore::put(rt::Context& ctx, Key key, Body body, PutOption
   options = with_tier(std::move(options));
   CO_OK(blobs_->check_write(key, options));
   if (body.size && *body.size <= single_bytes_max) {
+    CO_TRY(const http::Holding::Place place, co_await holding_.enter(ctx, *body.size));
     auto held = co_await http::collect(ctx, std::move(body), single_bytes_max);
     if (!held.has_value()) {
       co_return fail(blobs_->at(key, std::move(held).error()));
@@ -179,7 +182,8 @@ Task<ObjectMeta> AzureStore::put(rt::Context& ctx, Key key, Body body, PutOption
 
 Task<ObjectMeta> AzureStore::put_held(rt::Context& ctx, Key key, http::Collected held,
                                       PutOptions options) {
-  auto bytes = std::make_shared<const std::string>(std::move(held.bytes));
+  const auto bytes = std::make_shared<std::string>(std::move(held.bytes));
+  const uint64_t size = bytes->size();
   Notes notes{.options = std::move(options), .digests = std::move(held.digests)};
   notes.mark = mark_for(notes.options, ctx.random());
   // Compared by the service, and kept by it.
@@ -190,8 +194,8 @@ Task<ObjectMeta> AzureStore::put_held(rt::Context& ctx, Key key, http::Collected
   notes.digests.push_back(md5.front());
   sign::Request request = sign::azure_put_request(blobs_->place().container, key.text, noted,
                                                   conditions_of(notes.options), md5.front());
-  co_return co_await blobs_->write(ctx, std::move(key), std::move(notes), bytes->size(),
-                                   std::move(request), *bytes);
+  co_return co_await blobs_->write(ctx, std::move(key), std::move(notes), size, std::move(request),
+                                   std::move(*bytes));
 }
 
 Task<std::unique_ptr<Upload>> AzureStore::begin_upload(rt::Context& ctx, Key key,

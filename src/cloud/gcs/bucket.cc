@@ -13,18 +13,6 @@ namespace {
 constexpr int restarts_max = 3;          // of an upload the service has lost
 constexpr int copy_steps_max = 100'000;  // of 1 GiB and more each
 
-// Given back when its owner ends.
-class Permit {
- public:
-  explicit Permit(rt::Semaphore& semaphore) : semaphore_(semaphore) {}
-  ~Permit() { semaphore_.release(); }
-  Permit(const Permit&) = delete;
-  Permit& operator=(const Permit&) = delete;
-
- private:
-  rt::Semaphore& semaphore_;
-};
-
 std::optional<Digest> crc_of(const std::vector<Digest>& digests) {
   const auto at = std::ranges::find(digests, DigestKind::crc32c, &Digest::kind);
   return at == digests.end() ? std::nullopt : std::optional(*at);
@@ -80,9 +68,7 @@ class Bucket::Cutter {
 };
 
 Bucket::Bucket(net::HttpClient& http, StoreOptions options)
-    : options_(std::move(options)),
-      client_(http, options_.auth, options_.tls, options_.patience),
-      chunks_(options_.chunks_max) {}
+    : options_(std::move(options)), client_(http, options_.auth, options_.tls, options_.patience) {}
 
 Call Bucket::call(sign::Request request, std::string_view name) const {
   return {.request = std::move(request), .where = options_.base + std::string(name)};
@@ -146,8 +132,8 @@ Task<Written> Bucket::write_once(rt::Context& ctx, Target target, Body body, boo
   if (!body.one_shot && body.size && *body.size >= options_.chunk_bytes) {
     co_return co_await write_through(ctx, std::move(target), std::move(body), lost);
   }
-  CO_OK(co_await chunks_.acquire(ctx));
-  const Permit permit(chunks_);
+  CO_TRY(const http::Holding::Place place,
+         co_await holding_.enter(ctx, body.size.value_or(options_.chunk_bytes)));
   co_return co_await write_held(ctx, std::move(target), std::move(body), lost);
 }
 

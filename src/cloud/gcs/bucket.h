@@ -10,8 +10,8 @@
 #include "cloud/gcs/client.h"
 #include "cloud/gcs/gcs.h"
 #include "cloud/gcs/session.h"
+#include "cloud/http/holding.h"
 #include "cloud/http/request_body.h"
-#include "rt/wait.h"
 
 namespace tutti::cloud::gcs {
 
@@ -113,7 +113,7 @@ class Bucket {
 
   StoreOptions options_;
   Client client_;
-  rt::Semaphore chunks_;
+  http::Holding holding_;
 };
 
 }  // namespace tutti::cloud::gcs

@@ -54,7 +54,6 @@ struct StoreOptions {
   std::string project = {};                     // of new buckets; empty: the service account's
   std::shared_ptr<auth::GoogleAuth> auth = {};  // nullptr: anonymous
   size_t chunk_bytes = 8U << 20U;               // a multiple of sign::gcs_chunk_unit
-  size_t chunks_max = 16;                       // in memory at once
   // The service says "slow down" for a while when a bucket becomes busy.
   rt::RetryPolicy patience = {.attempts_max = 6, .delay = milliseconds(300)};
 };
