@@ -204,8 +204,9 @@ void add_lock_options(CLI::App& command, LockArgs& args, std::string_view what) 
       "--retain-until", args.until,
       fmt::format("{} cannot be removed before: a time (UTC), or so long from now: 90d", what));
   command
-      .add_option("--retain-mode", args.mode,
-                  "governance: who may can end it sooner; compliance: nobody can")
+      .add_option(
+          "--retain-mode", args.mode,
+          "governance: whoever has the permission can end it sooner; compliance: nobody can")
       ->check(CLI::IsMember({"governance", "compliance"}))
       ->default_val("governance")
       ->needs(until);
@@ -285,6 +286,7 @@ void add_failures_option(CLI::App& command, uint64_t& failures_max) {
   command
       .add_option("--max-failures", failures_max,
                   "the others go on when an object fails, until so many have")
+      ->check(CLI::NonNegativeNumber)
       ->default_val(1000);
 }
 
@@ -346,6 +348,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_option("TO", args.to, "a prefix or a local folder")->required();
   sync->add_flag("--delete", args.remove, "remove what only the destination has, last of all");
   sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is")
+      ->check(CLI::NonNegativeNumber)
       ->default_val(1000);
   sync->add_option("--backup", args.backup,
                    "a prefix that gets what would be replaced or removed, before it is");
@@ -369,6 +372,7 @@ void add_store_commands(CLI::App& app, Raw& raw) {
   auto* rm = app.add_subcommand("rm", "Remove objects");
   rm->add_option("ADDRESS", raw.rm.addresses, "objects, prefixes ending in /, globs")->required();
   rm->add_option("--max", raw.rm.max, "where more would be removed, nothing is")
+      ->check(CLI::NonNegativeNumber)
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
@@ -385,8 +389,7 @@ void add_store_commands(CLI::App& app, Raw& raw) {
                                 "every version of the object, for ever, and its delete markers");
   versions->excludes(uploads);
   rm->add_flag("-r,--recursive", raw.rm.recursive,
-               "with --all-versions: of all objects below a prefix, or of a glob; without it that "
-               "needs no word");
+               "needed only with --all-versions, to allow a prefix or a pattern");
   add_version_option(*rm, raw.rm.version)->excludes(versions)->excludes(uploads);
   rm->footer(examples(
       {{"tutti rm --dry-run s3://logs/2025/", "How much is below it"},

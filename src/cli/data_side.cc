@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +19,28 @@ namespace tutti::cli {
 namespace fs = std::filesystem;
 namespace {
 
+// What somebody means who writes S3://b/k, s3:b/k or arn:aws:s3:::b/k; empty: a path.
+std::string meant_address(std::string_view text) {
+  constexpr std::string_view arn = "arn:aws:s3:::";
+  if (text.starts_with(arn)) {
+    return fmt::format("s3://{}", text.substr(arn.size()));
+  }
+  const size_t colon = text.find(':');
+  std::string scheme(text.substr(0, colon));
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const auto is_scheme = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); };
+  if (colon == std::string_view::npos || scheme.size() < 2 || !is_letter(scheme.front()) ||
+      !std::ranges::all_of(scheme, is_scheme)) {
+    return {};
+  }
+  std::ranges::transform(scheme, scheme.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
+  std::string_view rest = text.substr(colon + 1);
+  rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
+  return fmt::format("{}://{}", scheme, rest);
+}
+
 Result<std::string> as_address(const std::string& text) {
   if (text.empty()) {
     return fail(Code::bad_input, "an empty text is no address",
@@ -27,6 +50,12 @@ Result<std::string> as_address(const std::string& text) {
     return text;
   }
   std::error_code ec;
+  if (const std::string meant = meant_address(text); !meant.empty() && !fs::exists(text, ec)) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = "it looks like an address of another tool",
+                      .where = text,
+                      .remedy = fmt::format("write {}; a file of that name is ./{}", meant, text)});
+  }
   std::string path = fs::absolute(text, ec).lexically_normal().string();
   if (fs::is_directory(path, ec) && !path.ends_with('/')) {
     path += '/';

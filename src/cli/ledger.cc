@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <fstream>
 
 #include <fmt/format.h>
 
@@ -16,6 +17,27 @@ namespace {
 constexpr size_t failures_kept = 20;
 constexpr size_t waiting_bytes = 256U << 10U;
 
+// Only an earlier manifest is replaced by one, not the data somebody has named by mistake.
+Result<Unit> check_replaceable(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    return Unit{};
+  }
+  char begin[256] = {};
+  if (std::filesystem::is_regular_file(path, error)) {
+    std::ifstream(path, std::ios::binary).read(begin, sizeof(begin) - 1);
+  }
+  const std::string_view text(begin);
+  if (std::filesystem::is_regular_file(path, error) &&
+      (text.empty() || text.contains(xfer::manifest_format))) {
+    return Unit{};
+  }
+  return fail(Error{.code = Code::bad_input,
+                    .what = "the manifest would replace something that is none",
+                    .where = path.string(),
+                    .remedy = "give it a name of its own"});
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& manifest) {
@@ -23,6 +45,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& manife
   if (manifest.empty()) {
     return ledger;
   }
+  TRY_OK(check_replaceable(manifest));
   ledger->path_ = manifest;
   ledger->beside_ = manifest;
   ledger->beside_ += fmt::format(".{}.part", getpid());

@@ -42,7 +42,7 @@ constexpr Answer answers[] = {
     {"--progress -P --show-progress --stats --page-size --fast-list", "",
      "leave it out: progress is shown on a terminal, and listings are streamed"},
     {"--retry-count --retries --low-level-retries --cli-read-timeout --cli-connect-timeout", "",
-     "`attempts` of the connection says how often a request is tried"},
+     "leave it out: requests are tried again; `attempts` of an s3 connection says how often"},
 
     {"--concurrency -c --part-size -p --numworkers --transfers --checkers --multi-thread-streams "
      "--s3-upload-concurrency --s3-chunk-size --max-concurrent-requests --block-size-mb "
@@ -51,14 +51,13 @@ constexpr Answer answers[] = {
     {"--bwlimit --cap-mbps --max-bandwidth", moves, "--bandwidth 10MB/s"},
     {"--tpslimit", moves, "`limits` of the connection has requests a second"},
     {"-n --no-clobber --ignore-existing --skip-existing", "cp mv",
-     "--if-exists skip leaves what is there; --if-exists fail stops at it"},
+     "--if-exists skip leaves what is there; with --if-exists fail it counts as failed"},
     {"--immutable", "cp mv", "--if-exists fail"},
     {"--overwrite --force -f", "cp mv",
      "--if-exists replace, which is the default; or skip, fail, verify"},
     {"-u --update --if-source-newer -s --if-size-differ --size-only --checksum --check-sum",
      "cp mv",
-     "--if-exists verify sends only what differs; `tutti sync` compares size and time, or "
-     "--checksum"},
+     "`tutti sync` sends what is newer or of another size; --size-only, --checksum compare that"},
     {"--exact-timestamps --update -u", "sync",
      "leave it out: what differs in size or is newer is copied; --checksum compares bytes"},
     {"--delete-after --delete-before --delete-during --delete-destination "

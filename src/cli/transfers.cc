@@ -115,6 +115,19 @@ Result<Unit> select_failed(xfer::Request& request, const CpArgs& args) {
   return Unit{};
 }
 
+// A pattern the shell has written out makes destinations of its files, which would be lost.
+Result<Unit> check_expanded(const CpArgs& args, const std::string& to) {
+  std::error_code error;
+  if (args.to.size() < 2 || is_address(to) || !std::filesystem::is_regular_file(to, error)) {
+    return Unit{};
+  }
+  return fail(Error{.code = Code::bad_input,
+                    .what = "one of several destinations is a file that exists",
+                    .where = to,
+                    .remedy = "if the shell wrote out a pattern, quote it: 'data/*.csv'; the first "
+                              "word is what is copied, all others are destinations"});
+}
+
 Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Instant now) {
   xfer::Request request;
   if (args.from == "-" || std::ranges::find(args.to, "-") != args.to.end()) {
@@ -127,7 +140,14 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY(request.from, args.version.empty() ? open_address(side, args.from)
                                          : open_version(side, args.from, args.version));
   request.from_exactly = request.from_version = !args.version.empty();
+  if (!args.only_failed.empty() && args.manifest == args.only_failed) {
+    return fail(Error{.code = Code::bad_input,
+                      .what = "--manifest would replace what --only-failed reads",
+                      .where = args.manifest,
+                      .remedy = "give the new manifest another name"});
+  }
   for (const std::string& each : args.to) {
+    TRY_OK(check_expanded(args, each));
     TRY(cloud::Located to, open_address(side, each));
     TRY_OK(limit(to, args.bandwidth));
     request.to.push_back(std::move(to));
@@ -264,9 +284,30 @@ Value failures_value(const Ledger& ledger) {
   return Value(std::move(list));
 }
 
+// How to finish what failed. `rule`: of --if-exists, where the command has that.
+std::string finishing(const std::vector<xfer::Entry>& failures, const std::string& manifest,
+                      std::string_view rule) {
+  const auto all_are = [&](auto predicate) {
+    return std::ranges::all_of(failures,
+                               [&](const auto& each) { return predicate(each.error->code); });
+  };
+  if (all_are([](Code code) { return code == Code::conflict; })) {
+    return "`tutti sync` sends what differs, --if-exists replace everything; "
+           "--manifest FILE lists all";
+  }
+  if (!manifest.empty()) {
+    return fmt::format("--only-failed {} and another --manifest try them again", manifest);
+  }
+  if (all_are([](Code code) { return code == Code::denied || code == Code::bad_input; })) {
+    return "--manifest FILE lists all";
+  }
+  return fmt::format("the same command{} finishes it; --manifest FILE lists all",
+                     rule.empty() ? std::string() : fmt::format(" with --if-exists {}", rule));
+}
+
 // Which objects failed, and how to finish. True: none did.
 bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
-                  const std::string& manifest, std::string_view rule = "verify") {
+                  const std::string& finish) {
   if (failed == 0) {
     return true;
   }
@@ -274,13 +315,7 @@ bool say_failures(Invocation& call, uint64_t failed, const Ledger& ledger,
   for (const std::string& line : xfer::failure_lines(failed, ledger.failures())) {
     text += printable(line) + "\n";
   }
-  text += manifest.empty()
-              ? fmt::format(
-                    "the same command with --if-exists {} finishes it; --manifest FILE "
-                    "lists all",
-                    rule)
-              : fmt::format("the same command with --only-failed {} tries them again", manifest);
-  call.output.complain(text);
+  call.output.complain(text + finish);
   return false;
 }
 
@@ -310,7 +345,8 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
   }
-  return say_failures(call, report.failed, *copied.ledger, manifest, rule) ? 0 : 1;
+  const std::string finish = finishing(copied.ledger->failures(), manifest, rule);
+  return say_failures(call, report.failed, *copied.ledger, finish) ? 0 : 1;
 }
 
 Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
@@ -318,6 +354,10 @@ Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
   CO_TRY(request.stages, stages_of(call, side, args.stages));
   request.keep_names = args.stages.keep_names;
   const std::string_view rule = request.stages.empty() ? "verify" : "skip";
+  if (!args.only_failed.empty() && request.filter.only->empty()) {
+    call.output.note(fmt::format("nothing has failed, as {} says", printable(args.only_failed)));
+    co_return 0;
+  }
   if (args.dry_run) {
     co_return co_await preview_copy(call, std::move(request));
   }
@@ -327,12 +367,12 @@ Task<int> copy(Invocation& call, DataSide& side, CpArgs args) {
 
 Task<int> move(Invocation& call, DataSide& side, CpArgs args) {
   CO_TRY(xfer::Request request, request_of(side, args, call.environment.context().clock().wall()));
-  if (args.dry_run) {
-    co_return co_await preview_copy(call, std::move(request));
-  }
   if (args.to.size() > 1) {
     co_return fail(Code::bad_input, "mv has one destination",
                    "copy to several with `tutti cp`, then remove with `tutti rm`");
+  }
+  if (args.dry_run) {
+    co_return co_await preview_copy(call, std::move(request));
   }
   if (request.if_exists == transfer::IfExists::skip ||
       request.verify.policy == xfer::Verify::none) {
@@ -427,7 +467,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   if (report.failed > 0 && args.remove) {
     call.output.note("Nothing was removed, as not everything was copied.");
   }
-  co_return say_failures(call, report.failed, *ledger, {}) ? 0 : 1;
+  co_return say_failures(call, report.failed, *ledger, "the same command finishes it") ? 0 : 1;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace tutti::cloud {
 namespace {
@@ -105,6 +106,16 @@ bool is_tag(const TagLimits& limits, std::string_view name, std::string_view val
          good(value, limits.value_letters_max);
 }
 
+std::string storage_class_of(const Capabilities& can, std::string_view name) {
+  const auto plain = [](char c) {
+    return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  };
+  const auto at = std::ranges::find_if(can.storage_classes, [&](const std::string& each) {
+    return std::ranges::equal(each, name, {}, plain, plain);
+  });
+  return at == can.storage_classes.end() ? std::string(name) : *at;
+}
+
 BodyCheck::BodyCheck(const Body& body) {
   hashers_.emplace_back(DigestKind::crc32c, Hasher(DigestKind::crc32c));
   for (const Digest& each : body.digests) {
@@ -174,7 +185,9 @@ Result<Unit> check_put_options(const PutOptions& options, const Capabilities& ca
       std::ranges::find(can.storage_classes, options.storage_class) == can.storage_classes.end()) {
     return fail(Code::unsupported,
                 fmt::format("{} has no storage class '{}'", can.provider, options.storage_class),
-                "leave the class away");
+                can.storage_classes.empty()
+                    ? "leave the class away"
+                    : fmt::format("it has {}", fmt::join(can.storage_classes, ", ")));
   }
   size_t bytes = options.content_type.size();
   for (const ContentHeader& each : content_headers) {

@@ -36,6 +36,9 @@ Result<Unit> check_conditions(const PutOptions& options, const ObjectMeta* exist
 // metadata, or no tags, are kept.
 Result<Unit> check_put_options(const PutOptions& options, const Capabilities& can);
 
+// The class as the store spells it, whatever the case; one it does not have stays as it is.
+std::string storage_class_of(const Capabilities& can, std::string_view name);
+
 // A name the store can have, and a value without line ends.
 bool is_metadata(const Capabilities& can, std::string_view name, std::string_view value);
 // Printable ASCII, no more than content_header_bytes_max, not empty.

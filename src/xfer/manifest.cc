@@ -71,7 +71,7 @@ std::string_view done_name(Done done) { return done_names[static_cast<size_t>(do
 std::string_view route_name(Route route) { return route_names[static_cast<size_t>(route)]; }
 
 Value to_value(const Entry& entry) {
-  Value value = Value::of({{"format", "tutti.manifest/1"},
+  Value value = Value::of({{"format", manifest_format},
                            {"from", side_value(entry.from)},
                            {"to", side_value(entry.to)},
                            {"bytes", entry.bytes},

@@ -14,6 +14,8 @@
 
 namespace tutti::xfer {
 
+inline constexpr std::string_view manifest_format = "tutti.manifest/1";
+
 // How far it is proven that the destination has the source's bytes.
 enum class Proof : uint8_t {
   end_to_end,  // the destination was read back, or both ends know the same SHA-256 of their bytes

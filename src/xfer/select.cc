@@ -103,6 +103,11 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
   if (!one) {
     error.what = selection.kind == Selection::Kind::glob ? "no object matches the pattern"
                                                          : "there is no object below this prefix";
+    const auto page = co_await located.store->list(ctx, {.prefix = {selection.key}, .limit = 1});
+    if (selection.kind == Selection::Kind::prefix && page.has_value() && !page->objects.empty()) {
+      error.what = "the filters leave out every object below this prefix";
+      error.remedy = "what one --exclude matches no --include brings back: docs/transfers.md";
+    }
     co_return error;
   }
   auto page = co_await located.store->list(ctx, {.prefix = {selection.key + "/"}, .limit = 1});

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "cloud/body_check.h"
 #include "cloud/locks.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
@@ -215,7 +216,7 @@ cloud::PutOptions put_options(const Run& run, Job& job, const cloud::Tags& tags,
   options.only_if_absent = !existing && can.only_if_absent;
   options.if_match = existing && can.put_if_match ? existing->etag : std::string();
   if (!can.storage_classes.empty()) {
-    options.storage_class = run.request.storage_class;
+    options.storage_class = cloud::storage_class_of(can, run.request.storage_class);
   }
   options.lock = run.request.lock;
   return options;

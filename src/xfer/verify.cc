@@ -27,7 +27,7 @@ struct Work {
 Result<Claim> claim_of(const Value& line) {
   Claim claim{.address = std::string(line["to"].get_string("address")),
               .bytes = static_cast<uint64_t>(std::max<int64_t>(0, line.get_int("bytes", -1)))};
-  if (line.get_string("format") != "tutti.manifest/1" || claim.address.empty() ||
+  if (line.get_string("format") != manifest_format || claim.address.empty() ||
       line.get_int("bytes", -1) < 0 || !line["digests"].is_map()) {
     return fail(Code::bad_input, "this is no line of a manifest",
                 "give a file that --manifest wrote");

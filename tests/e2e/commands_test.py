@@ -51,6 +51,50 @@ def says(project, arguments, status, *words, lacks=()):
     return done
 
 
+def mistakes(tutti):
+    """What newcomers type, which must cost them nothing."""
+    with Project(tutti, FILES) as project:
+        folder = project.folder
+        (folder / "src").mkdir()
+        for name in ("one", "two", "three"):
+            (folder / f"src/{name}.csv").write_text(name)
+        # The shell has written out src/*.csv: all but the first would be destinations.
+        says(project, ["cp", "src/one.csv", "src/three.csv", "src/two.csv", "out/"], 2, "src/three.csv", "quote it: 'data/*.csv'")
+        for name in ("one", "two", "three"):
+            expect((folder / f"src/{name}.csv").read_text() == name, f"src/{name}.csv was overwritten")
+        says(project, ["mv", "--dry-run", "src/", "out/", "more/"], 2, "mv has one destination")
+
+        for said, meant in (("S3://b/x/", "s3://b/x/"), ("s3:b/x/", "s3://b/x/"), ("arn:aws:s3:::b/x/", "s3://b/x/")):
+            says(project, ["cp", "src/", said], 2, f"write {meant}", f"a file of that name is ./{said}")
+            says(project, ["cp", said + "k", "out/"], 2, f"write {meant}k")
+        expect(not [each for each in folder.iterdir() if ":" in each.name], "a folder was made of an address")
+        says(project, ["cp", "src/one.csv", "./a:b"], 0, "copied 1 object")
+        says(project, ["cp", "a:b", "out/"], 0, "copied 1 object")  # it is there
+        says(project, ["cp", "src/one.csv", "12:30"], 0, "copied 1 object")
+
+        says(project, ["cp", "src/", "s3://b/src/", "--manifest", "src/one.csv"], 2, "src/one.csv", "give it a name of its own")
+        says(project, ["cp", "src/", "s3://b/src/", "--manifest", "/dev/null"], 2, "/dev/null", "give it a name of its own")
+        expect((folder / "src/one.csv").read_text() == "one", "src/one.csv became a manifest")
+        for _ in range(2):
+            says(project, ["cp", "src/", "s3://b/src/", "--manifest", "copied.jsonl"], 0, "copied 3 objects")
+        says(project, ["cp", "src/", "s3://b/src/", "--only-failed", "copied.jsonl"], 0, "nothing has failed")
+        says(project, ["cp", "src/", "s3://b/src/", "--only-failed", "copied.jsonl", "--manifest", "copied.jsonl"], 2, "another name")
+        says(project, ["verify", "copied.jsonl"], 0, "3 objects")
+
+        says(project, ["cp", "src/", "s3://b/none/", "--larger", "10MB"], 2, "the filters leave out every object below this prefix")
+        says(project, ["cp", "src/", "s3://b/none/", "--exclude", "*", "--include", "*.csv"], 2, "no --include brings back")
+        says(project, ["cp", "nothing/", "s3://b/none/"], 2, "there is no object below this prefix")
+
+        (folder / "src/two.csv").write_text("changed")
+        says(project, ["cp", "src/", "s3://b/src/", "--if-exists", "verify"], 1, "it exists and is different",
+             "`tutti sync` sends what differs", lacks=["finishes it"])
+        says(project, ["sync", "src/", "s3://b/src/", "--checksum"], 0, "copied 1 object")
+
+        says(project, ["rm", "--yes", "--max", "-1", "s3://b/src/"], 2, "--max")
+        says(project, ["sync", "src/", "s3://b/src/", "--delete", "--max-delete", "-1"], 2, "--max-delete")
+        says(project, ["cp", "src/", "s3://b/src/", "--max-failures", "-1"], 2, "--max-failures")
+
+
 def listing(tutti):
     with Project(tutti, FILES) as project:
         says(project, ["ls", "s3://b/"], 0, "s3://b/a.json", "s3://b/in/", "1 object,", lacks=["1 objects"])
@@ -252,7 +296,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
+    return run_tests([("ls", listing), ("mistakes", mistakes), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 

@@ -196,7 +196,7 @@ Schema copy_schema() {
       {.name = "retain_until",
        .doc = "What is written cannot be removed before: a time (UTC), or so long from now (90d)."},
       {.name = "retain_mode",
-       .doc = "governance: who may can end it sooner; compliance: nobody can.",
+       .doc = "governance: whoever has the permission can end it sooner; compliance: nobody can.",
        .choices = {"governance", "compliance"},
        .fallback = "governance"},
       {.name = "legal_hold",

@@ -329,7 +329,7 @@ TEST_CASE("filters choose what is copied, as those of the command do") {
   CHECK(copied({{"order", "largest"}, {"first", "*.txt"}, {"larger", 9}}) == "large.csv ");
 
   const std::pair<std::pair<const char*, Value>, std::string> rows[] = {
-      {{"older_than", "1h"}, "there is no object below this prefix"},
+      {{"older_than", "1h"}, "the filters leave out every object below this prefix"},
       {{"include", Value(ValueList{1})}, "`include` is neither a text nor a list of texts"},
       {{"include", "[a"}, "[a: "},
       {{"include_regex", "("}, "not a regular expression"},
