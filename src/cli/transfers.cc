@@ -291,12 +291,12 @@ std::string finishing(const std::vector<xfer::Entry>& failures, const std::strin
     return std::ranges::all_of(failures,
                                [&](const auto& each) { return predicate(each.error->code); });
   };
+  if (!manifest.empty()) {
+    return fmt::format("--only-failed {} and another --manifest try them again", manifest);
+  }
   if (all_are([](Code code) { return code == Code::conflict; })) {
     return "`tutti sync` sends what differs, --if-exists replace everything; "
            "--manifest FILE lists all";
-  }
-  if (!manifest.empty()) {
-    return fmt::format("--only-failed {} and another --manifest try them again", manifest);
   }
   if (all_are([](Code code) { return code == Code::denied || code == Code::bad_input; })) {
     return "--manifest FILE lists all";
