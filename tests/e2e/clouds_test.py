@@ -39,7 +39,6 @@ profiles:
       wrong: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: wrong_key}}}}
       gone: {{type: s3, endpoint: "http://127.0.0.1:1", auth: none, attempts: 2}}
       gs: {{type: gcs, endpoint: "{TUTTI_TEST_GCS}", auth: none}}
-      strict: {{type: gcs, endpoint: "{TUTTI_TEST_STRICT_GCS}", auth: none, project: p}}
       az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: az_key}}}}
       pulling: {{type: azure, endpoint: "{TUTTI_TEST_AZURE_PULL}", access_key: {{secret: az_key}}}}
       wrong_az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: wrong_az_key}}}}
@@ -50,7 +49,7 @@ class World:
     """A folder with a project whose profile is the servers, and a bucket of its own."""
     count = 0
 
-    def __init__(self, tutti):
+    def __init__(self, tutti, connections=""):
         World.count += 1
         self.tutti = tutti
         self.bucket = f"bucket-{os.getpid()}-{World.count}"
@@ -59,7 +58,7 @@ class World:
                     "TEST_AZ_KEY": AZURITE_KEY, "WRONG_KEY": "testkey:not-the-secret", "WRONG_AZ_KEY": "bm90LXRoZS1zZWNyZXQ="}
         text = SETTINGS.format(bucket=self.bucket, **os.environ).replace(
             "az_key: {env: TEST_AZ_KEY}", "az_key: {env: TEST_AZ_KEY}, wrong_key: {env: WRONG_KEY}, wrong_az_key: {env: WRONG_AZ_KEY}")
-        (self.folder / "tutti.yaml").write_text(text, encoding="utf-8")
+        (self.folder / "tutti.yaml").write_text(text + connections, encoding="utf-8")
 
     def __enter__(self):
         return self
@@ -434,7 +433,8 @@ def refusals(tutti):
 
 def killed(tutti):
     """kill -9 at random moments: nothing half-written is ever seen, and the same command finishes."""
-    with World(tutti) as world:
+    strict = f'      strict: {{type: gcs, endpoint: "{os.environ["TUTTI_TEST_STRICT_GCS"]}", auth: none, project: p}}\n'
+    with World(tutti, strict) as world:
         make_files(world)
         numbers = random.Random(7)
         for n in range(60):
