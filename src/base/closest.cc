@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace tutti {
 namespace {
 
 constexpr size_t name_bytes_max = 64;
-
-char small(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
 
@@ -23,11 +23,11 @@ size_t edit_distance(std::string_view a, std::string_view b) {
         here = i + j;
         continue;
       }
-      const bool same = small(a[i - 1]) == small(b[j - 1]);
+      const bool same = ascii_lower(a[i - 1]) == ascii_lower(b[j - 1]);
       here = std::min({cell[(i - 1) * width + j] + 1, cell[i * width + j - 1] + 1,
                        cell[(i - 1) * width + j - 1] + (same ? 0 : 1)});
-      if (i > 1 && j > 1 && small(a[i - 1]) == small(b[j - 2]) &&
-          small(a[i - 2]) == small(b[j - 1])) {
+      if (i > 1 && j > 1 && ascii_lower(a[i - 1]) == ascii_lower(b[j - 2]) &&
+          ascii_lower(a[i - 2]) == ascii_lower(b[j - 1])) {
         here = std::min(here, cell[(i - 2) * width + j - 2] + 1);
       }
     }

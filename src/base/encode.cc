@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 
 namespace tutti {
@@ -15,8 +16,8 @@ std::string percent_encode(std::string_view text, std::string_view kept) {
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~' || kept.contains(c);
+    const bool plain =
+        is_ascii_alnum(c) || c == '-' || c == '_' || c == '.' || c == '~' || kept.contains(c);
     if (plain) {
       out += c;
       continue;

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 
 namespace tutti {
@@ -14,9 +15,7 @@ namespace {
 constexpr std::string_view crockford = "0123456789abcdefghjkmnpqrstvwxyz";
 
 int crockford_digit(char c) {
-  if (c >= 'A' && c <= 'Z') {
-    c = static_cast<char>(c - 'A' + 'a');
-  }
+  c = ascii_lower(c);
   if (c == 'o') {
     return 0;
   }

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "cli/project.h"
 #include "cloud/wrap/limited.h"
 #include "cloud/wrap/pinned.h"
@@ -26,19 +27,14 @@ std::string meant_address(std::string_view text) {
     return fmt::format("s3://{}", text.substr(arn.size()));
   }
   const size_t colon = text.find(':');
-  std::string scheme(text.substr(0, colon));
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  const auto is_scheme = [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); };
-  if (colon == std::string_view::npos || scheme.size() < 2 || !is_letter(scheme.front()) ||
-      !std::ranges::all_of(scheme, is_scheme)) {
+  const std::string_view scheme = text.substr(0, colon);
+  if (colon == std::string_view::npos || scheme.size() < 2 || !is_ascii_letter(scheme.front()) ||
+      !std::ranges::all_of(scheme, is_ascii_alnum)) {
     return {};
   }
-  std::ranges::transform(scheme, scheme.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
   std::string_view rest = text.substr(colon + 1);
   rest.remove_prefix(std::min(rest.find_first_not_of('/'), rest.size()));
-  return fmt::format("{}://{}", scheme, rest);
+  return fmt::format("{}://{}", ascii_lower(std::string(scheme)), rest);
 }
 
 Result<std::string> as_address(const std::string& text) {

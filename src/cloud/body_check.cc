@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/ascii.h"
+
 namespace tutti::cloud {
 namespace {
 
@@ -38,8 +40,7 @@ size_t letters_of(std::string_view utf8) {
 }
 
 bool is_tag_letter(char c, bool ascii_only) {
-  const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return plain || std::string_view(" +-./:=_").contains(c) ||
+  return is_ascii_alnum(c) || std::string_view(" +-./:=_").contains(c) ||
          (!ascii_only && (c == '@' || static_cast<uint8_t>(c) >= 0x80));
 }
 
@@ -107,9 +108,7 @@ bool is_tag(const TagLimits& limits, std::string_view name, std::string_view val
 }
 
 std::string storage_class_of(const Capabilities& can, std::string_view name) {
-  const auto plain = [](char c) {
-    return c == '-' ? '_' : c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-  };
+  const auto plain = [](char c) { return c == '-' ? '_' : ascii_lower(c); };
   const auto at = std::ranges::find_if(can.storage_classes, [&](const std::string& each) {
     return std::ranges::equal(each, name, {}, plain, plain);
   });

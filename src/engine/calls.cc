@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/closest.h"
 #include "core/codec/codec.h"
 #include "engine/state.h"
@@ -139,9 +140,8 @@ constexpr size_t prefix_min = 6;
 constexpr size_t prefix_rows_max = 10'000;
 
 bool is_id_prefix(const std::string& text) {
-  return text.size() >= prefix_min && text.size() <= 26 && std::ranges::all_of(text, [](char c) {
-           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-         });
+  return text.size() >= prefix_min && text.size() <= 26 &&
+         std::ranges::all_of(text, is_ascii_alnum);
 }
 
 Error no_such_run(const std::string& text) {
@@ -183,9 +183,7 @@ Error ambiguous(const std::string& text, const std::vector<store::RunRow>& candi
 }
 
 Task<std::optional<RunId>> find_by_prefix(rt::Context& ctx, store::Store& store, std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  });
+  text = ascii_lower(std::move(text));
   std::vector<store::RunRow> found;
   store::RunsQuery query{.rows_max = 1'000};
   for (size_t seen = 0; seen < prefix_rows_max && found.size() <= candidates_max;) {

@@ -6,18 +6,12 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
+
 namespace tutti::net {
 namespace {
 
 constexpr size_t chunk_line_bytes_max = 4096;
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return lower(c); });
-  return out;
-}
 
 std::string_view strip(std::string_view text) {
   constexpr std::string_view blank = " \t";
@@ -84,7 +78,7 @@ Result<Unit> frame(ReplyHead& head, std::string_view method, bool modern) {
   head.keep_alive = modern;
   bool has_length = false;
   for (const HttpHeader& each : head.headers) {
-    const std::string name = lower(each.name);
+    const std::string name = ascii_lower(std::string(each.name));
     if (name == "content-length") {
       const auto length = parse_number(each.value, 10);
       if (!length || (has_length && head.length != length)) {
@@ -93,12 +87,12 @@ Result<Unit> frame(ReplyHead& head, std::string_view method, bool modern) {
       head.length = length;
       has_length = true;
     } else if (name == "transfer-encoding") {
-      if (lower(each.value) != "chunked" || head.chunked) {
+      if (ascii_lower(std::string(each.value)) != "chunked" || head.chunked) {
         return broken(fmt::format("Transfer-Encoding is '{}'", each.value));
       }
       head.chunked = true;
     } else if (name == "connection") {
-      const std::string value = lower(each.value);
+      const std::string value = ascii_lower(std::string(each.value));
       head.keep_alive = (head.keep_alive && !value.contains("close")) ||
                         (!modern && value.contains("keep-alive"));
     }
@@ -120,8 +114,7 @@ Result<Unit> frame(ReplyHead& head, std::string_view method, bool modern) {
 
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").contains(c);
+    return is_ascii_alnum(c) || std::string_view("!#$%&'*+-.^_`|~").contains(c);
   });
 }
 
@@ -151,8 +144,7 @@ std::optional<HttpTarget> parse_http_target(std::string_view url) {
   target.port = rest.size() > 1 ? rest.substr(1) : standard;
   const auto port = parse_number(target.port, 10);
   const bool host_letters = std::ranges::all_of(target.host, [v6](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_' || (v6 && c == ':');
+    return is_ascii_alnum(c) || c == '-' || c == '.' || c == '_' || (v6 && c == ':');
   });
   if (target.host.empty() || !host_letters || (!rest.empty() && rest[0] != ':') || !port ||
       *port == 0 || *port > UINT16_MAX) {

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "net/http.h"
 
 namespace tutti::net {
@@ -12,10 +13,8 @@ namespace {
 
 using CurlUrl = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
 bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
+  return std::ranges::equal(a, b, [](char x, char y) { return ascii_lower(x) == ascii_lower(y); });
 }
 
 Error url_error(const std::string& url, std::string_view why) {
@@ -53,7 +52,7 @@ Result<Origin> origin_of(const std::string& url) {
   TRY(const CurlUrl parsed, parse(url));
   Origin origin{part(parsed, CURLUPART_SCHEME), part(parsed, CURLUPART_HOST),
                 part(parsed, CURLUPART_PORT, CURLU_DEFAULT_PORT)};
-  std::ranges::transform(origin.host, origin.host.begin(), lower);
+  origin.host = ascii_lower(std::move(origin.host));
   return origin;
 }
 

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/http_date.h"
 #include "net/curl.h"
@@ -25,12 +26,8 @@ struct Heard {
 size_t on_header(char* data, size_t, size_t size, void* argument) {
   constexpr std::string_view name = "date:";
   std::string line(data, size);
-  for (char& c : line.erase(line.find_last_not_of("\r\n") + 1)) {
-    if (&c < line.data() + name.size() && c >= 'A' && c <= 'Z') {
-      c = static_cast<char>(c - 'A' + 'a');
-    }
-  }
-  if (line.starts_with(name)) {
+  line.erase(line.find_last_not_of("\r\n") + 1);
+  if (ascii_lower(line.substr(0, name.size())) == name) {
     const size_t at = line.find_first_not_of(' ', name.size());
     static_cast<Heard*>(argument)->date =
         parse_http_date(at == std::string::npos ? "" : line.substr(at));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/value.h"
 
@@ -55,8 +56,7 @@ struct UrlStyle {
 std::string url_encode(std::string_view text, const UrlStyle& style) {
   std::string out;
   for (const char c : text) {
-    const bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (word || std::string_view("-_.").find(c) != std::string_view::npos ||
+    if (is_ascii_alnum(c) || std::string_view("-_.").find(c) != std::string_view::npos ||
         style.kept.find(c) != std::string_view::npos) {
       out += c;
     } else if (c == ' ' && style.plus) {

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
+
 namespace tutti::xfer {
 namespace {
 
@@ -158,10 +160,7 @@ bool is_public_url(std::string_view url) {
     return false;
   }
   url.remove_prefix(scheme.size());
-  std::string host(url.substr(0, url.find_first_of("/?#")));
-  std::ranges::transform(host, host.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  std::string host = ascii_lower(std::string(url.substr(0, url.find_first_of("/?#"))));
   if (host.starts_with('[')) {
     return is_public_ipv6(std::string_view(host).substr(1));
   }

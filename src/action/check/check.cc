@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "action/check/json_schema.h"
+#include "base/ascii.h"
 #include "base/trim.h"
 #include "core/expr/expr.h"
 
@@ -109,9 +110,7 @@ ValueMap cells_of(const Value& row) {
 
 std::vector<std::string> sides_of_comparison(std::string_view text) {
   constexpr std::string_view operators[] = {"==", "!=", "<=", ">=", "<", ">"};
-  const auto is_word = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
+  const auto is_word = [](char c) { return is_ascii_alnum(c) || c == '_'; };
   size_t found = std::string_view::npos;
   size_t found_size = 0;
   int depth = 0;

@@ -5,15 +5,16 @@
 #include <array>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/time.h"
 
 namespace tutti::action {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) {
+  return is_ascii_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 // RFC 3339: with T or space, seconds, and a zone.
 bool is_date_time(std::string_view text) {
@@ -48,7 +49,7 @@ bool is_host(std::string_view host) {
         return false;
       }
       label = 0;
-    } else if (is_letter(c) || is_digit(c) || (c == '-' && label > 0)) {
+    } else if (is_ascii_alnum(c) || (c == '-' && label > 0)) {
       if (++label > 63) {
         return false;
       }
@@ -67,16 +68,16 @@ bool is_email(std::string_view text) {
   const std::string_view local = text.substr(0, at);
   return local.front() != '.' && local.back() != '.' &&
          local.find("..") == std::string_view::npos && std::ranges::all_of(local, [](char c) {
-           return is_letter(c) || is_digit(c) ||
+           return is_ascii_alnum(c) ||
                   std::string_view("!#$%&'*+-/=?^_`{|}~.").find(c) != std::string_view::npos;
          });
 }
 
 bool is_uri(std::string_view text) {
   const size_t colon = text.find(':');
-  if (colon == std::string_view::npos || colon == 0 || !is_letter(text.front()) ||
+  if (colon == std::string_view::npos || colon == 0 || !is_ascii_letter(text.front()) ||
       !std::ranges::all_of(text.substr(0, colon), [](char c) {
-        return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
+        return is_ascii_alnum(c) || c == '+' || c == '-' || c == '.';
       })) {
     return false;
   }
@@ -112,7 +113,7 @@ bool is_ipv4(std::string_view text) {
   while (true) {
     const size_t end = std::min(text.find('.'), text.size());
     const std::string_view part = text.substr(0, end);
-    if (part.empty() || part.size() > 3 || !std::ranges::all_of(part, is_digit) ||
+    if (part.empty() || part.size() > 3 || !std::ranges::all_of(part, is_ascii_digit) ||
         (part.size() > 1 && part.front() == '0') || std::stoi(std::string(part)) > 255) {
       return false;
     }

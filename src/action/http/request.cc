@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/http_date.h"
@@ -20,8 +21,6 @@ std::unexpected<Error> wrong(std::string where, std::string what, std::string re
                     .where = "with." + where,
                     .remedy = std::move(remedy)});
 }
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 std::string text_of(const Value& value) {
   return value.is_string() ? value.as_string() : value.is_null() ? "" : to_json(value);
@@ -54,7 +53,7 @@ Result<Unit> add_headers(net::HttpHeaders& out, const Value& headers, const std:
     TRY(std::string text, secret_text(value, secret, where + "." + name));
     std::erase_if(out, [&](const net::HttpHeader& each) {
       return std::ranges::equal(each.name, name,
-                                [](char a, char b) { return lower(a) == lower(b); });
+                                [](char a, char b) { return ascii_lower(a) == ascii_lower(b); });
     });
     out.push_back({name, std::move(text)});
   }
@@ -194,7 +193,7 @@ bool says_json(const net::HttpHeaders& headers) {
     return false;
   }
   std::string kind = type->substr(0, type->find(';'));
-  std::ranges::transform(kind, kind.begin(), lower);
+  kind = ascii_lower(std::move(kind));
   while (kind.ends_with(' ')) {
     kind.pop_back();
   }
@@ -361,7 +360,7 @@ Value headers_value(const net::HttpHeaders& headers) {
   ValueMap out;
   for (const net::HttpHeader& header : headers) {
     std::string name = header.name;
-    std::ranges::transform(name, name.begin(), lower);
+    name = ascii_lower(std::move(name));
     const Value* before = out.find(name);
     out.set(name, before == nullptr ? header.value : before->as_string() + ", " + header.value);
   }
@@ -396,7 +395,7 @@ Error status_error(const net::HttpRequest& request, const net::HttpResponse& res
 std::optional<std::string> next_link(const net::HttpHeaders& headers) {
   for (const net::HttpHeader& header : headers) {
     std::string name = header.name;
-    std::ranges::transform(name, name.begin(), lower);
+    name = ascii_lower(std::move(name));
     if (name != "link") {
       continue;
     }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/auth/azure.h"
 
-#include <algorithm>
 #include <cstdlib>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/ascii.h"
 #include "base/http_date.h"
 #include "base/trim.h"
 #include "cloud/http/send.h"
@@ -23,13 +23,6 @@ constexpr net::HttpTimeouts machine_timeouts{
     .connect = seconds(1), .reply = seconds(10), .idle = seconds(5)};
 
 using MaybeToken = std::optional<sign::AzureToken>;
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
 
 bool is_loopback(std::string_view host) {
   return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
@@ -203,7 +196,7 @@ sign::EntraClient AzureCredentials::entra_client() const {
 
 // AZURE_TOKEN_CREDENTIALS is the name of one way, or `dev` or `prod` for some of them.
 bool AzureCredentials::allowed(std::string_view way) const {
-  const std::string only = lower(machine_.variable("AZURE_TOKEN_CREDENTIALS"));
+  const std::string only = ascii_lower(machine_.variable("AZURE_TOKEN_CREDENTIALS"));
   const bool is_cli = way == "azureclicredential";
   const bool chosen = way == "environmentcredential" && !settings_.client_secret.empty();
   return chosen || only.empty() || only == way || only == (is_cli ? "dev" : "prod");

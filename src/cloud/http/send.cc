@@ -5,18 +5,13 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
+
 namespace tutti::cloud::http {
 namespace {
 
 constexpr size_t failure_bytes_max = 64U << 10U;
 constexpr int breaks_max = 5;  // one after the other, without a byte between
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
-  return text;
-}
 
 class ReplySource final : public ByteSource {
  public:
@@ -124,7 +119,7 @@ Task<Incoming> start(rt::Context& ctx, net::HttpClient& client, Outgoing out) {
   CO_TRY(auto exchange, co_await client.start(ctx, to_http(std::move(out))));
   Incoming incoming{.status = exchange->head().status};
   for (const net::HttpHeader& header : exchange->head().headers) {
-    incoming.headers.emplace_back(lower(header.name), header.value);
+    incoming.headers.emplace_back(ascii_lower(header.name), header.value);
   }
   incoming.exchange = std::move(exchange);
   co_return incoming;

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "cloud/local/local.h"
 #include "cloud/site.h"
 #include "rt/file.h"
@@ -63,8 +64,7 @@ std::string text_of(const fs::path& path) {
 
 Result<Unit> check_bucket(std::string_view connection, std::string_view bucket) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_' || c == '.' || c == '$';
+    return is_ascii_alnum(c) || c == '-' || c == '_' || c == '.' || c == '$';
   };
   if (bucket.empty()) {
     return fail(Code::bad_input, fmt::format("'{}://' names no bucket", connection),

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "base/ascii.h"
 #include "base/digest.h"
 #include "cloud/s3/s3.h"
 #include "cloud/site.h"
@@ -271,10 +272,7 @@ Result<std::shared_ptr<ObjectStore>> Stores::store_of(std::string_view connectio
 }
 
 bool is_bucket_name(std::string_view bucket) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '.' || c == '_';
-  };
+  const auto plain = [](char c) { return is_ascii_alnum(c) || c == '-' || c == '.' || c == '_'; };
   return bucket.size() >= 3 && bucket.size() <= 255 && std::ranges::all_of(bucket, plain);
 }
 

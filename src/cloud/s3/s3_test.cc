@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/s3/s3.h"
+#include "base/ascii.h"
 
 #include <algorithm>
 #include <deque>
@@ -123,10 +124,7 @@ struct World {
 
 std::string header_of(const std::string& request, const std::string& name) {
   std::string text = request.substr(0, request.find("\r\n\r\n") + 2);
-  std::string lower = text;
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  });
+  const std::string lower = ascii_lower(text);
   const size_t at = lower.find("\r\n" + name + ": ");
   if (at == std::string::npos) {
     return {};

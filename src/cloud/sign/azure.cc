@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/encode.h"
 #include "base/http_date.h"
 
@@ -347,9 +348,8 @@ std::string azure_metadata_name(std::string_view name) {
 
 std::string metadata_name_of_azure(std::string_view header) {
   std::string name(header);
-  std::ranges::transform(name, name.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c == '_' ? '-' : c;
-  });
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c == '_' ? '-' : ascii_lower(c); });
   return name.starts_with("x-") && needs_prefix(name) ? name.substr(2) : name;
 }
 

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <pugixml.hpp>
 
+#include "base/ascii.h"
 #include "base/encode.h"
 #include "base/http_date.h"
 #include "cloud/sign/fields.h"
@@ -238,9 +239,7 @@ std::string_view word_of_status(int status) {
 }
 
 bool has_word(std::string_view text, std::string_view word) {
-  const auto lower = [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  };
+  const auto lower = [](char c) { return ascii_lower(c); };
   return !std::ranges::search(text, word, {}, lower, lower).empty();
 }
 

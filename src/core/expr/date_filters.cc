@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/time.h"
 #include "core/expr/registry.h"
 
@@ -163,7 +164,7 @@ class DateReader {
   // The name at this place, by its first letters or whole: its index.
   template <size_t n>
   Result<size_t> word(const std::array<std::string_view, n>& words, bool whole) {
-    const auto small = [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); };
+    const auto small = [](char c) { return ascii_lower(c); };
     for (size_t i = 0; i < n; ++i) {
       const std::string_view wanted = words[i].substr(0, whole ? std::string_view::npos : 3);
       const std::string_view here =

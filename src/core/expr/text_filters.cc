@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "core/expr/registry.h"
 #include "core/expr/strings.h"
 #include "core/expr/unicode.h"
@@ -207,8 +208,8 @@ Result<Val> format_filter(Machine& m, const Args& a) {
 std::string quote(std::string_view text, bool query) {
   std::string out;
   for (const char c : text) {
-    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                       std::string_view("_.-~").contains(c) || (!query && c == '/');
+    const bool plain =
+        is_ascii_alnum(c) || std::string_view("_.-~").contains(c) || (!query && c == '/');
     if (plain) {
       out += c;
     } else if (query && c == ' ') {

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "base/address.h"
+#include "base/ascii.h"
 #include "base/ids.h"
 #include "base/size.h"
 #include "base/time.h"
@@ -493,14 +494,11 @@ class InputCheck {
 
   // `known`: what stands before the first template.
   void url(const YamlNode& node, std::string_view known) {
-    std::string scheme(known.substr(0, known.find("://")));
+    const std::string scheme = ascii_lower(std::string(known.substr(0, known.find("://"))));
     const bool whole = known.size() == node.text.size();
     if (scheme.size() == known.size() && !whole && !known.contains('/')) {
       return;  // a template may go on with the scheme
     }
-    std::ranges::transform(scheme, scheme.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    });
     const bool web = scheme == "http" || scheme == "https";
     if (!web || scheme.size() == known.size() || (whole && known.ends_with("://"))) {
       error("bad_url", node,

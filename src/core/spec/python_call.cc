@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+
 namespace tutti::spec {
 
 namespace {
@@ -10,8 +12,7 @@ namespace {
 bool is_identifier(std::string_view word) {
   const bool digit = !word.empty() && word[0] >= '0' && word[0] <= '9';
   return !word.empty() && !digit && std::ranges::all_of(word, [](char c) {
-    return c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           static_cast<unsigned char>(c) >= 0x80;
+    return c == '_' || is_ascii_alnum(c) || static_cast<unsigned char>(c) >= 0x80;
   });
 }
 

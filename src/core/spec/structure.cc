@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "base/closest.h"
 #include "base/ids.h"
 #include "base/time.h"
@@ -38,9 +39,7 @@ bool is_connection_name(std::string_view text) {
 }
 
 bool is_variable_name(std::string_view text) {
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
+  const auto allowed = [](char c) { return is_ascii_alnum(c) || c == '_'; };
   return !text.empty() && std::ranges::all_of(text, allowed) && (text[0] < '0' || text[0] > '9');
 }
 
@@ -48,9 +47,7 @@ bool is_variable_name(std::string_view text) {
 std::string as_name(std::string_view text) {
   std::string name;
   for (char c : text.substr(0, 63)) {
-    if (c >= 'A' && c <= 'Z') {
-      c = static_cast<char>(c + 32);
-    }
+    c = ascii_lower(c);
     const bool fits = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
     name += fits ? c : '_';
   }
