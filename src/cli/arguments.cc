@@ -286,7 +286,8 @@ void add_failures_option(CLI::App& command, uint64_t& failures_max) {
   command
       .add_option("--max-failures", failures_max,
                   "the others go on when an object fails, until so many have")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+      ->type_name("NUMBER")
       ->default_val(1000);
 }
 
@@ -348,7 +349,8 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_option("TO", args.to, "a prefix or a local folder")->required();
   sync->add_flag("--delete", args.remove, "remove what only the destination has, last of all");
   sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+      ->type_name("NUMBER")
       ->default_val(1000);
   sync->add_option("--backup", args.backup,
                    "a prefix that gets what would be replaced or removed, before it is");
@@ -372,7 +374,8 @@ void add_store_commands(CLI::App& app, Raw& raw) {
   auto* rm = app.add_subcommand("rm", "Remove objects");
   rm->add_option("ADDRESS", raw.rm.addresses, "objects, prefixes ending in /, globs")->required();
   rm->add_option("--max", raw.rm.max, "where more would be removed, nothing is")
-      ->check(CLI::NonNegativeNumber)
+      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
+      ->type_name("NUMBER")
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");

@@ -23,14 +23,13 @@ Result<Unit> check_replaceable(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path, error)) {
     return Unit{};
   }
-  char begin[256] = {};
   if (std::filesystem::is_regular_file(path, error)) {
+    char begin[256] = {};
     std::ifstream(path, std::ios::binary).read(begin, sizeof(begin) - 1);
-  }
-  const std::string_view text(begin);
-  if (std::filesystem::is_regular_file(path, error) &&
-      (text.empty() || text.contains(xfer::manifest_format))) {
-    return Unit{};
+    const std::string_view text(begin);
+    if (text.empty() || text.contains(xfer::manifest_format)) {
+      return Unit{};
+    }
   }
   return fail(Error{.code = Code::bad_input,
                     .what = "the manifest would replace something that is none",

@@ -101,10 +101,13 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
   }
   const Selection& selection = *parsed;
   if (!one) {
-    error.what = selection.kind == Selection::Kind::glob ? "no object matches the pattern"
-                                                         : "there is no object below this prefix";
+    if (selection.kind == Selection::Kind::glob) {
+      error.what = "no object matches the pattern";
+      co_return error;
+    }
+    error.what = "there is no object below this prefix";
     const auto page = co_await located.store->list(ctx, {.prefix = {selection.key}, .limit = 1});
-    if (selection.kind == Selection::Kind::prefix && page.has_value() && !page->objects.empty()) {
+    if (page.has_value() && !page->objects.empty()) {
       error.what = "the filters leave out every object below this prefix";
       error.remedy = "what one --exclude matches no --include brings back: docs/transfers.md";
     }

@@ -196,12 +196,11 @@ Task<Written> Bucket::write_in_session(rt::Context& ctx, Target target, Piece fi
 // of all, which are known only then.
 Task<Written> Bucket::send_through(rt::Context& ctx, Session& session, Target target,
                                    std::shared_ptr<Reading> body) {
-  const uint64_t bytes = (body->size() - 1) / sign::gcs_chunk_unit * sign::gcs_chunk_unit;
-  CO_OK(co_await session.send(ctx, body, 0, bytes));
-  CO_TRY(std::string rest, co_await body->rest(ctx, bytes));
+  CO_TRY(std::string rest, co_await session.send_but_last(ctx, body, 0));
+  const uint64_t offset = body->size() - rest.size();
   co_return co_await finish_session(ctx, session, std::move(target),
                                     {.bytes = std::make_shared<const std::string>(std::move(rest)),
-                                     .offset = bytes,
+                                     .offset = offset,
                                      .digests = body->digests()});
 }
 

@@ -75,13 +75,13 @@ Result<Unit> InOrderUpload::check(uint32_t number, const Body& body) const {
 // All but the object's last bytes; returns the CRC32C of the part.
 Task<Digest> InOrderUpload::send(rt::Context& ctx, Body body) {
   const uint64_t bytes = *body.size;
-  const bool last = done_ + bytes == *options_.size;
-  const uint64_t now = last ? (bytes - 1) / sign::gcs_chunk_unit * sign::gcs_chunk_unit : bytes;
   const auto reading = std::make_shared<Reading>(std::move(body));
-  if (now > 0) {
-    CO_OK(co_await session_->send(ctx, reading, done_, now));
+  if (done_ + bytes == *options_.size) {
+    CO_TRY(rest_, co_await session_->send_but_last(ctx, reading, done_));
+  } else {
+    CO_OK(co_await session_->send(ctx, reading, done_, bytes));
+    CO_TRY(rest_, co_await reading->rest(ctx, bytes));  // none; the digest is known then
   }
-  CO_TRY(rest_, co_await reading->rest(ctx, now));
   co_return reading->digests().front();
 }
 

@@ -41,19 +41,24 @@ Task<std::unique_ptr<Session>> Session::resume(rt::Context& ctx, Client& client,
   co_return session;
 }
 
-Task<Unit> Session::locate(rt::Context& ctx) {
-  auto reply = co_await client_.once(ctx, status_call());
-  if (!reply.has_value()) {
-    Error error = std::move(reply).error();  // asking changes nothing
-    error.code = error.code == Code::unknown_outcome ? Code::unavailable : error.code;
-    co_return fail(std::move(error));
+// Whatever comes of a call, the service can be asked how far it is; finish() has the last word.
+Task<http::Reply> Session::ask(rt::Context& ctx, Call call) {
+  auto reply = co_await client_.once(ctx, std::move(call));
+  if (!reply.has_value() && reply.error().code == Code::unknown_outcome) {
+    CO_OK(ctx.check());
+    reply.error().code = Code::unavailable;
   }
-  if (reply->status == 308) {
-    CO_TRY(persisted_, sign::parse_gcs_persisted(reply->headers));
+  co_return reply;
+}
+
+Task<Unit> Session::locate(rt::Context& ctx) {
+  CO_TRY(const http::Reply reply, co_await ask(ctx, status_call()));
+  if (reply.status == 308) {
+    CO_TRY(persisted_, sign::parse_gcs_persisted(reply.headers));
     co_return Unit{};
   }
   // Complete, or the service wants no more of it, for whatever reason.
-  Error error = failure_of(*reply, where_);
+  Error error = failure_of(reply, where_);
   if (!is_retryable(error.code)) {
     error = {.code = Code::not_found, .what = "the upload is no longer under way", .where = where_};
   }
@@ -84,6 +89,15 @@ Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<const std::string> by
 Task<Unit> Session::send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t offset,
                          uint64_t bytes) {
   co_return co_await deliver(ctx, {.reading = std::move(body), .offset = offset, .size = bytes});
+}
+
+Task<std::string> Session::send_but_last(rt::Context& ctx, std::shared_ptr<Reading> body,
+                                         uint64_t offset) {
+  const uint64_t bytes = (body->size() - 1) / sign::gcs_chunk_unit * sign::gcs_chunk_unit;
+  if (bytes > 0) {
+    CO_OK(co_await send(ctx, body, offset, bytes));
+  }
+  co_return co_await body->rest(ctx, bytes);
 }
 
 Task<sign::GcsObject> Session::finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
@@ -133,15 +147,8 @@ Task<Unit> Session::deliver_once(rt::Context& ctx, Chunk chunk) {
     if (!asks) {
       CO_TRY(call, co_await call_of(ctx, chunk));
     }
-    auto reply = co_await client_.once(ctx, std::move(call));
-    if (!reply.has_value()) {
-      CO_OK(ctx.check());
-      Error error = std::move(reply).error();
-      // It is asked how far it came; finish() has the last word.
-      error.code = error.code == Code::unknown_outcome ? Code::unavailable : error.code;
-      co_return fail(std::move(error));
-    }
-    CO_OK(take(*reply, chunk));
+    CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(call)));
+    CO_OK(take(reply, chunk));
     unsure_ = false;
     if (written_ || lost_ || (!chunk.last && persisted_ >= chunk.end())) {
       co_return Unit{};

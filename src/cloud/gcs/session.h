@@ -24,8 +24,11 @@ class Session {
 
   // The bytes from `offset`, the next after those before; a multiple of gcs_chunk_unit.
   Task<Unit> send(rt::Context& ctx, std::shared_ptr<const std::string> bytes, uint64_t offset);
-  // The first `bytes` of a body that begins at `offset`, in one request that holds none of them.
+  // The first `bytes` of a body that begins at `offset`, in one request that holds none of them; a
+  // multiple of gcs_chunk_unit.
   Task<Unit> send(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t offset, uint64_t bytes);
+  // As many of a body that ends the object as leave some for finish(): those it returns.
+  Task<std::string> send_but_last(rt::Context& ctx, std::shared_ptr<Reading> body, uint64_t offset);
   // The last ones, possibly none. The service compares `digests` with all it has before the object
   // becomes visible: `corrupt`.
   Task<sign::GcsObject> finish(rt::Context& ctx, std::shared_ptr<const std::string> bytes,
@@ -55,6 +58,7 @@ class Session {
   };
 
   Session(Client& client, std::string where) : client_(client), where_(std::move(where)) {}
+  Task<http::Reply> ask(rt::Context& ctx, Call call);
   Task<Unit> locate(rt::Context& ctx);
   Task<Unit> deliver(rt::Context& ctx, Chunk chunk);
   Task<Unit> deliver_once(rt::Context& ctx, Chunk chunk);
