@@ -17,6 +17,15 @@ bool is_connection_name(std::string_view text) {
 
 }  // namespace
 
+std::string_view alias_of(std::string_view connection) {
+  constexpr std::pair<std::string_view, std::string_view> aliases[] = {
+      {"abfs", "az"},  {"abfss", "az"}, {"wasb", "az"},
+      {"wasbs", "az"}, {"s3a", "s3"},   {"s3n", "s3"}};
+  const auto* at =
+      std::ranges::find(aliases, connection, &std::pair<std::string_view, std::string_view>::first);
+  return at == std::end(aliases) ? std::string_view() : at->second;
+}
+
 bool is_address(std::string_view text) {
   const size_t at = text.find("://");
   return at != std::string_view::npos && is_connection_name(text.substr(0, at));

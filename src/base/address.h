@@ -19,6 +19,10 @@ struct Address {
   auto operator<=>(const Address&) const = default;
 };
 
+// The connection that a scheme of Hadoop's and Spark's stands for, where none has that name: `s3`
+// for s3a, `az` for abfss. Empty: it stands for none.
+std::string_view alias_of(std::string_view connection);
+
 bool is_address(std::string_view text);  // has NAME:// in front
 Result<Address> parse_address(std::string_view text);
 std::string to_text(const Address& address);

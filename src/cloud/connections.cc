@@ -29,7 +29,9 @@ const ConnectionConfig* find_builtin(std::string_view connection) {
 
 std::unexpected<Error> unknown(std::string_view what, std::string_view name,
                                std::vector<std::string> known) {
-  std::string remedy = did_you_mean(name, std::span<const std::string>(known));
+  std::string remedy = name == "gcs"     ? "Google's objects are gs://BUCKET/KEY"
+                       : name == "azure" ? "Azure's objects are az://CONTAINER/KEY"
+                                         : did_you_mean(name, std::span<const std::string>(known));
   if (remedy.empty() && !known.empty()) {
     remedy = fmt::format("known are: {}", fmt::join(known, ", "));
   }
@@ -69,6 +71,10 @@ Connections::Connections(ConnectionTable table, Openers openers)
 Result<const ConnectionConfig*> Connections::find(std::string_view profile,
                                                   std::string_view connection) const {
   const auto in_profile = table_.find(std::string(profile));
+  if (const std::string_view alias = alias_of(connection);
+      !alias.empty() && !has(profile, connection)) {
+    return find(profile, alias);
+  }
   if (in_profile != table_.end()) {
     if (const auto at = in_profile->second.find(std::string(connection));
         at != in_profile->second.end()) {
@@ -85,13 +91,29 @@ Result<const ConnectionConfig*> Connections::find(std::string_view profile,
   return builtin;
 }
 
+bool Connections::has(std::string_view profile, std::string_view connection) const {
+  const auto in_profile = table_.find(std::string(profile));
+  return in_profile != table_.end() && in_profile->second.contains(std::string(connection));
+}
+
 Result<Located> Connections::open(std::string_view profile, const Address& address) const {
-  TRY(const ConnectionConfig* config, find(profile, address.connection));
+  Address meant = address;
+  TRY(const ConnectionConfig* config, find(profile, meant.connection));
+  if (const std::string_view alias = alias_of(meant.connection);
+      !alias.empty() && !has(profile, meant.connection)) {
+    meant.connection = alias;
+    // CONTAINER@HOST/KEY, where another kind of store stands in for Azure.
+    const size_t at = meant.rest.find('@');
+    const size_t slash = std::min(meant.rest.find('/'), meant.rest.size());
+    if (config->type != "azure" && alias == "az" && at < slash) {
+      meant.rest.erase(at, slash - at);
+    }
+  }
   const auto opener = openers_.find(config->type);
   if (opener == openers_.end()) {
-    return cannot_open(address.connection, *config);
+    return cannot_open(meant.connection, *config);
   }
-  return opener->second.open(address.connection, *config, address.rest);
+  return opener->second.open(meant.connection, *config, meant.rest);
 }
 
 Result<std::shared_ptr<Site>> Connections::site(std::string_view profile,

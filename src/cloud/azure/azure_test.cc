@@ -187,6 +187,25 @@ TEST_CASE("addresses as Hadoop writes them name the account") {
   CHECK(located->base == "abfss://con@acc.dfs.core.windows.net/");
   CHECK(located->key.text == "a/b");
   const Value other = w.with_key(Value::of({{"account", "other"}}));
+  // Without a connection of that name it is the one called `az`, or what stands in for it.
+  ConnectionTable table;
+  table["p"]["az"] = {.type = "azure", .settings = w.with_key(ValueMap{})};
+  table["q"]["az"] = {.type = "odd"};
+  Openers types = openers(w.environment());
+  types["odd"] = {.open = [](std::string_view connection, const ConnectionConfig&,
+                             std::string_view rest) -> Result<Located> {
+    return Located{.store = nullptr, .key = {std::string(rest)}, .base = std::string(connection)};
+  }};
+  const Connections connections(std::move(table), std::move(types));
+  const auto aliased = connections.open("p", "abfss://con@acc.dfs.core.windows.net/a");
+  REQUIRE_OK(aliased);
+  CHECK(aliased->ref.bucket == "con");
+  CHECK(aliased->base == "az://con@acc.dfs.core.windows.net/");
+  const auto replaced = connections.open("q", "wasbs://con@acc.blob.core.windows.net/a@b");
+  REQUIRE_OK(replaced);
+  CHECK(replaced->base == "az");
+  CHECK(replaced->key.text == "con/a@b");
+  CHECK(connections.open("p", "gcs://b/k").error().remedy.contains("gs://BUCKET/KEY"));
   CHECK(w.open(other, "c://con@acc.dfs.core.windows.net/a").error().what.contains("'other'"));
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/address.h"
 #include "base/closest.h"
 #include "core/spec/check.h"
 #include "core/spec/connection_types.h"
@@ -433,7 +434,14 @@ std::string secret_remedy(const Project& project, std::string_view name) {
 }
 
 void check_connection(Check& check, const YamlNode& scalar, const NamedConnection& named) {
-  ConnectionCheck(check, scalar, named).run();
+  const std::string_view alias =
+      named.asked == ConnectionUse::objects ? alias_of(named.name) : std::string_view();
+  const bool is_name = std::ranges::any_of(check.project.profiles, [&](const Profile& profile) {
+    return profile.find(named.name) != nullptr;
+  });
+  NamedConnection meant = named;
+  meant.name = alias.empty() || is_name ? named.name : alias;
+  ConnectionCheck(check, scalar, meant).run();
 }
 
 }  // namespace tutti::spec
