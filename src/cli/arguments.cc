@@ -239,7 +239,7 @@ void add_lock_commands(CLI::App& app, Raw& raw) {
   restore->add_option("ADDRESS", raw.restore.address, "an object; with -r a prefix or a glob")
       ->required();
   add_version_option(*restore, raw.restore.version);
-  restore->add_flag("-r,--recursive", raw.restore.recursive, "all below a prefix, or of a glob")
+  restore->add_flag("-r,-R,--recursive", raw.restore.recursive, "all below a prefix, or of a glob")
       ->excludes(restore->get_option("--version-id"));
   restore->add_option("--days", raw.restore.days, "that the readable copy stays (S3)")
       ->check(CLI::Range(1U, 36'500U).description(""))
@@ -326,7 +326,7 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
       .add_option("--legal-hold", args.lock.legal_hold,
                   "on: what is written cannot be removed until the hold is taken away")
       ->check(CLI::IsMember({"on"}));
-  command.add_flag("--dry-run", args.dry_run, "say what would be copied");
+  command.add_flag("--dry-run", args.dry_run, "say what would be copied; with -v each object");
   command.add_option("--storage-class", args.storage_class)->group("");
   add_names_of_others(command, args.dry_run);
 }
@@ -363,7 +363,8 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   add_failures_option(*sync, args.failures_max);
   add_bandwidth_option(*sync, args.bandwidth);
   sync->add_flag("--tags", args.tags, "copy tags, too: one more request for each object");
-  sync->add_flag("--dry-run", args.dry_run, "say what would be copied and removed");
+  sync->add_flag("--dry-run", args.dry_run,
+                 "say what would be copied and removed; with -v each object");
   add_names_of_others(*sync, args.dry_run);
   sync->footer(examples({{"tutti sync data/ s3://backup/data/", "What is new or newer"},
                          {"tutti sync --delete --dry-run gs://raw/ s3://mirror/",
@@ -391,7 +392,7 @@ void add_store_commands(CLI::App& app, Raw& raw) {
   auto* versions = rm->add_flag("--all-versions", raw.rm.versions,
                                 "every version of the object, for ever, and its delete markers");
   versions->excludes(uploads);
-  rm->add_flag("-r,--recursive", raw.rm.recursive,
+  rm->add_flag("-r,-R,--recursive", raw.rm.recursive,
                "needed only with --all-versions, to allow a prefix or a pattern");
   add_version_option(*rm, raw.rm.version)->excludes(versions)->excludes(uploads);
   rm->footer(examples(
@@ -405,6 +406,7 @@ void add_store_commands(CLI::App& app, Raw& raw) {
   auto* du = app.add_subcommand("du", "Count objects and bytes");
   du->add_option("ADDRESS", raw.du.address, "a prefix or a glob")->required();
   add_filter_options(*du, raw.du.filter);
+  du->add_flag("-r,-R,--recursive")->group("");
   du->footer(examples({{"tutti du s3://archive/2026/", "All below a prefix"}}));
 
   auto* mb = app.add_subcommand("mb", "Make a bucket");
@@ -443,7 +445,7 @@ void add_data_commands(CLI::App& app, Raw& raw) {
   auto* ls = app.add_subcommand("ls", "List objects, or buckets");
   ls->add_option("ADDRESS", raw.ls.address, "CONNECTION://PREFIX; CONNECTION:// alone: its buckets")
       ->required();
-  ls->add_flag("-r,--recursive", raw.ls.recursive, "all keys below, not one level");
+  ls->add_flag("-r,-R,--recursive", raw.ls.recursive, "all keys below, not one level");
   ls->add_flag("--all-versions", raw.ls.versions,
                "every version of each key, the newest first, with its id; removals, too");
   ls->footer(examples({{"tutti ls s3://archive/", "One level"},
@@ -632,7 +634,9 @@ std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* 
     if (std::ranges::find(names, word) != names.end()) {
       return std::nullopt;
     }
-    const std::string near = did_you_mean(word, names);
+    const std::string_view other = command_instead_of(word);
+    const std::string near =
+        other.empty() ? did_you_mean(word, names) : fmt::format("write `{}`", other);
     return mistake(fmt::format("there is no command '{}'", word),
                    near.empty() ? "`tutti --help` lists the commands" : near);
   }

@@ -37,10 +37,45 @@ std::string meant_address(std::string_view text) {
   return fmt::format("{}://{}", ascii_lower(std::string(scheme)), rest);
 }
 
+// The address of what a service's own URL names; empty: it is no object's.
+std::string address_of_url(std::string_view url) {
+  const size_t host_at = url.find("://") + 3;
+  const size_t path_at = std::min(url.find('/', host_at), url.size());
+  const std::string host = ascii_lower(std::string(url.substr(host_at, path_at - host_at)));
+  std::string_view path = url.substr(path_at);
+  path = path.substr(0, path.find('?'));  // signatures
+  path.remove_prefix(path.empty() ? 0 : 1);
+  if (host.ends_with(".core.windows.net")) {
+    return fmt::format("az://{}", path);
+  }
+  if (host == "storage.googleapis.com" || host == "storage.cloud.google.com") {
+    return fmt::format("gs://{}", path);
+  }
+  if (host.ends_with(".amazonaws.com")) {
+    const size_t service = host.find(".s3");  // in front of it the bucket
+    return service == std::string::npos ? fmt::format("s3://{}", path)
+                                        : fmt::format("s3://{}/{}", host.substr(0, service), path);
+  }
+  return {};
+}
+
+std::unexpected<Error> refuse_url(const std::string& url) {
+  const std::string meant = address_of_url(url);
+  return fail(Error{.code = Code::bad_input,
+                    .what = "a URL is no address of an object",
+                    .where = url.substr(0, url.find('?')),
+                    .remedy = meant.empty()
+                                  ? "write CONNECTION://KEY; an endpoint stands in the connection"
+                                  : fmt::format("write {}", meant)});
+}
+
 Result<std::string> as_address(const std::string& text) {
   if (text.empty()) {
     return fail(Code::bad_input, "an empty text is no address",
                 "write CONNECTION://KEY, or a path of this machine");
+  }
+  if (text.starts_with("https://") || text.starts_with("http://")) {
+    return refuse_url(text);
   }
   if (is_address(text)) {
     return text;

@@ -39,6 +39,12 @@ Result<Unit> check_replaceable(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::array<std::filesystem::path, 2> Ledger::files_of(const std::filesystem::path& manifest) {
+  std::filesystem::path beside = manifest;
+  beside += fmt::format(".{}.part", getpid());
+  return {manifest, std::move(beside)};
+}
+
 Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& manifest) {
   std::unique_ptr<Ledger> ledger(new Ledger());
   if (manifest.empty()) {
@@ -46,8 +52,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const std::filesystem::path& manife
   }
   TRY_OK(check_replaceable(manifest));
   ledger->path_ = manifest;
-  ledger->beside_ = manifest;
-  ledger->beside_ += fmt::format(".{}.part", getpid());
+  ledger->beside_ = files_of(manifest).back();
   ledger->file_ = rt::Descriptor(
       ::open(ledger->beside_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
   if (!ledger->file_.is_open()) {

@@ -3,6 +3,7 @@
 // first failures for the summary. Memory does not grow with the objects.
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -15,6 +16,8 @@ namespace tutti::cli {
 
 class Ledger {
  public:
+  // A manifest, and what is beside it until close().
+  static std::array<std::filesystem::path, 2> files_of(const std::filesystem::path& manifest);
   // `manifest`: a path; empty: none is written. It is there, under its name, after close().
   static Result<std::unique_ptr<Ledger>> open(const std::filesystem::path& manifest);
   ~Ledger();

@@ -6,6 +6,7 @@
 
 #include "cli/commands.h"
 #include "cli/data_side.h"
+#include "cli/selecting.h"
 #include "cloud/wrap/rates.h"
 #include "rt/file.h"
 
@@ -26,10 +27,10 @@ Result<ValueMap> read_limits(const fs::path& file) {
 Result<Value> limit_of(const ConnectionsArgs& args) {
   Value limit = ValueMap{};
   if (!args.bandwidth.empty()) {
-    limit.edit_map().set("bandwidth", args.bandwidth);
+    limit.edit_map().set("bandwidth", each_second(args.bandwidth));
   }
   if (!args.requests.empty()) {
-    limit.edit_map().set("requests", args.requests);
+    limit.edit_map().set("requests", each_second(args.requests));
   }
   TRY_OK(cloud::wrap::RatePlan::parse(limit));
   return limit;

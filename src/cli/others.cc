@@ -104,7 +104,6 @@ constexpr Answer answers[] = {
     {"--human-readable --humanize -H --readable --summarize -s --summary --total --max-depth "
      "--exclude-standard --group -e --etag -l --long",
      "ls du", "sizes are for people, or bytes with -o json; `tutti du` has sums"},
-    {"-r -R --recursive", "du", "leave it out: all below the prefix counts"},
     {"--force -f", "rm", "-y, or --yes, does not ask"},
     {"--bypass-governance-retention", "rm",
      "end the retention first, with `tutti lock`, then remove"},
@@ -115,6 +114,26 @@ constexpr Answer answers[] = {
      "mb",
      "make the bucket, then set this at the service: Tutti does not change settings of buckets"},
     {"--expires-in --expire --duration", "presign", "--expires 1h, at most 7d"},
+};
+
+struct Name {
+  std::string_view theirs;  // with a space between
+  std::string_view here;
+};
+
+constexpr Name command_names[] = {
+    {"copy copyto upload download put get fetch push pull transfer", "tutti cp"},
+    {"move moveto rename", "tutti mv"},
+    {"rsync mirror", "tutti sync"},
+    {"delete del remove deletefile purge erase", "tutti rm"},
+    {"list lsf lsl lsd lsjson dir tree stat head info", "tutti ls"},
+    {"size count", "tutti du"},
+    {"mkdir make make-bucket create-bucket", "tutti mb"},
+    {"rmdir rmdirs remove-bucket delete-bucket", "tutti rb"},
+    {"check cmp compare diff", "tutti sync --dry-run --checksum -v"},
+    {"sign-url signurl signed-url link share", "tutti presign"},
+    {"aws s3 s3api s5cmd gs gsutil gcloud storage az azcopy blob rclone",
+     "tutti cp FROM TO` (leave that word out), or `tutti COMMAND ADDRESS"},
 };
 
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -141,6 +160,12 @@ std::string_view instead_of(std::string_view command, std::string_view option) {
   return at == std::end(answers) ? std::string_view() : at->says;
 }
 
+std::string_view command_instead_of(std::string_view command) {
+  const auto* at = std::ranges::find_if(
+      command_names, [&](const Name& each) { return lists(each.theirs, command); });
+  return at == std::end(command_names) ? std::string_view() : at->here;
+}
+
 std::string others_markdown() {
   std::string out =
       "<!-- SPDX-License-Identifier: Apache-2.0 -->\n<!-- Made by `tutti reference others`; do not "
@@ -155,6 +180,10 @@ std::string others_markdown() {
   for (const Answer& each : answers) {
     out += fmt::format("| `{}` | {} | {} |\n", fmt::join(words_of(each.options), "` `"),
                        each.commands.empty() ? "any" : each.commands, each.says);
+  }
+  out += "\n| their command | here |\n|---|---|\n";
+  for (const Name& each : command_names) {
+    out += fmt::format("| `{}` | `{}` |\n", fmt::join(words_of(each.theirs), "` `"), each.here);
   }
   return out;
 }

@@ -11,6 +11,9 @@ namespace tutti::cli {
 // Of `option`, with its dashes, as somebody gave it to `command` ("cp"). Empty: it is nobody's.
 std::string_view instead_of(std::string_view command, std::string_view option);
 
+// Of a `command` that is not one here: what to write. Empty: it is nobody's.
+std::string_view command_instead_of(std::string_view command);
+
 std::string others_markdown();
 
 }  // namespace tutti::cli

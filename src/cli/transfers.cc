@@ -75,7 +75,7 @@ Result<Unit> limit(cloud::Located& located, const std::string& bandwidth) {
   if (bandwidth.empty()) {
     return Unit{};
   }
-  auto plan = cloud::wrap::RatePlan::parse(Value::of({{"bandwidth", bandwidth}}));
+  auto plan = cloud::wrap::RatePlan::parse(Value::of({{"bandwidth", each_second(bandwidth)}}));
   if (!plan.has_value()) {
     return fail(Code::bad_input, fmt::format("--bandwidth cannot be '{}'", bandwidth),
                 "write 10MB/s or 64KiB/s");
@@ -113,6 +113,23 @@ Result<Unit> select_failed(xfer::Request& request, const CpArgs& args) {
     request.filter.only->insert(each.substr(prefix.size()));
   }
   return Unit{};
+}
+
+// What is written while a folder is copied into another place is no part of the folder.
+void leave_out_manifest(transfer::Filter& filter, const cloud::Located& from,
+                        const std::string& manifest) {
+  const auto selection = transfer::parse_selection(from.key.text);
+  if (manifest.empty() || !selection.has_value()) {
+    return;
+  }
+  const std::string folder = cloud::address_of(from, {selection->base});
+  for (const std::filesystem::path& each : Ledger::files_of(manifest)) {
+    const std::string address =
+        "file://" + std::filesystem::absolute(each).lexically_normal().string();
+    if (address.starts_with(folder)) {
+      filter.never.insert(address.substr(folder.size()));
+    }
+  }
 }
 
 // A pattern the shell has written out makes destinations of its files, which would be lost.
@@ -156,6 +173,7 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY(request.if_exists, transfer::parse_if_exists(args.if_exists));
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter, now));
+  leave_out_manifest(request.filter, request.from, args.manifest);
   TRY_OK(select_failed(request, args));
   TRY(request.order.first, transfer::parse_patterns(args.first));
   TRY(request.order.by, transfer::parse_by(args.order));
@@ -199,6 +217,19 @@ std::optional<transfer::EgressCost> cost_of(const cloud::Located& from,
   return dearest;
 }
 
+// A line for each object with -v.
+void say_step(Invocation& call, transfer::Act act, const std::string& what) {
+  if (call.output.verbose() && !call.output.json()) {
+    call.output.line(printable(fmt::format("{}: {}", transfer::act_name(act), what)));
+  }
+}
+
+void say_steps(Invocation& call, const transfer::Plan& plan) {
+  for (const transfer::Step& each : plan.steps) {
+    say_step(call, each.act, fmt::format("{} -> {}", each.from, each.to));
+  }
+}
+
 Task<int> preview_copy(Invocation& call, xfer::Request request) {
   const cloud::Located from = request.from;
   const std::vector<cloud::Located> to = request.to;
@@ -217,6 +248,7 @@ Task<int> preview_copy(Invocation& call, xfer::Request request) {
     }
     call.output.value(value);
   } else {
+    say_steps(call, plan);
     call.output.line(fmt::format(
         "would copy {}, {}; already there: {}, in the way: {}. Nothing was done.",
         objects_text(plan.objects), bytes_text(plan.bytes), plan.skipped, plan.conflicts));
@@ -241,6 +273,12 @@ void say_losses(Invocation& call, const xfer::Losses& losses, const std::string&
                 const std::string& manifest) {
   const std::string text = xfer::losses_text(losses, provider, !manifest.empty());
   if (!text.empty()) {
+    call.output.note(printable(text));
+  }
+}
+
+void say_left_out(Invocation& call, const cloud::LeftOut& left_out) {
+  if (const std::string text = xfer::left_out_text(left_out); !text.empty()) {
     call.output.note(printable(text));
   }
 }
@@ -330,6 +368,7 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                    {"failed", report.failed},
                    {"pulled", report.routes[static_cast<size_t>(xfer::Route::pulled)]},
                    {"failures", failures_value(*copied.ledger)},
+                   {"left_out", report.left_out.count},
                    {"with_losses", report.losses.objects}}));
     return report.failed == 0 ? 0 : 1;
   }
@@ -342,6 +381,7 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
     call.output.note(printable(pulls));
   }
   say_losses(call, report.losses, copied.provider, manifest);
+  say_left_out(call, report.left_out);
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
   }
@@ -405,6 +445,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
   TRY_OK(limit(request.to, args.bandwidth));
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter, now));
+  leave_out_manifest(request.filter, request.from, args.manifest);
   request.same = args.checksum    ? xfer::Same::digests
                  : args.size_only ? xfer::Same::size
                                   : xfer::Same::time;
@@ -429,6 +470,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
   CopyProgress progress(call.output, ctx.clock());
   request.on_progress = [&progress](const xfer::Progress& now) { progress.show(now); };
   request.on_entry = [&ledger](const xfer::Entry& entry) { ledger->take(entry); };
+  request.on_step = [&call](transfer::Act act, const std::string& to) { say_step(call, act, to); };
   auto result = co_await xfer::sync(ctx, std::move(request), call.environment.cpu());
   progress.clear();
   const auto closed = ledger->close();
@@ -443,6 +485,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
                                  {"backed_up", report.backed_up},
                                  {"failed", report.failed},
                                  {"failures", failures_value(*ledger)},
+                                 {"left_out", report.left_out.count},
                                  {"with_losses", report.losses.objects},
                                  {"dry_run", args.dry_run}}));
     co_return report.failed == 0 ? 0 : 1;
@@ -464,6 +507,7 @@ Task<int> synchronise(Invocation& call, DataSide& side, SyncArgs args) {
     call.output.note(printable(report.pulls));
   }
   say_losses(call, report.losses, provider, args.manifest);
+  say_left_out(call, report.left_out);
   if (report.failed > 0 && args.remove) {
     call.output.note("Nothing was removed, as not everything was copied.");
   }

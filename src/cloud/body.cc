@@ -252,6 +252,7 @@ Task<std::optional<ObjectMeta>> Listing::next(rt::Context& ctx) {
     CO_TRY(Page page, co_await store_->list(ctx, options_));
     options_.cursor = std::move(page.next);
     last_ = options_.cursor.empty();
+    left_out_.add(page.left_out);
     page_ = in_order(std::move(page), options_.versions);
     at_ = 0;
   }

@@ -34,11 +34,14 @@ class Listing {
   Listing(ObjectStore& store, ListOptions options);
   // nullopt at the end.
   Task<std::optional<ObjectMeta>> next(rt::Context& ctx);
+  // Of all pages so far.
+  const LeftOut& left_out() const { return left_out_; }
 
  private:
   ObjectStore* store_;
   ListOptions options_;
   std::vector<ObjectMeta> page_;
+  LeftOut left_out_;
   size_t at_ = 0;
   bool last_ = false;
 };

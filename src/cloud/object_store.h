@@ -226,10 +226,22 @@ struct ListOptions {
   bool versions = false;
 };
 
+// What lies among the objects and is none: links, devices, pipes, names that stand for no key. Only
+// folders have such.
+struct LeftOut {
+  uint64_t count = 0;
+  std::string first = {};  // as a key
+  void add(const LeftOut& more) {
+    first = count == 0 ? more.first : std::move(first);
+    count += more.count;
+  }
+};
+
 struct Page {
   std::vector<ObjectMeta> objects;  // key, size, etag, modified; the rest where it costs nothing
   std::vector<Key> prefixes;        // each ends with the delimiter
   std::string next;                 // empty: this was the last page
+  LeftOut left_out = {};
 };
 
 struct Opened {

@@ -31,6 +31,8 @@ class Selected {
   bool versions() const { return versions_; }
 
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
+  // Of what was listed so far, whatever pattern and filter say.
+  const cloud::LeftOut& left_out() const { return listing_.left_out(); }
   const transfer::Selection& selection() const { return selection_; }
   const cloud::Located& located() const { return located_; }
 

@@ -368,7 +368,7 @@ TEST_CASE("a plan knows the names there will be") {
   REQUIRE_OK(plan);
   CHECK(plan->objects == 2);
   CHECK(plan->skipped == 1);
-  CHECK(plan->steps.at(1).to == "a-b.gz");
+  CHECK(plan->steps.at(1).to == "b://a-b.gz");
 }
 
 TEST_CASE("a staged body opens anew from its start, with other nonces") {

@@ -58,6 +58,8 @@ class Merge {
     }
     co_return std::optional(std::move(pair));
   }
+  // Of the source.
+  const cloud::LeftOut& left_out() const { return sources_.left_out(); }
 
  private:
   static std::string name_of(const Located& located, const ObjectMeta& meta) {
@@ -155,6 +157,12 @@ Task<Entry> write_pair(rt::Context& ctx, Sync& sync, Job job, Pair pair) {
   co_return co_await rt::retry(ctx, {}, attempt);
 }
 
+void say(const Sync& sync, transfer::Act act, const cloud::Key& there) {
+  if (sync.request.on_step) {
+    sync.request.on_step(act, cloud::address_of(sync.request.to, there));
+  }
+}
+
 Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
   Job job{.source = std::move(*pair.source),
           .to = &sync.run.request.to.front(),
@@ -169,6 +177,7 @@ Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
   ++sync.report.copied;
   sync.report.bytes += job.source.size;
   if (sync.request.dry_run) {
+    say(sync, pair.there ? transfer::Act::replace : transfer::Act::copy, job.key);
     co_return Unit{};
   }
   auto entry = co_await write_pair(ctx, sync, job, std::move(pair));
@@ -194,6 +203,9 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
     }
     if (!pair->source) {
       ++sync.report.extra;
+      if (sync.request.dry_run && sync.request.remove_extra) {
+        say(sync, transfer::Act::remove, pair->there->key);
+      }
       continue;
     }
     if (pair->there && listed_same(sync, *pair) == true) {
@@ -204,6 +216,7 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
     sync.run.listed_bytes += pair->source->size;
     CO_OK(co_await scope.spawn(copy_pair(scope.context(), sync, std::move(*pair))));
   }
+  sync.report.left_out = merge.left_out();
   sync.run.progress.objects_total = sync.run.listed_objects;
   sync.run.progress.bytes_total = sync.run.listed_bytes;
   sync.run.tell();

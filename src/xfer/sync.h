@@ -38,6 +38,8 @@ struct SyncRequest {
   uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
   std::function<void(const Progress&)> on_progress = {};
   std::function<void(const Entry&)> on_entry = {};
+  // With dry_run: what would become of the object at this address of the destination.
+  std::function<void(transfer::Act, const std::string& to)> on_step = {};
 };
 
 struct SyncReport {
@@ -49,6 +51,7 @@ struct SyncReport {
   uint64_t backed_up = 0;           // replaced or removed objects that the backup has now
   uint64_t failed = 0;              // not copied; entries say why
   Losses losses = {};               // of what was copied
+  cloud::LeftOut left_out = {};     // as of Report
   std::string pulls = {};           // pulls_text() of it
   std::vector<Entry> entries = {};  // of what was copied, unless on_entry takes them
 };

@@ -107,10 +107,44 @@ Result<Unit> refuse_clash(rt::Context& ctx, Run& run, const ObjectMeta& source,
   return Unit{};
 }
 
+// A name that was asked for by itself and not listed: left out for its size or age, or not there,
+// which is a failure.
+Task<Unit> miss_name(rt::Context& ctx, Run& run, transfer::Selection selection, std::string name) {
+  ObjectMeta source{.key = {selection.base + name}};
+  const Key key = source.key;
+  auto found = co_await run.request.from.store->head(ctx, key);
+  CO_OK(ctx.check());
+  if (found.has_value()) {
+    co_return Unit{};
+  }
+  for (const Located& to : run.request.to) {
+    CO_TRY(std::string target, target_of(run.request, selection, key.text, to));
+    ++run.listed_objects;
+    CO_OK(note_failure(ctx, run, {.source = source, .to = &to, .key = {std::move(target)}},
+                       found.error()));
+  }
+  co_return Unit{};
+}
+
+using Names = std::set<std::string, std::less<>>;
+
+Task<Unit> miss_names(rt::Scope& scope, Run& run, transfer::Selection selection, Names names) {
+  for (const std::string& name : names) {
+    if (!run.request.filter.takes(name)) {
+      continue;
+    }
+    CO_OK(co_await scope.spawn(miss_name(scope.context(), run, selection, name)));
+  }
+  co_return Unit{};
+}
+
 Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
   const transfer::Selection selection = selected.selection();
   Queue queue(std::move(selected), run.request.order);
   Clashes clashes(run.request);
+  Names missing = selection.kind == transfer::Selection::Kind::object
+                      ? Names()
+                      : run.request.filter.only.value_or(Names());
   while (true) {
     CO_TRY(auto source, co_await queue.next(scope.context()));
     if (!source) {
@@ -118,12 +152,15 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
     }
     run.listed_objects += run.request.to.size();
     run.listed_bytes += source->size * run.request.to.size();
+    missing.erase(source->key.text.substr(selection.base.size()));
     if (const auto earlier = clashes.earlier(source->key.text)) {
       CO_OK(refuse_clash(scope.context(), run, *source, selection, *earlier));
       continue;
     }
     CO_OK(co_await scope.spawn(copy_object(scope.context(), run, std::move(*source), selection)));
   }
+  run.report.left_out = queue.left_out();
+  CO_OK(co_await miss_names(scope, run, selection, std::move(missing)));
   run.progress.objects_total = run.listed_objects;
   run.progress.bytes_total = run.listed_bytes;
   run.tell();
@@ -287,6 +324,16 @@ Result<Verification> parse_verify(std::string_view text) {
               "write full, sample:5% (any part of 100), store or none");
 }
 
+std::string left_out_text(const cloud::LeftOut& left_out) {
+  return left_out.count == 0
+             ? std::string()
+             : fmt::format("left out, as {} no regular file{}: {}{}",
+                           left_out.count == 1 ? "it is" : "they are",
+                           left_out.count == 1 ? "" : "s", left_out.first,
+                           left_out.count == 1 ? std::string()
+                                               : fmt::format(" and {} more", left_out.count - 1));
+}
+
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   CO_TRY(Selected selected, co_await select(ctx, request));
   const bool many = selected.selection().kind != transfer::Selection::Kind::object;
@@ -330,7 +377,11 @@ Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
   transfer::Plan all;
   for (const Located& to : request.to) {
     CO_TRY(const std::vector<Known> existing, co_await there_of(ctx, request, selection, to));
-    CO_TRY(const transfer::Plan plan, plan_of(request, selection, sources, existing, to));
+    CO_TRY(transfer::Plan plan, plan_of(request, selection, sources, existing, to));
+    for (transfer::Step& step : plan.steps) {
+      step.from = cloud::address_of(request.from, {step.from});
+      step.to = cloud::address_of(to, {step.to});
+    }
     add(all, plan);
   }
   co_return all;

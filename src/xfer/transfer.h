@@ -105,8 +105,12 @@ struct Report {
   uint64_t pulls_refused = 0;           // the service could not read them, and they went through
   std::string pull_refusal = {};        // why not the first of them
   Losses losses = {};                   // of what was written
+  cloud::LeftOut left_out = {};         // what lies in the source and is no object
   std::vector<Entry> entries = {};      // all of them, unless on_entry takes them
 };
+
+// What of a folder was not copied, as it is no regular file. Empty: nothing.
+std::string left_out_text(const cloud::LeftOut& left_out);
 
 // What was pulled, and what could not be. Empty: nothing was asked for.
 std::string pulls_text(const Report& report);
@@ -115,7 +119,7 @@ std::string pulls_text(const Report& report);
 // object that exists (fail) or differs (verify), with its address.
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu);
 
-// What run() would do, from listings and heads alone; not_found as it.
+// What run() would do, from listings and heads alone; not_found as it. Its steps have addresses.
 Task<transfer::Plan> preview(rt::Context& ctx, Request request);
 
 }  // namespace tutti::xfer

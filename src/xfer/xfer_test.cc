@@ -225,6 +225,17 @@ TEST_CASE("objects that fail are listed, and the others go on") {
   REQUIRE_OK(rest);
   CHECK(rest->objects == 1);
   CHECK(rest->failed == 1);
+  // Names that are not there have failed; those that other filters leave out have not.
+  const auto some = copy(5, {.larger_than = 1, .only = {{"100", "none", "101"}}});
+  REQUIRE_OK(some);
+  CHECK(some->skipped == 2);
+  CHECK(some->failed == 1);
+  CHECK(some->entries.back().from.address == "a://d/none");
+  CHECK(some->entries.back().error->code == Code::not_found);
+  const auto filtered = copy(5, {.smaller_than = 1, .only = {{"100", "none", "101"}}});
+  REQUIRE_FALSE(filtered.has_value());
+  CHECK(filtered.error().what.contains("d/none"));
+  CHECK(copy(0, {.only = {{"100", "none"}}}).error().code == Code::not_found);
   // Nothing succeeds: the failure is the result, with both addresses.
   const auto none = copy(5, {.only = {{"130"}}});
   REQUIRE_FALSE(none.has_value());

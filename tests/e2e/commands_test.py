@@ -94,6 +94,58 @@ def mistakes(tutti):
         says(project, ["sync", "src/", "s3://b/src/", "--delete", "--max-delete", "-1"], 2, "--max-delete")
         says(project, ["cp", "src/", "s3://b/src/", "--max-failures", "-1"], 2, "--max-failures")
 
+        for said, meant in (("https://acc.blob.core.windows.net/con/a.csv?sv=1&sig=x", "az://con/a.csv"),
+                            ("https://storage.googleapis.com/b/a.csv", "gs://b/a.csv"),
+                            ("https://b.s3.eu-west-1.amazonaws.com/a.csv", "s3://b/a.csv"),
+                            ("https://s3.amazonaws.com/b/a.csv", "s3://b/a.csv"),
+                            ("http://127.0.0.1:9000/b/a.csv", "CONNECTION://KEY")):
+            says(project, ["cp", said, "out/"], 2, f"write {meant}", lacks=["sig=x"])
+        says(project, ["ls", "gcs://b/"], 2, "gs://BUCKET/KEY")
+        says(project, ["ls", "s3a://b/in/"], 0, "s3://b/in/x.json")
+        for said, meant in (("copy", "tutti cp"), ("rsync", "tutti sync"), ("delete", "tutti rm"), ("s3", "leave that word out")):
+            says(project, [said, "src/", "s3://b/"], 2, f"no command '{said}'", meant)
+        for word in (["ls", "-R"], ["du", "-r"], ["rm", "-R", "--dry-run"]):
+            says(project, [*word, "s3://b/in/"], 0)
+        says(project, ["cp", "src/", "s3://b/slow/", "--bandwidth", "10M"], 0, "copied 3 objects")
+
+
+def what_is_left_out(tutti):
+    """Nothing is left out without a word."""
+    with Project(tutti, FILES) as project:
+        folder = project.folder
+        (folder / "src/sub").mkdir(parents=True)
+        for name in ("one", "sub/two"):
+            (folder / f"src/{name}").write_text(name)
+        (folder / "src/link").symlink_to("one")
+        (folder / "src/loop").symlink_to(".")
+        os.mkfifo(folder / "src/pipe")
+        for command in (["cp"], ["sync"]):
+            says(project, [*command, "src/", "s3://b/src/"], 0, "no regular files", "src/link and 2 more")
+        says(project, ["cp", "src/sub/", "s3://b/sub/"], 0, lacks=["regular"])
+
+        (folder / "names").write_text("one\nnone\nsub/two\nsub/none\n")
+        failed = says(project, ["cp", "src/", "s3://b/names/", "--names-from", "names", "--manifest", "src/copied.jsonl"], 1,
+                      "src/none", "src/sub/none", "2 objects").stdout
+        expect("Traceback" not in failed, failed)
+        says(project, ["ls", "-r", "s3://b/names/"], 0, "2 objects")
+        (folder / "src/none").write_text("late")
+        says(project, ["cp", "src/", "s3://b/names/", "--only-failed", "src/copied.jsonl", "--manifest", "second.jsonl"], 1,
+             "src/sub/none", "copied 1 object")
+        says(project, ["cp", "src/", "s3://b/names/", "--names-from", "names", "--larger", "3", "--exclude", "sub/none"], 0,
+             "copied 2 objects")
+
+        # The manifest is no part of the folder it is written into.
+        done = says(project, ["cp", "src/", "s3://b/all/", "--manifest", "src/copied.jsonl"], 0, "copied 3 objects")
+        says(project, ["sync", "src", "s3://b/all/", "--manifest", "src/copied.jsonl"], 0, "copied 0 objects")
+        expect("copied.jsonl" not in done.stderr, done.stderr)
+
+        says(project, ["cp", "src/", "s3://b/dry/", "--dry-run", "-v", "--names-from", "names", "--exclude", "sub/*"], 0,
+             f"copy: file://{folder}/src/one -> s3://b/dry/one", "would copy 2 objects")
+        (folder / "src/one").write_text("longer than before")
+        (folder / "src/none").unlink()
+        says(project, ["sync", "src/", "s3://b/all/", "--dry-run", "-v", "--delete", "--exclude", "copied.jsonl"], 0,
+             "replace: s3://b/all/one", "remove: s3://b/all/none", "would remove: 1")
+
 
 def listing(tutti):
     with Project(tutti, FILES) as project:
@@ -156,7 +208,7 @@ def options_of_others(tutti):
                       "--cap-mbps=1 --overwrite=false --put-md5 --check-md5 --from-to=x --include-pattern=x --retries=3 "
                       "--no-check-certificate --log-level=x --json --gzip-in-flight",
                 "sync": "--exact-timestamps --delete-after --delete-destination --backup-dir=x --acl=x --exclude-from=x -u",
-                "ls": "--human-readable --summarize -H -e --endpoint-url=x -l", "du": "--human-readable --summary -s -r",
+                "ls": "--human-readable --summarize -H -e --endpoint-url=x -l", "du": "--human-readable --summary -s",
                 "rm": "--force -f --bypass-governance-retention", "rb": "--force", "presign": "--expires-in=3600 --expire=1h",
                 "mb": "--region=x --object-lock-enabled-for-bucket --versioning", "mv": "--compress=gzip --acl=x"}.items():
             rest = {"ls": ["s3://b/"], "du": ["s3://b/"], "rm": ["s3://b/k"], "rb": ["s3://b"], "presign": ["s3://b/k"],
@@ -296,7 +348,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("mistakes", mistakes), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
+    return run_tests([("ls", listing), ("mistakes", mistakes), ("what is left out", what_is_left_out), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 

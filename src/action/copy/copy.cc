@@ -138,6 +138,9 @@ class Copy final : public Action {
     if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
     }
+    if (const std::string rest = xfer::left_out_text(report->left_out); !rest.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, rest + "\n"));
+    }
     Value output = output_of(*report, noted.entries());
     co_return report->failed > 0 ? noted.failed_outcome(ctx, std::move(output))
                                  : Outcome(Done{.output = std::move(output)});

@@ -115,6 +115,9 @@ class Sync final : public Action {
     if (const std::string losses = xfer::losses_text(report->losses, {}, true); !losses.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, losses + "\n"));
     }
+    if (const std::string rest = xfer::left_out_text(report->left_out); !rest.empty()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, rest + "\n"));
+    }
     Value output = Value::of({{"copied", report->copied},
                               {"bytes", report->bytes},
                               {"same", report->same},

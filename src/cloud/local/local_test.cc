@@ -255,6 +255,39 @@ TEST_CASE("links are not followed, neither to objects nor on the way") {
   CHECK(w.list(w.open("landing://")).empty());
 }
 
+TEST_CASE("a listing counts what is left out of it, each once, whatever the pages") {
+  World w;
+  std::filesystem::create_directories(w.folder / "landing/sub");
+  for (const char* name : {"b", "d", "sub/f", "sub/h"}) {
+    std::ofstream(w.folder / "landing" / name) << name;
+  }
+  for (const char* name : {"a", "c", "e", "sub/g", "sub/i", "z"}) {
+    std::filesystem::create_symlink("b", w.folder / "landing" / name);
+  }
+  // An object that is a folder's, too, is no stranger.
+  REQUIRE_OK(w.put(w.open("landing://k"), "1"));
+  for (const uint32_t limit : {1U, 2U, 3U, 1000U}) {
+    for (const char* delimiter : {"", "/"}) {
+      const Located at = w.open("landing://");
+      Listing listing(*at.store, {.delimiter = delimiter, .limit = limit});
+      size_t found = 0;
+      while (w.loop.run(listing.next(w.ctx)).value()) {
+        ++found;
+      }
+      CAPTURE(limit);
+      const bool all = *delimiter == '\0';
+      CHECK(found == (all ? 5 : 4));
+      CHECK(listing.left_out().count == (all ? 6 : 4));
+      CHECK(listing.left_out().first == "a");
+    }
+  }
+  const Located below = w.open("landing://sub/");
+  Listing listing(*below.store, {.prefix = below.key, .start_after = {"sub/h"}});
+  CHECK_FALSE(w.loop.run(listing.next(w.ctx)).value());
+  CHECK(listing.left_out().count == 1);
+  CHECK(listing.left_out().first == "sub/i");
+}
+
 TEST_CASE("devices and pipes are no objects and nobody waits for them") {
   World w;
   std::filesystem::create_directories(w.folder / "landing");

@@ -641,6 +641,7 @@ struct PageMaker {
     while (page.objects.size() + page.prefixes.size() < limit) {
       TRY(auto found, walk->next());
       if (!found) {
+        page.left_out = walk->take_left_out();
         return page;
       }
       const size_t cut = options.delimiter.empty()
@@ -657,6 +658,7 @@ struct PageMaker {
       }
     }
     page.next = std::move(last);
+    page.left_out = walk->take_left_out();
     return page;
   }
 };

@@ -86,14 +86,10 @@ void Walk::add(Level& level, std::string_view name, unsigned char type) {
     }
     type = S_ISDIR(info.st_mode) ? DT_DIR : S_ISREG(info.st_mode) ? DT_REG : DT_LNK;
   }
-  auto segment = type == DT_REG || type == DT_DIR ? segment_of(name, names_) : std::nullopt;
-  if (!segment) {
-    return;  // links are not followed, devices are no objects
-  }
   const auto keep = [&](std::string_view text, Kind kind) {
     std::string key = level.key_prefix;
     key += text;
-    const bool leaf = kind == Kind::file || kind == Kind::self;
+    const bool leaf = kind != Kind::folder && kind != Kind::piece;
     if (leaf ? wanted(key) : wanted_folder(key)) {
       level.entries.push_back({.at = static_cast<uint32_t>(level.texts.size()),
                                .size = static_cast<uint16_t>(text.size()),
@@ -101,7 +97,12 @@ void Walk::add(Level& level, std::string_view name, unsigned char type) {
       level.texts += text;
     }
   };
-  if (type == DT_REG) {
+  const auto segment = segment_of(name, names_);
+  if (!segment || (type != DT_REG && type != DT_DIR)) {
+    if (name != staging_name && (names_ == Names::natural || name != self_name)) {
+      keep(name, Kind::other);  // links are not followed, devices are no objects
+    }
+  } else if (type == DT_REG) {
     keep(segment->text, Kind::file);
   } else if (segment->piece) {
     keep(segment->text, Kind::piece);
@@ -158,6 +159,10 @@ Result<std::optional<ObjectMeta>> Walk::visit(Level& level, Entry entry) {
     return std::nullopt;
   }
   if (!wanted(key)) {
+    return std::nullopt;
+  }
+  if (entry.kind == Kind::other) {
+    left_out_.add({.count = 1, .first = std::move(key)});
     return std::nullopt;
   }
   if (!level.folder) {

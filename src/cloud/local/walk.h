@@ -27,9 +27,11 @@ class Walk {
   Result<std::optional<ObjectMeta>> next();
   // Leaves out everything that starts with `prefix`.
   void skip(std::string prefix) { options_.skip = std::move(prefix); }
+  // Since the last call.
+  LeftOut take_left_out() { return std::exchange(left_out_, {}); }
 
  private:
-  enum class Kind : uint8_t { file, folder, piece, self };
+  enum class Kind : uint8_t { file, folder, piece, self, other };
   struct Entry {
     uint32_t at;  // of its text in Level::texts
     uint16_t size;
@@ -56,6 +58,7 @@ class Walk {
   WalkOptions options_;
   Fd root_;
   std::vector<Level> levels_;
+  LeftOut left_out_;
 };
 
 }  // namespace tutti::cloud::local

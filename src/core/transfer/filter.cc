@@ -100,13 +100,17 @@ std::set<std::string, std::less<>> parse_names(std::string_view text) {
   return names;
 }
 
-bool Filter::matches(std::string_view name, uint64_t size, Instant modified) const {
+bool Filter::takes(std::string_view name) const {
   if ((!include.empty() || !include_regex.empty()) && !any_matches(include, name) &&
       !any_matches(include_regex, name)) {
     return false;
   }
-  return (!only || only->contains(name)) && !any_matches(exclude, name) &&
-         !any_matches(exclude_regex, name) && (!larger_than || size > *larger_than) &&
+  return (!only || only->contains(name)) && !never.contains(name) && !any_matches(exclude, name) &&
+         !any_matches(exclude_regex, name);
+}
+
+bool Filter::matches(std::string_view name, uint64_t size, Instant modified) const {
+  return takes(name) && (!larger_than || size > *larger_than) &&
          (!smaller_than || size < *smaller_than) && (!newer_than || modified > *newer_than) &&
          (!older_than || modified < *older_than);
 }
