@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <string>
 
@@ -80,5 +81,6 @@ class TempFolder {
 
 int main(int argc, char** argv) {
   const TempFolder folder;
+  (void)std::signal(SIGPIPE, SIG_IGN);  // as every program of ours does
   return doctest::Context(argc, argv).run();
 }

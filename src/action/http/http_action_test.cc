@@ -39,7 +39,6 @@ struct World {
   // `answer` gives a whole reply for a request.
   explicit World(std::function<std::string(const std::string&)> answer)
       : server(TestServer::answering(self, std::move(answer))) {
-    signal(SIGPIPE, SIG_IGN);  // as main does
     self = &server;
     attempt.on_evaluate = evaluate;
     attempt.info_to_change().profile = "local";

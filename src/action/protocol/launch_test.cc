@@ -34,7 +34,6 @@ struct World {
     }
   } sink;
 
-  World() { (void)std::signal(SIGPIPE, SIG_IGN); }
   ~World() {
     (void)loop.run(processes.close(ctx));
     fs::remove_all(folder);
