@@ -8,7 +8,6 @@
 #include <fmt/ranges.h>
 
 #include "base/digest.h"
-#include "base/value.h"
 #include "cloud/auth/token_cache.h"
 #include "cloud/http/send.h"
 #include "cloud/sign/aws_credentials.h"
@@ -24,6 +23,8 @@ using Found = std::optional<AwsTemporary>;
 
 constexpr Duration lasting = days(3650);
 constexpr int roles_max = 8;  // a profile whose source is a profile ...
+// Before its end an SSO login is renewed, as AWS's own tools do.
+constexpr Duration sso_renewed_before = minutes(15);
 
 class Fixed final : public AwsSource {
  public:
@@ -50,8 +51,8 @@ Result<std::string> token_in(const AwsMachine& machine, const std::string& path)
   return token;
 }
 
-// Where a container's credentials may be asked for without TLS: this machine, and the addresses at
-// which ECS and EKS answer on it.
+// Where credentials may be asked for without TLS: this machine, and the addresses at which ECS and
+// EKS answer on it.
 bool is_here(std::string_view host) {
   if (host.contains('@')) {
     return false;
@@ -63,6 +64,57 @@ bool is_here(std::string_view host) {
     }
   }
   return false;
+}
+
+struct Endpoint {
+  bool tls = true;
+  std::string host;
+  std::string path = {};  // and what follows it
+};
+
+// Of a URL in the environment. Secrets go there over TLS, or stay on this machine.
+Result<Endpoint> endpoint_of(std::string_view variable, std::string_view url) {
+  const bool tls = url.starts_with("https://");
+  const bool plain = url.starts_with("http://");
+  std::string_view rest = url;
+  rest.remove_prefix(tls || plain ? url.find("://") + 3 : url.size());
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  Endpoint endpoint{.tls = tls,
+                    .host = std::string(rest.substr(0, slash)),
+                    .path = std::string(rest.substr(slash))};
+  const bool safe = tls ? !endpoint.host.contains('@') : is_here(endpoint.host);
+  if (!safe || endpoint.host.empty()) {  // the URL is not told: what stands before an @ is secret
+    return fail(Code::bad_input,
+                fmt::format("{} is neither a URL with https nor one of this machine", variable),
+                "write https://HOST/PATH, or an address of this machine");
+  }
+  return endpoint;
+}
+
+// Which login a profile uses.
+struct SsoPlace {
+  std::string region;
+  std::string file;  // where `aws sso login` leaves what it was given
+  Error not_logged_in;
+};
+
+// A renewed login that could not be written, used while its file is as it was then.
+struct Unwritten {
+  std::string text;
+  std::string instead_of;
+};
+
+// Nothing of the reply is told: it may repeat what was sent.
+Error refusal_of_sso(int status, Error refused) {
+  if (status == 429) {
+    return {.code = Code::throttled, .what = "SSO is asked too often", .where = refused.where};
+  }
+  if (status >= 500) {
+    return {.code = Code::unavailable,
+            .what = fmt::format("SSO has a fault: status {}", status),
+            .where = refused.where};
+  }
+  return refused;
 }
 
 Error refusal_of_sts(const http::Reply& reply, std::string arn) {
@@ -107,6 +159,12 @@ class Chain final : public AwsSource {
   Task<Found> web_identity(rt::Context& ctx);
   Task<Found> profile(rt::Context& ctx, sign::AwsSections sections, std::string name, int depth);
   Task<Found> sso(rt::Context& ctx, sign::AwsSections sections, std::string name);
+  SsoPlace sso_place(sign::AwsSections sections, const std::string& profile) const;
+  Task<sign::SsoLogin> sso_login(rt::Context& ctx, SsoPlace place);
+  Task<sign::SsoLogin> renew(rt::Context& ctx, SsoPlace place, std::string file);
+  std::string sso_file(const SsoPlace& place) const;
+  Task<http::Reply> ask_sso(rt::Context& ctx, std::string variable, sign::Request request,
+                            std::optional<std::string> body);
   Task<Found> program(rt::Context& ctx, std::string command, std::string name);
   Task<Found> container(rt::Context& ctx);
   Task<Found> machine(rt::Context& ctx);
@@ -122,6 +180,7 @@ class Chain final : public AwsSource {
   AwsMachine machine_;
   TokenCache<AwsCredentials> cache_;
   std::string found_;  // of what is in the cache
+  std::optional<Unwritten> unwritten_;
 };
 
 Task<http::Reply> Chain::ask(rt::Context& ctx, sign::Request request, bool tls, Duration within,
@@ -150,7 +209,7 @@ Found Chain::environment() const {
 
 Task<AwsTemporary> Chain::assume(rt::Context& ctx, sign::AwsRole role,
                                  std::optional<AwsCredentials> by) {
-  sign::StsCall call = sign::sts_assume_role(choice_.region, role);
+  sign::AwsCall call = sign::sts_assume_role(choice_.region, role);
   bool tls = true;
   if (std::string_view url = machine_.sts_url; !url.empty()) {
     tls = url.starts_with("https://");
@@ -282,76 +341,137 @@ Task<Found> Chain::program(rt::Context& ctx, std::string command, std::string na
   co_return Found(std::move(*found));
 }
 
-// `aws sso login` left a token for the start page in ~/.aws/sso/cache; it is exchanged for the
-// role.
+// ---- single sign-on
+
+SsoPlace Chain::sso_place(sign::AwsSections sections, const std::string& profile) const {
+  const std::string session = value_in(sections[profile], "sso_session");
+  const auto& section = sections[session.empty() ? profile : "sso-session " + session];
+  const std::string start = value_in(section, "sso_start_url");
+  return {.region = value_in(section, "sso_region"),
+          .file = fmt::format("{}/.aws/sso/cache/{}", machine_.variable("HOME"),
+                              sign::sso_cache_file(session.empty() ? start : session)),
+          .not_logged_in = {.code = Code::denied,
+                            .what = fmt::format("profile '{}' is not logged in", profile),
+                            .where = start,
+                            .remedy = fmt::format("aws sso login --profile {}", profile)}};
+}
+
+// `aws sso login` left a token in ~/.aws/sso/cache; it is exchanged for the role.
 Task<Found> Chain::sso(rt::Context& ctx, sign::AwsSections sections, std::string name) {
-  const std::map<std::string, std::string> section = sections[name];
-  const std::string account = value_in(section, "sso_account_id");
-  const std::string role = value_in(section, "sso_role_name");
-  const std::string session = value_in(section, "sso_session");
-  if (account.empty() || role.empty()) {
+  const sign::SsoRole role{.account = value_in(sections[name], "sso_account_id"),
+                           .name = value_in(sections[name], "sso_role_name")};
+  if (role.account.empty() || role.name.empty()) {
     co_return Found();
   }
-  std::string start = value_in(section, "sso_start_url");
-  std::string region = value_in(section, "sso_region");
-  if (!session.empty()) {
-    region = value_in(sections["sso-session " + session], "sso_region");
-    start = value_in(sections["sso-session " + session], "sso_start_url");
+  const SsoPlace place = sso_place(std::move(sections), name);
+  if (place.region.empty()) {
+    co_return fail(Code::bad_input, fmt::format("profile '{}' has no sso_region", name),
+                   fmt::format("aws configure sso --profile {}", name));
   }
-  const std::string path = fmt::format("{}/.aws/sso/cache/{}", machine_.variable("HOME"),
-                                       sign::sso_cache_file(session.empty() ? start : session));
-  const Error login{.code = Code::denied,
-                    .what = fmt::format("profile '{}' is not logged in", name),
-                    .where = start,
-                    .remedy = fmt::format("aws sso login --profile {}", name)};
-  const auto text = machine_.file(path);
-  const auto token = text.has_value() ? parse_json(*text) : Result<Value>(fail(login));
-  if (!token.has_value() || token->get_string("accessToken").empty()) {
-    co_return fail(login);
+  CO_TRY(const sign::SsoLogin login, co_await sso_login(ctx, place));
+  CO_TRY(const http::Reply reply,
+         co_await ask_sso(ctx, "AWS_ENDPOINT_URL_SSO",
+                          sign::sso_role_request(place.region, role, login), std::nullopt));
+  if (reply.status == 401) {
+    co_return fail(place.not_logged_in);
   }
-  const auto expires = parse_instant(token->get_string("expiresAt"));
-  if (expires.has_value() && *expires <= ctx.clock().wall()) {
-    co_return fail(login);
-  }
-  sign::Request request{
-      .host = fmt::format("portal.sso.{}.amazonaws.com", region),
-      .path = "/federation/credentials",
-      .query = {{"role_name", role}, {"account_id", account}},
-      .headers = {{"x-amz-sso_bearer_token", std::string(token->get_string("accessToken"))}}};
-  CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(request), true, seconds(30)));
   if (reply.status != 200) {
-    co_return fail(reply.status >= 500
-                       ? Error{.code = Code::unavailable, .what = "SSO has a fault", .where = start}
-                       : login);
+    co_return fail(refusal_of_sso(
+        reply.status,
+        {.code = Code::denied,
+         .what = fmt::format("SSO does not give role '{}' of account {}: status {}", role.name,
+                             role.account, reply.status),
+         .where = place.not_logged_in.where,
+         .remedy = fmt::format("check sso_account_id and sso_role_name of profile '{}'", name)}));
   }
   CO_TRY(AwsTemporary found, sign::parse_sso_credentials(reply.body));
   co_return Found(std::move(found));
+}
+
+Task<sign::SsoLogin> Chain::sso_login(rt::Context& ctx, SsoPlace place) {
+  const std::string file = sso_file(place);
+  auto login = sign::parse_sso_login(file);
+  if (!login.has_value()) {
+    co_return fail(place.not_logged_in);
+  }
+  const Instant now = ctx.clock().wall();
+  if (login->is_good(now + sso_renewed_before)) {
+    co_return login;
+  }
+  Error why = place.not_logged_in;
+  if (login->is_renewable(now)) {
+    auto renewed = co_await renew(ctx, place, file);
+    CO_OK(ctx.check());
+    if (renewed.has_value()) {
+      co_return renewed;
+    }
+    why = std::move(renewed).error();
+  }
+  // It may have some minutes yet. Or another process was first, and the file has what it was given.
+  login = sign::parse_sso_login(sso_file(place));
+  if (login.has_value() && login->is_good(ctx.clock().wall())) {
+    co_return login;
+  }
+  co_return fail(std::move(why));
+}
+
+Task<sign::SsoLogin> Chain::renew(rt::Context& ctx, SsoPlace place, std::string file) {
+  CO_TRY(const sign::SsoLogin login, sign::parse_sso_login(file));
+  sign::AwsCall call = sign::sso_renewal(place.region, login);
+  const Instant asked = ctx.clock().wall();
+  CO_TRY(const http::Reply reply, co_await ask_sso(ctx, "AWS_ENDPOINT_URL_SSO_OIDC",
+                                                   std::move(call.request), std::move(call.body)));
+  if (reply.status != 200) {
+    co_return fail(refusal_of_sso(reply.status, place.not_logged_in));
+  }
+  CO_TRY(std::string renewed, sign::renewed_sso_file(file, reply.body, asked));
+  // The refresh token may be another one now, and the old one worthless: AWS's tools need it too.
+  unwritten_.reset();
+  if (!machine_.write || !machine_.write(place.file, renewed).has_value()) {
+    unwritten_ = Unwritten{.text = renewed, .instead_of = sso_file(place)};
+  }
+  co_return sign::parse_sso_login(renewed);
+}
+
+// Empty: there is none.
+std::string Chain::sso_file(const SsoPlace& place) const {
+  std::string text = machine_.file(place.file).value_or(std::string());
+  // A file that has changed since is of a later login.
+  return unwritten_ && unwritten_->instead_of == text ? unwritten_->text : text;
+}
+
+// Amazon's, or what the environment puts in its place, as for AWS's own tools.
+Task<http::Reply> Chain::ask_sso(rt::Context& ctx, std::string variable, sign::Request request,
+                                 std::optional<std::string> body) {
+  bool tls = true;
+  if (const std::string url = machine_.variable(variable.c_str()); !url.empty()) {
+    CO_TRY(Endpoint endpoint, endpoint_of(variable, url));
+    while (endpoint.path.ends_with('/')) {
+      endpoint.path.pop_back();
+    }
+    tls = endpoint.tls;
+    request.host = std::move(endpoint.host);
+    request.path.insert(0, endpoint.path);
+  }
+  co_return co_await ask(ctx, std::move(request), tls, seconds(30), std::move(body));
 }
 
 // ---- where the program runs
 
 Task<Found> Chain::container(rt::Context& ctx) {
   const std::string relative = machine_.variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-  std::string_view full = {};
-  const std::string url = machine_.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI");
   sign::Request request{.host = machine_.container_host, .path = relative};
   bool tls = false;
   if (relative.empty()) {
-    full = url;
-    if (full.empty()) {
+    const std::string variable = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+    const std::string url = machine_.variable(variable.c_str());
+    if (url.empty()) {
       co_return Found();
     }
-    tls = full.starts_with("https://");
-    const bool plain = full.starts_with("http://");
-    full.remove_prefix(tls || plain ? full.find("://") + 3 : full.size());
-    const size_t slash = std::min(full.find('/'), full.size());
-    request.host = full.substr(0, slash);
-    request.path = slash == full.size() ? "/" : full.substr(slash);
-    if (!tls && !is_here(request.host)) {
-      co_return fail(Code::bad_input,
-                     fmt::format("AWS_CONTAINER_CREDENTIALS_FULL_URI '{}' is open to others", url),
-                     "write https://HOST/PATH, or an address of this machine");
-    }
+    CO_TRY(Endpoint endpoint, endpoint_of(variable, url));
+    tls = endpoint.tls;
+    request.host = std::move(endpoint.host);
+    request.path = endpoint.path.empty() ? "/" : std::move(endpoint.path);
   }
   std::string token = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN");
   const std::string path = machine_.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE");
@@ -470,13 +590,16 @@ std::shared_ptr<AwsSource> fixed_aws(std::optional<AwsCredentials> credentials) 
 }
 
 AwsMachine this_machine(RunProgram run) {
-  return {.variable =
-              [](const char* name) {
-                const char* value = std::getenv(name);
-                return value == nullptr ? std::string() : std::string(value);
-              },
-          .file = [](const std::string& path) { return rt::read_file(path); },
-          .run = std::move(run)};
+  return {
+      .variable =
+          [](const char* name) {
+            const char* value = std::getenv(name);
+            return value == nullptr ? std::string() : std::string(value);
+          },
+      .file = [](const std::string& path) { return rt::read_file(path); },
+      .write = [](const std::string& path,
+                  const std::string& text) { return rt::write_file(path, text, {.mode = 0600}); },
+      .run = std::move(run)};
 }
 
 std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice, AwsMachine machine) {

@@ -43,6 +43,9 @@ struct AwsMachine {
   std::function<std::string(const char* name)> variable;  // of the environment; empty: not set
   // The content of a file; not_found.
   std::function<Result<std::string>(const std::string& path)> file;
+  // The whole of a file that only this user may read: an SSO login that was renewed. Unset: it is
+  // kept in memory.
+  std::function<Result<Unit>(const std::string& path, const std::string& text)> write = {};
   RunProgram run = {};  // for credential_process; unset: a profile that has one is refused
   // Hosts that stand for the real ones: tests put a server of their own behind these names.
   std::string metadata_host = "169.254.169.254";
@@ -53,7 +56,8 @@ AwsMachine this_machine(RunProgram run = {});
 
 // The usual chain: environment, web identity (AWS_WEB_IDENTITY_TOKEN_FILE), the profile (keys, a
 // role with its source, SSO, credential_process), container, machine (IMDSv2). An explicit profile
-// leaves out the environment. Temporary credentials are renewed before they end.
+// leaves out the environment. Temporary credentials are renewed before they end, and so is the SSO
+// login they come from. AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC say where SSO is asked.
 std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice,
                                      AwsMachine machine = this_machine());
 

@@ -1,12 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/auth/aws.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
 #include <map>
 #include <mutex>
+#include <ranges>
 #include <vector>
 
 #include <fmt/format.h>
 
+#include "base/value.h"
+#include "cloud/sign/aws_credentials.h"
 #include "net/testing.h"
 #include "rt/loop.h"
 
@@ -44,6 +52,7 @@ struct World {
   net::HttpClient client{loop.executor(), clock};
   std::map<std::string, std::string> variables{{"HOME", "/h"}};
   std::map<std::string, std::string> files;
+  bool read_only = false;
   std::mutex mutex;
   std::map<std::string, std::string> replies;  // of a path
   net::TestServer* self = nullptr;
@@ -88,6 +97,13 @@ struct World {
               const auto at = files.find(path);
               return at == files.end() ? Result<std::string>(fail(Code::not_found, "no such file"))
                                        : Result<std::string>(at->second);
+            },
+            .write = [this](const std::string& path, const std::string& text) -> Result<Unit> {
+              if (read_only) {
+                return fail(Code::denied, "the disk is read-only");
+              }
+              files[path] = text;
+              return Unit{};
             },
             .metadata_host = host(),
             .container_host = host(),
@@ -272,6 +288,279 @@ TEST_CASE("a web identity is exchanged without a signature, its file read each t
   w.files.clear();
   CHECK_FALSE(w.get().empty());
   CHECK(w.refused().text().contains("no such file"));
+}
+
+// ---- single sign-on
+
+const std::string start_page = "https://corp.awsapps.com/start";
+const std::string session_file = "/h/.aws/sso/cache/" + sign::sso_cache_file("corp");
+const std::string portal_path =
+    "/portal/federation/credentials?account_id=111122223333&role_name=reader";
+
+struct Login {
+  std::string token = "token-1";
+  Duration valid = hours(8);
+  std::string refresh = "refresh-1";
+  Duration registered = days(30);
+};
+// As `aws sso login` writes it.
+std::string file_of(World& w, const Login& login) {
+  return to_json(Value::of({{"startUrl", start_page},
+                            {"region", "eu-west-1"},
+                            {"accessToken", login.token},
+                            {"expiresAt", to_text(w.clock.wall() + login.valid)},
+                            {"clientId", "client"},
+                            {"clientSecret", "client-secret"},
+                            {"registrationExpiresAt", to_text(w.clock.wall() + login.registered)},
+                            {"refreshToken", login.refresh}}));
+}
+
+// Profile `dev` of the session `corp`, and a portal that gives its role for an hour.
+void give_sso(World& w, const Login& login = {}) {
+  w.variables["AWS_ENDPOINT_URL_SSO"] = w.server.url("/portal/");
+  w.variables["AWS_ENDPOINT_URL_SSO_OIDC"] = w.server.url("");
+  w.files["/h/.aws/config"] =
+      "[sso-session corp]\nsso_region = eu-west-1\nsso_start_url = " + start_page +
+      "\nsso_registration_scopes = sso:account:access\n"
+      "[profile dev]\nsso_session = corp\nsso_account_id = 111122223333\nsso_role_name = reader\n";
+  w.files[session_file] = file_of(w, login);
+  w.reply(portal_path,
+          fmt::format(R"({{"roleCredentials":{{"accessKeyId":"SSO","secretAccessKey":"s",)"
+                      R"("sessionToken":"t","expiration":{}}}}})",
+                      (w.clock.wall() + hours(1)).us / 1000));
+}
+void give_token(World& w, const std::string& token, const std::string& refresh = "") {
+  Value reply = Value::of({{"accessToken", token}, {"tokenType", "Bearer"}, {"expiresIn", 28800}});
+  if (!refresh.empty()) {
+    reply.edit_map().set("refreshToken", refresh);
+  }
+  w.reply("/token", to_json(reply));
+}
+
+int asked(World& w, const std::string& target) {
+  const auto requests = w.server.requests();
+  return static_cast<int>(std::ranges::count_if(
+      requests, [&](const std::string& each) { return each.starts_with(target + " "); }));
+}
+// What the last renewal sent.
+Value renewal(World& w) {
+  for (const std::string& each : w.server.requests() | std::views::reverse) {
+    if (each.starts_with("POST /token ")) {
+      return parse_json(each.substr(each.find("\r\n\r\n") + 4)).value_or(Value());
+    }
+  }
+  return {};
+}
+Error refused_sso(World& w) {
+  const Error refused = w.refused({.profile = "dev"});
+  for (const char* secret : {"token-", "refresh-", "client-secret"}) {
+    CHECK_FALSE(refused.text().contains(secret));
+  }
+  return refused;
+}
+void check_login_is_asked_for(World& w) {
+  const Error refused = refused_sso(w);
+  CHECK(refused.code == Code::denied);
+  CHECK(refused.text().contains("'dev' is not logged in"));
+  CHECK(refused.remedy == "aws sso login --profile dev");
+}
+
+TEST_CASE("the login of an SSO session is exchanged for a role, again before the role ends") {
+  World w;
+  give_sso(w);
+  const auto source = w.chain({.profile = "dev"});
+  CHECK(w.get(*source) == "SSO");
+  CHECK(w.last_request().starts_with("GET " + portal_path + " "));
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-1\r\n"));
+  CHECK(source->found().contains("profile 'dev', until "));
+  w.clock.move(minutes(50));
+  CHECK(w.get(*source) == "SSO");
+  CHECK(asked(w, "GET " + portal_path) == 1);
+  w.clock.move(minutes(7));
+  CHECK(w.get(*source) == "SSO");
+  CHECK(asked(w, "GET " + portal_path) == 2);
+  CHECK(asked(w, "POST /token") == 0);
+}
+
+TEST_CASE("the login of a start page is exchanged for a role, and cannot be renewed") {
+  World w;
+  give_sso(w);
+  w.files = {{"/h/.aws/config",
+              "[profile dev]\nsso_region = eu-west-1\nsso_account_id = 111122223333\n"
+              "sso_role_name = reader\nsso_start_url = " +
+                  start_page + "\n"}};
+  check_login_is_asked_for(w);
+  std::string& file = w.files["/h/.aws/sso/cache/" + sign::sso_cache_file(start_page)];
+  file = R"({"accessToken":"token-1","expiresAt":"2999-01-01T00:00:00UTC"})";
+  CHECK(w.get({.profile = "dev"}) == "SSO");
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-1\r\n"));
+  file = R"({"accessToken":"token-1","expiresAt":"2020-06-15T10:00:00UTC"})";
+  check_login_is_asked_for(w);
+  CHECK(w.server.requests().size() == 1);
+}
+
+TEST_CASE("a login that has ended is renewed, and left to others in its file") {
+  World w;
+  give_sso(w, {.valid = hours(-1)});
+  give_token(w, "token-2", "refresh-2");
+  CHECK(w.get({.profile = "dev"}) == "SSO");
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-2\r\n"));
+  CHECK(renewal(w) == Value::of({{"clientId", "client"},
+                                 {"clientSecret", "client-secret"},
+                                 {"grantType", "refresh_token"},
+                                 {"refreshToken", "refresh-1"}}));
+  const Value file = parse_json(w.files[session_file]).value_or(Value());
+  CHECK(file.get_string("accessToken") == "token-2");
+  CHECK(file.get_string("refreshToken") == "refresh-2");
+  CHECK(file.get_string("clientSecret") == "client-secret");
+  CHECK(file.get_string("startUrl") == start_page);
+  CHECK(file.get_string("expiresAt").ends_with("Z"));
+  CHECK(w.get({.profile = "dev"}) == "SSO");  // another one, who reads it
+  CHECK(asked(w, "POST /token") == 1);
+  w.clock.move(hours(8));
+  give_token(w, "token-3");
+  CHECK(w.get({.profile = "dev"}) == "SSO");
+  CHECK(renewal(w).get_string("refreshToken") == "refresh-2");
+  CHECK(w.files[session_file].contains("refresh-2"));  // it was given no other
+}
+
+TEST_CASE("a login is renewed before its end, and used to its end where that fails") {
+  World w;
+  give_sso(w, {.valid = minutes(16)});
+  CHECK(w.get({.profile = "dev"}) == "SSO");
+  CHECK(asked(w, "POST /token") == 0);
+  w.clock.move(minutes(2));
+  const auto get_with = [&](const std::string& body, const std::string& status) {
+    w.reply("/token", body, status);
+    CHECK(w.get({.profile = "dev"}) == "SSO");
+    CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-1\r\n"));
+  };
+  get_with(R"({"error":"invalid_grant"})", "400 Bad Request");
+  get_with("", "503 Service Unavailable");
+  get_with("no json", "200 OK");
+  get_with(R"({"accessToken":"token-2"})", "200 OK");
+  CHECK(asked(w, "POST /token") == 4);
+  give_token(w, "token-2");
+  CHECK(w.get({.profile = "dev"}) == "SSO");
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-2\r\n"));
+}
+
+TEST_CASE("a login that cannot be renewed is asked for") {
+  World w;
+  give_sso(w, {.valid = hours(-1)});
+  w.reply("/token", R"({"error":"invalid_grant","error_description":"not refresh-1"})",
+          "400 Bad Request");
+  check_login_is_asked_for(w);
+  CHECK(asked(w, "POST /token") == 1);
+  // What passes is not a matter of logging in.
+  w.reply("/token", "refresh-1", "500 Internal Server Error");
+  CHECK(refused_sso(w).code == Code::unavailable);
+  w.reply("/token", "refresh-1", "429 Too Many Requests");
+  CHECK(refused_sso(w).code == Code::throttled);
+  CHECK(asked(w, "GET " + portal_path) == 0);
+
+  const auto sent = w.server.requests().size();
+  give_token(w, "token-2");
+  give_sso(w, {.valid = hours(-1), .registered = minutes(-1)});
+  check_login_is_asked_for(w);
+  give_sso(w, {.valid = hours(-1), .refresh = ""});
+  check_login_is_asked_for(w);
+  for (const char* text : {"", "no json", "[]", "{}"}) {
+    w.files[session_file] = text;
+    check_login_is_asked_for(w);
+  }
+  w.files.erase(session_file);
+  check_login_is_asked_for(w);
+  CHECK(w.server.requests().size() == sent);
+}
+
+TEST_CASE("a renewed login is kept where its file cannot be written, until there is a later one") {
+  World w;
+  give_sso(w, {.valid = hours(-1)});
+  w.read_only = true;
+  const auto source = w.chain({.profile = "dev"});
+  const sign::AwsCredentials role{
+      .access_key_id = "SSO", .secret_access_key = "s", .session_token = "t"};
+  const std::string before = w.files[session_file];
+  give_token(w, "token-2", "refresh-2");
+  CHECK(w.get(*source) == "SSO");
+  source->expired(role);
+  CHECK(w.get(*source) == "SSO");
+  CHECK(asked(w, "POST /token") == 1);
+  CHECK(w.files[session_file] == before);
+  w.clock.move(hours(8));
+  give_token(w, "token-3", "refresh-3");
+  CHECK(w.get(*source) == "SSO");
+  CHECK(renewal(w).get_string("refreshToken") == "refresh-2");
+  w.files[session_file] = file_of(w, {.token = "token-4"});
+  source->expired(role);
+  CHECK(w.get(*source) == "SSO");
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-4\r\n"));
+}
+
+TEST_CASE("a login that another process has renewed meanwhile is used") {
+  World w;
+  give_sso(w, {.valid = hours(-1)});
+  w.reply("/token", R"({"error":"invalid_grant"})", "400 Bad Request");
+  AwsMachine machine = w.machine();
+  int reads = 0;
+  machine.file = [&, file = machine.file](const std::string& path) {
+    if (path == session_file && ++reads == 2) {
+      w.files[path] = file_of(w, {.token = "token-2"});
+    }
+    return file(path);
+  };
+  CHECK(w.get(*aws_chain(w.client, {.profile = "dev"}, machine)) == "SSO");
+  CHECK(w.last_request().contains("x-amz-sso_bearer_token: token-2\r\n"));
+}
+
+TEST_CASE("what the portal refuses says whether to log in") {
+  World w;
+  give_sso(w);
+  w.reply(portal_path, R"({"message":"token-1 is not valid"})", "401 Unauthorized");
+  check_login_is_asked_for(w);
+  w.reply(portal_path, R"({"message":"no access"})", "403 Forbidden");
+  const Error refused = refused_sso(w);
+  CHECK(refused.code == Code::denied);
+  CHECK(refused.what.contains("role 'reader' of account 111122223333"));
+  CHECK(refused.remedy.contains("sso_role_name of profile 'dev'"));
+  w.reply(portal_path, "token-1", "429 Too Many Requests");
+  CHECK(refused_sso(w).code == Code::throttled);
+  w.reply(portal_path, "token-1", "503 Service Unavailable");
+  CHECK(refused_sso(w).code == Code::unavailable);
+  w.reply(portal_path, "token-1");
+  CHECK(refused_sso(w).code == Code::denied);
+}
+
+TEST_CASE("a login goes over TLS, or to this machine, and to a region that is named") {
+  World w;
+  give_sso(w);
+  for (const char* url : {"http://sso.example", "sso.example", "http://token-1@127.0.0.1/",
+                          "https://token-1@sso.example", "https://"}) {
+    CAPTURE(url);
+    w.variables["AWS_ENDPOINT_URL_SSO"] = url;
+    const Error refused = refused_sso(w);
+    CHECK(refused.code == Code::bad_input);
+    CHECK(refused.text().contains("AWS_ENDPOINT_URL_SSO "));
+  }
+  w.files["/h/.aws/config"] =
+      "[profile dev]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = reader\n";
+  CHECK(refused_sso(w).text().contains("'dev' has no sso_region"));
+  CHECK(w.server.requests().empty());
+}
+
+TEST_CASE("this machine's files are written for this user only") {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / fmt::format("tutti_aws_test.{}", getpid());
+  const AwsMachine machine = this_machine();
+  for (const char* text : {"first", "second"}) {
+    REQUIRE_OK(machine.write(file, text));
+    CHECK(machine.file(file).value_or("") == text);
+    struct stat info{};
+    REQUIRE(stat(file.c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777U) == 0600U);
+  }
+  std::filesystem::remove(file);
 }
 
 // ---- where the program runs

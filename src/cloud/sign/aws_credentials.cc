@@ -58,6 +58,25 @@ std::optional<Instant> instant_in(std::string_view text) {
   return instant.has_value() ? std::optional(*instant) : std::nullopt;
 }
 
+std::string host_of(std::string_view service, std::string_view region) {
+  const std::string_view partition = region.starts_with("cn-") ? ".cn" : "";
+  return fmt::format("{}.{}.amazonaws.com{}", service, region, partition);
+}
+
+// Older command lines wrote "2020-06-15T10:00:00UTC".
+std::optional<Instant> sso_instant(std::string_view text) {
+  if (text.ends_with("UTC")) {
+    text.remove_suffix(3);
+  }
+  return instant_in(text);
+}
+
+// "2020-06-15T10:00:00Z": some of the tools that read the file know no other form.
+std::string sso_text(Instant instant) {
+  const std::string text = to_text(Instant{instant.us - instant.us % 1'000'000});
+  return text.substr(0, text.find('+')) + "Z";
+}
+
 }  // namespace
 
 AwsSections parse_aws_files(std::string_view config, std::string_view credentials) {
@@ -121,30 +140,6 @@ Result<AwsTemporary> parse_aws_credentials(std::string_view json) {
   return complete(std::move(found));
 }
 
-Result<AwsTemporary> parse_sso_credentials(std::string_view json) {
-  const auto value = parse_json(json);
-  if (!value.has_value()) {
-    return fail(Code::denied, "the reply with the credentials is no JSON");
-  }
-  const Value& role = (*value)["roleCredentials"];
-  AwsTemporary found;
-  found.credentials.access_key_id = role.get_string("accessKeyId");
-  found.credentials.secret_access_key = role.get_string("secretAccessKey");
-  found.credentials.session_token = role.get_string("sessionToken");
-  if (const int64_t ms = role.get_int("expiration"); ms > 0) {
-    found.expires = Instant{} + milliseconds(ms);
-  }
-  return complete(std::move(found));
-}
-
-std::string sso_cache_file(std::string_view session_or_start_url) {
-  std::array<char, EVP_MAX_MD_SIZE> sha1{};
-  unsigned int size = 0;
-  CHECK(EVP_Digest(session_or_start_url.data(), session_or_start_url.size(),
-                   reinterpret_cast<unsigned char*>(sha1.data()), &size, EVP_sha1(), nullptr) == 1);
-  return hex_encode({sha1.data(), size}) + ".json";
-}
-
 Result<AwsTemporary> parse_sts_credentials(std::string_view xml) {
   pugi::xml_document document;
   if (!document.load_buffer(xml.data(), xml.size(), pugi::parse_default, pugi::encoding_utf8)) {
@@ -171,7 +166,7 @@ std::string parse_sts_failure(std::string_view xml) {
   return "it gave no reason";
 }
 
-StsCall sts_assume_role(std::string_view region, const AwsRole& role) {
+AwsCall sts_assume_role(std::string_view region, const AwsRole& role) {
   Pairs form = {
       {"Version", "2011-06-15"}, {"RoleArn", role.arn}, {"RoleSessionName", role.session}};
   if (role.web_token.empty()) {
@@ -183,11 +178,94 @@ StsCall sts_assume_role(std::string_view region, const AwsRole& role) {
     form.emplace_back("Action", "AssumeRoleWithWebIdentity");
     form.emplace_back("WebIdentityToken", role.web_token);
   }
-  const std::string_view partition = region.starts_with("cn-") ? ".cn" : "";
   return {.request = {.method = "POST",
-                      .host = fmt::format("sts.{}.amazonaws.com{}", region, partition),
+                      .host = host_of("sts", region),
                       .headers = {{"content-type", "application/x-www-form-urlencoded"}}},
           .body = encode_query(form)};
+}
+
+// ---- single sign-on
+
+std::string sso_cache_file(std::string_view session_or_start_url) {
+  std::array<char, EVP_MAX_MD_SIZE> sha1{};
+  unsigned int size = 0;
+  CHECK(EVP_Digest(session_or_start_url.data(), session_or_start_url.size(),
+                   reinterpret_cast<unsigned char*>(sha1.data()), &size, EVP_sha1(), nullptr) == 1);
+  return hex_encode({sha1.data(), size}) + ".json";
+}
+
+bool SsoLogin::is_good(Instant at) const { return !expires || *expires > at; }
+
+bool SsoLogin::is_renewable(Instant at) const {
+  return !refresh_token.empty() && !client_id.empty() && !client_secret.empty() &&
+         registered_until && *registered_until > at;
+}
+
+Result<SsoLogin> parse_sso_login(std::string_view file) {
+  const auto value = parse_json(file);
+  if (!value.has_value() || value->get_string("accessToken").empty()) {
+    return fail(Code::denied, "the file holds no login");
+  }
+  return SsoLogin{.access_token = std::string(value->get_string("accessToken")),
+                  .expires = sso_instant(value->get_string("expiresAt")),
+                  .refresh_token = std::string(value->get_string("refreshToken")),
+                  .client_id = std::string(value->get_string("clientId")),
+                  .client_secret = std::string(value->get_string("clientSecret")),
+                  .registered_until = sso_instant(value->get_string("registrationExpiresAt"))};
+}
+
+Request sso_role_request(std::string_view region, const SsoRole& role, const SsoLogin& login) {
+  return {.host = host_of("portal.sso", region),
+          .path = "/federation/credentials",
+          .query = {{"role_name", role.name}, {"account_id", role.account}},
+          .headers = {{"x-amz-sso_bearer_token", login.access_token}}};
+}
+
+Result<AwsTemporary> parse_sso_credentials(std::string_view json) {
+  const auto value = parse_json(json);
+  if (!value.has_value()) {
+    return fail(Code::denied, "the reply with the credentials is no JSON");
+  }
+  const Value& role = (*value)["roleCredentials"];
+  AwsTemporary found;
+  found.credentials.access_key_id = role.get_string("accessKeyId");
+  found.credentials.secret_access_key = role.get_string("secretAccessKey");
+  found.credentials.session_token = role.get_string("sessionToken");
+  constexpr int64_t end_max_ms = 253'402'300'800'000;  // the year 10000
+  if (const int64_t ms = role.get_int("expiration"); ms > 0 && ms < end_max_ms) {
+    found.expires = Instant{} + milliseconds(ms);
+  }
+  return complete(std::move(found));
+}
+
+AwsCall sso_renewal(std::string_view region, const SsoLogin& login) {
+  return {.request = {.method = "POST",
+                      .host = host_of("oidc", region),
+                      .path = "/token",
+                      .headers = {{"content-type", "application/json"}}},
+          .body = to_json(Value::of({{"clientId", login.client_id},
+                                     {"clientSecret", login.client_secret},
+                                     {"grantType", "refresh_token"},
+                                     {"refreshToken", login.refresh_token}}))};
+}
+
+Result<std::string> renewed_sso_file(std::string_view file, std::string_view reply, Instant asked) {
+  auto login = parse_json(file);
+  const auto given = parse_json(reply);
+  const int64_t valid_s = given.has_value() ? given->get_int("expiresIn") : 0;
+  constexpr int64_t valid_s_max = 10LL * 365 * 24 * 3600;  // no more is believed
+  if (!login.has_value() || !login->is_map() || valid_s <= 0 || valid_s > valid_s_max ||
+      given->get_string("accessToken").empty()) {
+    return fail(Code::denied, "the reply of SSO holds no token");
+  }
+  ValueMap& members = login->edit_map();
+  members.set("accessToken", given->get_string("accessToken"));
+  members.set("expiresAt", sso_text(asked + seconds(valid_s)));
+  // Where none comes along the one that was sent stays in use (RFC 6749, section 6).
+  if (const std::string_view next = given->get_string("refreshToken"); !next.empty()) {
+    members.set("refreshToken", next);
+  }
+  return to_json(*login);
 }
 
 }  // namespace tutti::cloud::sign
