@@ -206,10 +206,11 @@ Result<Pairs> parse_azure_sas(std::string_view text) {
   while (!text.empty()) {
     const std::string_view each = text.substr(0, text.find('&'));
     text.remove_prefix(std::min(text.size(), each.size() + 1));
-    const std::string_view name = each.substr(0, each.find('='));
-    auto value = percent_decode(each.substr(std::min(each.size(), name.size() + 1)));
-    if (!name.empty() && value.has_value()) {
-      sas.emplace_back(name, std::move(*value));
+    const size_t equals = std::min(each.find('='), each.size());
+    auto name = percent_decode(each.substr(0, equals));
+    auto value = percent_decode(each.substr(std::min(each.size(), equals + 1)));
+    if (equals > 0 && name.has_value() && value.has_value()) {
+      sas.emplace_back(std::move(*name), std::move(*value));
     }
   }
   if (find_value(sas, "sig") == nullptr || find_value(sas, "sv") == nullptr) {

@@ -213,7 +213,7 @@ Result<AzureToken> parse_azure_token(std::string_view json, Instant now) {
   const auto end = seconds_in(value["expires_on"]);
   constexpr Duration unknown = minutes(5);
   constexpr int64_t end_max = 253'402'300'800;  // the year 10000
-  out.valid = end && *end < end_max ? Instant{*end * 1'000'000} - now : unknown;
+  out.valid = end && *end > 0 && *end < end_max ? Instant{*end * 1'000'000} - now : unknown;
   if (out.valid <= Duration{0}) {
     return fail(Code::denied, "the token has already ended", "check this machine's clock");
   }
