@@ -110,11 +110,11 @@ Error start_error(const wire::Started& started, const std::string& program,
 
 Environment default_environment() {
   Environment env;
-  constexpr std::string_view names[] = {"HOME",        "USER",        "LOGNAME",    "SHELL",
-                                        "LANG",        "LANGUAGE",    "TZ",         "TMPDIR",
-                                        "LC_ALL",      "LC_CTYPE",    "LC_COLLATE", "LC_NUMERIC",
-                                        "LC_TIME",     "LC_MESSAGES", "no_proxy",   "http_proxy",
-                                        "https_proxy", "NO_PROXY",    "HTTP_PROXY", "HTTPS_PROXY"};
+  constexpr std::string_view names[] = {
+      "HOME",       "USER",        "LOGNAME",   "SHELL",      "LANG",         "LANGUAGE",
+      "TZ",         "TMPDIR",      "LC_ALL",    "LC_CTYPE",   "LC_COLLATE",   "LC_NUMERIC",
+      "LC_TIME",    "LC_MESSAGES", "no_proxy",  "http_proxy", "https_proxy",  "NO_PROXY",
+      "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",  "SSL_CERT_FILE"};
   const char* path = std::getenv("PATH");
   env.emplace_back("PATH", path != nullptr ? path : "/usr/local/bin:/usr/bin:/bin");
   for (const std::string_view name : names) {

@@ -12,4 +12,14 @@ Duration retry_delay(const RetryPolicy& policy, int attempt, const Error& error,
   return error.retry_after && *error.retry_after > delay ? *error.retry_after : delay;
 }
 
+bool names_attempts(const Error& error) { return error.what.ends_with(" attempts)"); }
+
+Error after_attempts(Error error, int attempts) {
+  if (!names_attempts(error)) {
+    error.what +=
+        " (after " + std::to_string(attempts) + (attempts == 1 ? " attempt)" : " attempts)");
+  }
+  return error;
+}
+
 }  // namespace tutti::rt

@@ -214,6 +214,35 @@ TEST_CASE("retry stops after attempts_max and at errors that cannot be mended") 
   auto denied = failing(Code::denied);
   CHECK(w.loop.run(retry(w.ctx, policy, denied)).error().what == "no");
   CHECK(calls == 1);
+  // An error that names its attempts keeps their number.
+  CHECK(after_attempts({.what = "no (after 6 attempts)"}, 4).what == "no (after 6 attempts)");
+}
+
+Task<Unit> recover(int& calls) {
+  ++calls;
+  if (calls > 51) {
+    co_return Unit{};
+  }
+  co_return fail(calls == 51 ? Code::unavailable : Code::throttled, "no");
+}
+
+TEST_CASE("being throttled is no attempt for as long as the policy is patient") {
+  World w;
+  int calls = 0;
+  const RetryPolicy policy{.attempts_max = 2,
+                           .delay = milliseconds(1),
+                           .delay_max = milliseconds(2),
+                           .throttled_max = seconds(60)};
+  // Long throttled, then broken once, then good.
+  const auto recovers = [&calls](Context&) { return recover(calls); };
+  CHECK(w.loop.run(retry(w.ctx, policy, recovers)).has_value());
+  CHECK(calls == 52);
+  calls = 0;
+  RetryPolicy short_policy = policy;
+  short_policy.throttled_max = milliseconds(30);
+  const auto never = [&calls](Context&) { return count_and_fail(calls, Code::throttled); };
+  CHECK_FALSE(w.loop.run(retry(w.ctx, short_policy, never)).has_value());
+  CHECK(calls > 2);
 }
 
 TEST_CASE("work moves to a pool and to another loop and comes back") {

@@ -9,6 +9,7 @@
 
 #include "cloud/auth/azure.h"
 #include "cloud/connections.h"
+#include "cloud/http/pace.h"
 #include "net/http.h"
 #include "rt/retry.h"
 
@@ -22,7 +23,7 @@ struct Environment {
   // The value of a secret of the project; unset: there are none.
   std::function<Result<std::string>(std::string_view name)> secret = {};
   auth::AzureMachine machine = auth::azure_machine();
-  rt::RetryPolicy retry = {.attempts_max = 5};
+  rt::RetryPolicy retry = {.attempts_max = 5, .throttled_max = http::throttled_max};
 };
 
 // By type. Settings: account, endpoint, root, tier, and as whom: access_key, sas,

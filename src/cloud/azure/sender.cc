@@ -53,7 +53,8 @@ Task<http::Outgoing> Sender::outgoing(rt::Context& ctx, CallPtr call) {
   const uint64_t bytes = call->source ? call->source_bytes : call->body.value_or("").size();
   http::Outgoing out{.tls = credentials_->access().endpoint.tls,
                      .body = call->body,
-                     .repeatable = !call->decisive};
+                     .repeatable = !call->decisive,
+                     .pace = &pace_};
   CO_TRY(out.request, co_await credentials_->sign(ctx, call->request, bytes));
   if (call->source) {
     CO_TRY(out.source, co_await call->source(ctx));

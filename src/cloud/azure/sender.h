@@ -62,6 +62,7 @@ class Sender {
   net::HttpClient& client_;
   std::shared_ptr<auth::AzureCredentials> credentials_;
   rt::RetryPolicy retry_;
+  http::Pace pace_;
 };
 
 }  // namespace tutti::cloud::azure

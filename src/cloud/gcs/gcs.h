@@ -25,6 +25,7 @@
 #include "cloud/auth/google.h"
 #include "cloud/buffer.h"
 #include "cloud/connections.h"
+#include "cloud/http/pace.h"
 #include "cloud/sign/gcs.h"
 #include "rt/retry.h"
 
@@ -55,7 +56,8 @@ struct StoreOptions {
   std::shared_ptr<auth::GoogleAuth> auth = {};  // nullptr: anonymous
   size_t chunk_bytes = 8U << 20U;               // a multiple of sign::gcs_chunk_unit
   // The service says "slow down" for a while when a bucket becomes busy.
-  rt::RetryPolicy patience = {.attempts_max = 6, .delay = milliseconds(300)};
+  rt::RetryPolicy patience = {
+      .attempts_max = 6, .delay = milliseconds(300), .throttled_max = http::throttled_max};
 };
 std::shared_ptr<ObjectStore> open_store(net::HttpClient& http, BufferPool& buffers,
                                         StoreOptions options);

@@ -42,7 +42,7 @@ Task<std::unique_ptr<Session>> Session::resume(rt::Context& ctx, Client& client,
 }
 
 // Whatever comes of a call, the service can be asked how far it is; finish() has the last word.
-Task<http::Reply> Session::ask(rt::Context& ctx, Call call) {
+Task<http::Reply> Session::once(rt::Context& ctx, Call call) {
   auto reply = co_await client_.once(ctx, std::move(call));
   if (!reply.has_value() && reply.error().code == Code::unknown_outcome) {
     CO_OK(ctx.check());
@@ -52,7 +52,7 @@ Task<http::Reply> Session::ask(rt::Context& ctx, Call call) {
 }
 
 Task<Unit> Session::locate(rt::Context& ctx) {
-  CO_TRY(const http::Reply reply, co_await ask(ctx, status_call()));
+  CO_TRY(const http::Reply reply, co_await once(ctx, status_call()));
   if (reply.status == 308) {
     CO_TRY(persisted_, sign::parse_gcs_persisted(reply.headers));
     co_return Unit{};
@@ -147,7 +147,7 @@ Task<Unit> Session::deliver_once(rt::Context& ctx, Chunk chunk) {
     if (!asks) {
       CO_TRY(call, co_await call_of(ctx, chunk));
     }
-    CO_TRY(const http::Reply reply, co_await ask(ctx, std::move(call)));
+    CO_TRY(const http::Reply reply, co_await once(ctx, std::move(call)));
     CO_OK(take(reply, chunk));
     unsure_ = false;
     if (written_ || lost_ || (!chunk.last && persisted_ >= chunk.end())) {

@@ -58,7 +58,7 @@ class Session {
   };
 
   Session(Client& client, std::string where) : client_(client), where_(std::move(where)) {}
-  Task<http::Reply> ask(rt::Context& ctx, Call call);
+  Task<http::Reply> once(rt::Context& ctx, Call call);
   Task<Unit> locate(rt::Context& ctx);
   Task<Unit> deliver(rt::Context& ctx, Chunk chunk);
   Task<Unit> deliver_once(rt::Context& ctx, Chunk chunk);

@@ -115,8 +115,29 @@ net::HttpRequest to_http(Outgoing out) {
   return request;
 }
 
+namespace {
+
+Pace::Reply reply_of(const Result<std::unique_ptr<net::HttpExchange>>& exchange) {
+  if (!exchange.has_value()) {
+    return Pace::Reply::none;
+  }
+  const int status = (*exchange)->head().status;
+  const bool slow_down = status == 429 || status == 503 || status == 509;
+  return slow_down ? Pace::Reply::throttled : Pace::Reply::good;
+}
+
+}  // namespace
+
 Task<Incoming> start(rt::Context& ctx, net::HttpClient& client, Outgoing out) {
-  CO_TRY(auto exchange, co_await client.start(ctx, to_http(std::move(out))));
+  Pace* pace = out.pace;
+  if (pace != nullptr) {
+    CO_OK(co_await pace->enter(ctx));
+  }
+  auto begun = co_await client.start(ctx, to_http(std::move(out)));
+  if (pace != nullptr) {
+    pace->leave(reply_of(begun), ctx.clock().boot());
+  }
+  CO_TRY(auto exchange, std::move(begun));
   Incoming incoming{.status = exchange->head().status};
   for (const net::HttpHeader& header : exchange->head().headers) {
     incoming.headers.emplace_back(ascii_lower(header.name), header.value);

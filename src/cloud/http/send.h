@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "cloud/http/pace.h"
 #include "cloud/object_store.h"
 #include "cloud/sign/request.h"
 #include "net/http.h"
@@ -21,6 +22,7 @@ struct Outgoing {
   std::shared_ptr<net::HttpSource> source = nullptr;  // instead of `body`
   net::HttpTimeouts timeouts = {};
   bool repeatable = true;  // carrying it out twice does no harm, or is noticed
+  Pace* pace = nullptr;    // of the bucket; outlives the request
 };
 
 std::string url_of(const Outgoing& out);

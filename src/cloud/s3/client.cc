@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/s3/client.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <fmt/format.h>
 
 #include "base/digest.h"
@@ -54,8 +57,10 @@ Task<http::Outgoing> Client::sign(rt::Context& ctx, Call call) {
   for (const auto& [name, value] : settings_.every_request) {
     sign::set_value(call.request.headers, name, value);
   }
-  http::Outgoing out{
-      .tls = settings_.tls, .timeouts = settings_.timeouts, .repeatable = call.repeatable};
+  http::Outgoing out{.tls = settings_.tls,
+                     .timeouts = settings_.timeouts,
+                     .repeatable = call.repeatable,
+                     .pace = &pace_};
   CO_TRY(const auto credentials, co_await credentials_->get(ctx));
   if (credentials && (!signer_ || !signed_by_ || *signed_by_ != *credentials ||
                       signer_->region() != settings_.region)) {
@@ -220,9 +225,26 @@ Task<Client::Written> Client::write(rt::Context& ctx, sign::Request request, std
       });
 }
 
-Task<std::string> Client::presign(rt::Context& ctx, sign::Request request, Duration valid) {
+// Any reply says where the bucket is, that to a forbidden request too.
+Task<Unit> Client::learn_region(rt::Context& ctx) {
+  if (!settings_.region_given) {
+    rt::Context hurried = ctx.with_timeout(seconds(10));
+    std::ignore = co_await fetch(hurried, sign::s3_request(bucket(), "HEAD"), bucket_);
+    settings_.region_given = true;
+  }
+  co_return ctx.check();
+}
+
+Task<std::string> Client::presign(rt::Context& ctx, std::string method, std::string key,
+                                  Duration valid) {
   CO_TRY(const auto credentials, co_await credentials_->get(ctx));
   if (credentials) {
+    CO_OK(co_await learn_region(ctx));
+  }
+  sign::Request request = sign::s3_object_request(bucket(), std::move(method), std::move(key));
+  if (credentials) {
+    // Whoever has the URL sends no headers: who pays is part of it.
+    std::ranges::copy(settings_.every_request, std::back_inserter(request.query));
     sign::AwsSigner signer(*credentials, settings_.region);
     signer.presign(request, ctx.clock().wall() + clock_ahead_, valid);
   }

@@ -32,13 +32,14 @@ struct Settings {
   bool tls = true;
   bool path_style = false;
   std::string region = "us-east-1";  // corrected from what the service says
+  bool region_given = true;          // else it is asked for before a URL is signed for others
   Checksum checksum = Checksum::trailer;
   // The bytes are part of the signature. Without TLS nothing else keeps them from being changed.
   bool sign_payload = false;
   sign::Pairs every_request = {};  // headers: requester pays, expected owner
   sign::Pairs writes = {};         // headers of what makes objects: encryption, lock
   sign::Pairs keyed = {};          // headers of whatever touches bytes: keys of the customer
-  rt::RetryPolicy retry = {.attempts_max = 6};
+  rt::RetryPolicy retry = {.attempts_max = 6, .throttled_max = http::throttled_max};
   net::HttpTimeouts timeouts = {};
 };
 
@@ -83,8 +84,8 @@ class Client {
   };
   Task<Written> write(rt::Context& ctx, sign::Request request, std::string where,
                       std::optional<std::string> body = std::nullopt);
-  // A URL by which anybody can send `request`.
-  Task<std::string> presign(rt::Context& ctx, sign::Request request, Duration valid);
+  // A URL by which anybody can send the request for an object.
+  Task<std::string> presign(rt::Context& ctx, std::string method, std::string key, Duration valid);
 
  private:
   Task<http::Incoming> once(rt::Context& ctx, Make make, std::string where, bool* lost);
@@ -95,11 +96,13 @@ class Client {
                        std::optional<std::string> body, Parse<T> parse);
   Task<http::Outgoing> sign(rt::Context& ctx, Call call);
   bool correct(rt::Context& ctx, const sign::S3Failure& failure);
+  Task<Unit> learn_region(rt::Context& ctx);
 
   net::HttpClient& http_;
   std::shared_ptr<auth::AwsSource> credentials_;
   Settings settings_;
   std::string bucket_;
+  http::Pace pace_;
   Duration clock_ahead_ = {};  // of the service's clock before ours
   std::optional<sign::AwsCredentials> signed_by_;
   std::optional<sign::AwsSigner> signer_;

@@ -134,13 +134,12 @@ Result<Settings> service_of(std::string_view connection, const Value& given) {
   settings.path_style = given.get_bool("path_style", !endpoint.empty());
   settings.sign_payload =
       given.get_bool("sign_payload", !settings.tls && !is_here(settings.endpoint));
-  for (std::string region : {std::string(given.get_string("region")), environment("AWS_REGION"),
-                             environment("AWS_DEFAULT_REGION"), std::string("us-east-1")}) {
-    if (!region.empty()) {
-      settings.region = std::move(region);
-      break;
-    }
+  std::string region(given.get_string("region"));
+  for (const char* name : {"AWS_REGION", "AWS_DEFAULT_REGION"}) {
+    region = region.empty() ? environment(name) : region;
   }
+  settings.region_given = !region.empty() || !settings.endpoint.empty();
+  settings.region = region.empty() ? settings.region : std::move(region);
   return settings;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/s3/s3.h"
-#include "base/ascii.h"
 
 #include <algorithm>
 #include <deque>
@@ -8,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "cloud/body.h"
 #include "net/testing.h"
 #include "rt/loop.h"
@@ -643,6 +643,21 @@ TEST_CASE("a commit whose upload is gone, and whose object is another, has faile
   }
 }
 
+TEST_CASE("a write that met another one is tried again, an upload from its beginning") {
+  const Answer met = refusal("409 Conflict", "ConditionalRequestConflict");
+  World w;
+  const auto store = w.store();
+  w.answer({met, written("hello")});
+  REQUIRE_OK(w.put(*store, {.only_if_absent = true}));
+  CHECK(w.server.requests().size() == 2);
+  w.answer({met, refusal("412 Precondition Failed", "PreconditionFailed"), head("other")});
+  CHECK(w.put(*store, {.only_if_absent = true}).error().code == Code::conflict);
+  const auto ended = upload(w, *store, {met, met, met, {"HTTP/1.1 204 No Content\r\n\r\n"}});
+  REQUIRE_FALSE(ended.has_value());
+  CHECK(is_retryable(ended.error().code));
+  CHECK(lines_of(w).back() == "DELETE /bucket/k?uploadId=u1");
+}
+
 TEST_CASE("an upload whose bytes are not those announced is not committed") {
   World w;
   const auto store = w.store();
@@ -676,6 +691,24 @@ TEST_CASE("buckets are made and removed, and signed URLs need no request") {
   CHECK(url->contains("X-Amz-Signature="));
   CHECK(url->contains("X-Amz-Expires=3600"));
   CHECK(w.server.requests().size() == 4);
+}
+
+TEST_CASE("a URL for others is signed for the bucket's region, and says who pays") {
+  World w;
+  w.settings.region_given = false;
+  w.settings.every_request = {{"x-amz-request-payer", "requester"}};
+  const auto store = w.store();
+  w.answer({{.bytes = "HTTP/1.1 400 Bad Request\r\nx-amz-bucket-region: eu-west-3\r\n\r\n",
+             .close = true},
+            refusal("403 Forbidden", "AccessDenied")});
+  for (int i = 0; i < 2; ++i) {  // it is asked for once
+    const auto url = w.run(store->presign(w.ctx, {"k"}, {}));
+    REQUIRE_OK(url);
+    CHECK(url->contains("%2Feu-west-3%2Fs3%2Faws4_request"));
+    CHECK(url->contains("x-amz-request-payer=requester"));
+    CHECK(url->contains("X-Amz-SignedHeaders=host&"));
+  }
+  CHECK(lines_of(w) == std::vector<std::string>{"HEAD /bucket", "HEAD /bucket"});
 }
 
 TEST_CASE("nobody signs nothing") {
@@ -741,6 +774,91 @@ TEST_CASE("a customer's key goes with whatever touches bytes") {
     CHECK(header_of(request, "x-amz-security-token") == "token");
     CHECK(header_of(request, "x-amz-request-payer") == "requester");
   }
+}
+
+TEST_CASE("a copy inside of a bucket has the customer's key twice: the source's, too") {
+  World w;
+  auto located = open(w, Value::of({{"endpoint", w.server.url("")},
+                                    {"auth", secret("keys")},
+                                    {"encryption", Value::of({{"customer_key", "customer"}})}}));
+  REQUIRE_OK(located);
+  const Answer copied{
+      net::http_reply("200 OK", "<CopyObjectResult><ETag>&quot;c&quot;</ETag></CopyObjectResult>")};
+  w.answer({head("hello"), copied});
+  REQUIRE_OK(w.run(located->store->copy_within(w.ctx, {"k"}, {"l"}, {})));
+  // Only in parts can a copy be bound to what is there.
+  w.answer({head("hello"),
+            {"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"},
+            begun,
+            {net::http_reply("200 OK", "<CopyPartResult><ETag>\"p\"</ETag></CopyPartResult>")},
+            completed});
+  REQUIRE_OK(
+      w.run(located->store->copy_within(w.ctx, {"k"}, {"l"}, {.put = {.only_if_absent = true}})));
+  size_t copies = 0;
+  for (const std::string& request : w.server.requests()) {
+    if (!header_of(request, "x-amz-copy-source").empty()) {
+      ++copies;
+      for (const char* rest : {"algorithm", "key", "key-md5"}) {
+        const std::string name = fmt::format("server-side-encryption-customer-{}", rest);
+        const std::string value = header_of(request, "x-amz-" + name);
+        CHECK_FALSE(value.empty());
+        CHECK(header_of(request, "x-amz-copy-source-" + name) == value);
+      }
+    }
+  }
+  CHECK(copies == 2);
+  // Of another bucket nobody knows the key here: the bytes pass through instead.
+  CHECK(w.run(located->store->copy_within(w.ctx, {"k"}, {"l"}, {.bucket = "other"})).error().code ==
+        Code::unsupported);
+}
+
+TEST_CASE("what is written says how it is encrypted, whose bucket it is, and its class") {
+  struct Row {
+    Value encryption;
+    std::string kind;
+    std::string key;
+  };
+  const Row rows[] = {{"sse-s3", "AES256", ""},
+                      {Value::of({{"kms", "arn:aws:kms:eu-west-1:1:key/k"}}), "aws:kms",
+                       "arn:aws:kms:eu-west-1:1:key/k"}};
+  for (const auto& [encryption, kind, key] : rows) {
+    World w;
+    auto located = open(w, Value::of({{"endpoint", w.server.url("")},
+                                      {"auth", secret("keys")},
+                                      {"expected_owner", "123456789012"},
+                                      {"encryption", encryption}}));
+    REQUIRE_OK(located);
+    w.answer({written("hello"), begun, head("hello")});
+    REQUIRE_OK(w.put(*located->store, {.storage_class = "standard_ia"}));
+    REQUIRE_OK(w.run(located->store->begin_upload(w.ctx, {"k"}, {})));
+    REQUIRE_OK(w.run(located->store->head(w.ctx, {"k"})));
+    const auto requests = w.server.requests();
+    REQUIRE(requests.size() == 3);
+    CHECK(header_of(requests[0], "x-amz-storage-class") == "STANDARD_IA");
+    for (size_t i = 0; i < 3; ++i) {
+      const bool writes = i < 2;  // a head with these is refused
+      CHECK(header_of(requests[i], "x-amz-server-side-encryption") == (writes ? kind : ""));
+      CHECK(header_of(requests[i], "x-amz-server-side-encryption-aws-kms-key-id") ==
+            (writes ? key : ""));
+      CHECK(header_of(requests[i], "x-amz-expected-bucket-owner") == "123456789012");
+    }
+  }
+}
+
+TEST_CASE("without checksums a body is sent bare, and nothing counts as checked") {
+  World w;
+  auto located = open(
+      w,
+      Value::of({{"endpoint", w.server.url("")}, {"auth", secret("keys")}, {"checksum", "off"}}));
+  REQUIRE_OK(located);
+  CHECK(located->store->capabilities().checks_digests.empty());
+  w.answer({{net::http_reply("200 OK", "", "ETag: \"e\"\r\n")}});
+  REQUIRE_OK(w.put(*located->store));
+  const std::string request = w.server.requests().at(0);
+  CHECK(ascii_lower(request).find("x-amz-checksum") == std::string::npos);
+  CHECK(header_of(request, "x-amz-trailer").empty());
+  CHECK(header_of(request, "content-md5").empty());
+  CHECK(request.ends_with("\r\n\r\nhello"));
 }
 
 TEST_CASE("an account has buckets, a root is one, or a folder of one") {

@@ -26,7 +26,7 @@ Capabilities capabilities_of(const Settings& settings) {
       .delete_markers = true,
       .locks = true,
       .archives = true,
-      .object_bytes_max = 5ULL << 40U,
+      .object_bytes_max = 10'000 * (5ULL << 30U),  // parts of 5 GiB
       .part_bytes_min = part_bytes_min,
       .parts_max = 10'000,
       .key_bytes_max = 1024,
@@ -600,6 +600,11 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
   CO_OK(check(from));
   CO_OK(check(to, options.put));
   const bool inside = options.bucket.empty();
+  if (!inside && !client_->settings().keyed.empty()) {
+    co_return fail(Error{.code = Code::unsupported,
+                         .what = "it is not known whose key the source is encrypted with",
+                         .where = where(to)});
+  }
   ObjectMeta source = options.source.value_or(ObjectMeta{});
   if (inside) {
     CO_TRY(source,
@@ -641,6 +646,7 @@ Task<ObjectMeta> S3Store::copy_within(rt::Context& ctx, Key from, Key to, CopyOp
                   sign::s3_copy_source(bucket, from.text, source.version));
   sign::set_value(request.headers, "x-amz-copy-source-if-match",
                   fmt::format("\"{}\"", source.etag));
+  add_source_key(request, client_->settings());
   CO_TRY(const auto written, co_await client_->write(ctx, std::move(request), where(to)));
   co_return ObjectMeta{.key = to,
                        .size = source.size,
@@ -689,9 +695,8 @@ Task<Unit> S3Store::remove_bucket(rt::Context& ctx) {
 
 Task<std::string> S3Store::presign(rt::Context& ctx, Key key, PresignOptions options) {
   CO_OK(check(key));
-  sign::Request request =
-      sign::s3_object_request(client_->bucket(), std::move(options.method), key.text);
-  co_return co_await client_->presign(ctx, std::move(request), options.valid);
+  co_return co_await client_->presign(ctx, std::move(options.method), std::move(key.text),
+                                      options.valid);
 }
 
 Task<std::vector<PendingUpload>> S3Store::uploads(rt::Context& ctx, Key prefix) {

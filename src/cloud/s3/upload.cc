@@ -142,6 +142,7 @@ Task<Unit> S3Upload::copy_part(rt::Context& ctx, uint32_t number, std::string bu
   sign::set_value(
       request.headers, "x-amz-copy-source-range",
       fmt::format("bytes={}-{}", range.offset, range.offset + range.length.value() - 1));
+  add_source_key(request, client_->settings());
   CO_TRY(const auto written, co_await client_->write(ctx, std::move(request), where_));
   std::optional<Digest> crc;  // what the service computed over the bytes it copied
   if (!written.object.digests.empty()) {
@@ -243,7 +244,10 @@ Task<ObjectMeta> S3Upload::commit(rt::Context& ctx, std::vector<Digest> digests)
     CO_OK(co_await part(ctx, 1, held_body(std::make_shared<const std::string>())));
   }
   auto written = co_await complete(ctx, std::move(digests));
-  if (written.has_value() || !is_retryable(written.error().code)) {
+  // An upload whose end met another conditional write is of no use any more
+  // (CompleteMultipartUpload, "Conditional writes"): it begins anew.
+  if (written.has_value() || !is_retryable(written.error().code) ||
+      written.error().provider_code == "ConditionalRequestConflict") {
     const bool left = !written.has_value();
     if (left) {
       rt::Context patient = ctx.uncancellable().with_timeout(seconds(30));

@@ -173,6 +173,14 @@ void add_put_headers(sign::Request& request, const PutOptions& options, const Se
   }
 }
 
+void add_source_key(sign::Request& request, const Settings& settings) {
+  constexpr std::string_view amz = "x-amz-";
+  for (const auto& [name, value] : settings.keyed) {
+    sign::set_value(request.headers, fmt::format("x-amz-copy-source-{}", name.substr(amz.size())),
+                    value);
+  }
+}
+
 sign::S3Retention s3_retention(const std::optional<Retention>& retention) {
   return retention
              ? sign::S3Retention{.mode = upper(std::string(retention_mode_name(retention->mode))),

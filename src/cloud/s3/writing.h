@@ -46,6 +46,9 @@ class Sending {
 };
 
 // The headers of what makes an object: type, headers, metadata, tags, class, encryption.
+// Of a request that copies what is encrypted with the customer's key: the key of the source, too.
+void add_source_key(sign::Request& request, const Settings& settings);
+
 void add_put_headers(sign::Request& request, const PutOptions& options, const Settings& settings);
 void add_conditions(sign::Request& request, const PutOptions& options);
 

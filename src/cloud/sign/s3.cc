@@ -261,7 +261,9 @@ constexpr Meaning meanings[] = {
     {"XMinioStorageFull", Code::unavailable, "the store's disks are full"},
     {"EntityTooLarge", Code::bad_input, "it is larger than the store takes in one request"},
     {"EntityTooSmall", Code::bad_input, "a part but the last is smaller than the store allows"},
-    {"OperationAborted", Code::conflict, "another change of it is under way"},
+    // Nothing was done, as another conditional write was under way: its outcome decides.
+    {"ConditionalRequestConflict", Code::unavailable, ""},
+    {"OperationAborted", Code::unavailable, "another change of it is under way"},
     {"BucketAlreadyOwnedByYou", Code::conflict, ""},
     {"BucketAlreadyExists", Code::conflict, "choose another name: buckets' names are world-wide"},
     {"BucketNotEmpty", Code::conflict, "remove what is in it first"},

@@ -315,7 +315,7 @@ TEST_CASE("failures say what the caller may do") {
   CHECK(failed(403, "AccessDenied").code == Code::denied);
   CHECK(failed(403, "InvalidObjectState").remedy.contains("restore"));
   CHECK(failed(412, "PreconditionFailed").code == Code::conflict);
-  CHECK(failed(409, "ConditionalRequestConflict").code == Code::conflict);
+  CHECK(failed(409, "ConditionalRequestConflict").code == Code::unavailable);
   CHECK(failed(400, "BadDigest").code == Code::corrupt);
   CHECK(failed(400, "RequestTimeout").code == Code::unavailable);
   CHECK(failed(503, "SlowDown").code == Code::throttled);
