@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "action/sql/sql_service.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <deque>
 
@@ -19,6 +21,24 @@ namespace {
 
 constexpr Duration end_grace = seconds(5);      // for a program that was told to end
 constexpr Duration cancel_grace = seconds(10);  // for a statement that was told to
+
+// What tutti-sql needs to ask for objects as this process would: where credentials are, as the
+// clouds' own tools look for them, and the services that give them.
+rt::Environment engine_environment() {
+  constexpr std::string_view beginnings[] = {"AWS_", "AZURE_",    "GOOGLE_", "CLOUDSDK_",
+                                             "GCE_", "IDENTITY_", "MSI_",    "NO_GCE_"};
+  rt::Environment out = rt::default_environment();
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view text = *each;
+    const size_t equals = text.find('=');
+    const std::string_view name = text.substr(0, equals);
+    if (equals != std::string_view::npos &&
+        std::ranges::any_of(beginnings, [&](auto begin) { return name.starts_with(begin); })) {
+      rt::set_variable(out, name, std::string(text.substr(equals + 1)));
+    }
+  }
+  return out;
+}
 
 // Set once; any number wait for it.
 class Event {
@@ -253,7 +273,7 @@ class SqlService::State {
 
   Task<Unit> start(rt::Context& ctx, Host& host) {
     rt::ProcessSpec spec{
-        .argv = {options_.program.string()}, .env = rt::default_environment(), .cwd = host.project};
+        .argv = {options_.program.string()}, .env = engine_environment(), .cwd = host.project};
     Result<Launched> launched = co_await launch(ctx, processes_, std::move(spec), "tutti-sql");
     if (!launched.has_value()) {
       co_return fail(with_context(launched.error(), "the SQL engine cannot be started"));
