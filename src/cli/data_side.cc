@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "base/encode.h"
 #include "cli/project.h"
 #include "cloud/wrap/limited.h"
 #include "cloud/wrap/pinned.h"
@@ -37,61 +38,88 @@ std::string meant_address(std::string_view text) {
   return fmt::format("{}://{}", ascii_lower(std::string(scheme)), rest);
 }
 
-// The address of what a service's own URL names; empty: it is no object's.
+bool is_url(std::string_view scheme) { return scheme == "http" || scheme == "https"; }
+
+// The address of what a service's own URL names; empty: it is no object's, or of no known form.
 std::string address_of_url(std::string_view url) {
+  url = url.substr(0, url.find_first_of("?#"));  // signatures
   const size_t host_at = url.find("://") + 3;
   const size_t path_at = std::min(url.find('/', host_at), url.size());
   const std::string host = ascii_lower(std::string(url.substr(host_at, path_at - host_at)));
-  std::string_view path = url.substr(path_at);
-  path = path.substr(0, path.find('?'));  // signatures
-  path.remove_prefix(path.empty() ? 0 : 1);
-  if (host.ends_with(".core.windows.net")) {
-    return fmt::format("az://{}", path);
+  const auto path = percent_decode(url.substr(std::min(path_at + 1, url.size())));
+  if (!path || host.contains('@') || host.contains(':')) {
+    return {};
   }
-  if (host == "storage.googleapis.com" || host == "storage.cloud.google.com") {
-    return fmt::format("gs://{}", path);
+  const size_t slash = std::min(path->find('/'), path->size());
+  for (const std::string_view service : {".blob.core.windows.net", ".dfs.core.windows.net"}) {
+    if (host.ends_with(service)) {
+      return fmt::format("abfss://{}@{}{}", path->substr(0, slash), host, path->substr(slash));
+    }
   }
-  if (host.ends_with(".amazonaws.com")) {
-    const size_t service = host.find(".s3");  // in front of it the bucket
-    return service == std::string::npos ? fmt::format("s3://{}", path)
-                                        : fmt::format("s3://{}/{}", host.substr(0, service), path);
+  constexpr std::string_view google = "storage.googleapis.com";
+  if (host == google) {
+    return path->starts_with("storage/v1/") ? std::string() : fmt::format("gs://{}", *path);
   }
-  return {};
+  if (host.ends_with(fmt::format(".{}", google))) {
+    return fmt::format("gs://{}/{}", host.substr(0, host.size() - google.size() - 1), *path);
+  }
+  const size_t service = host.starts_with("s3.") ? 0 : host.rfind(".s3.");  // in front: the bucket
+  if (!host.ends_with(".amazonaws.com") || service == std::string::npos) {
+    return {};
+  }
+  return service == 0 ? fmt::format("s3://{}", *path)
+                      : fmt::format("s3://{}/{}", host.substr(0, service), *path);
 }
 
+// Neither what signs it nor who asks is repeated.
 std::unexpected<Error> refuse_url(const std::string& url) {
   const std::string meant = address_of_url(url);
-  return fail(Error{.code = Code::bad_input,
-                    .what = "a URL is no address of an object",
-                    .where = url.substr(0, url.find('?')),
-                    .remedy = meant.empty()
-                                  ? "write CONNECTION://KEY; an endpoint stands in the connection"
-                                  : fmt::format("write {}", meant)});
+  const size_t host_at = url.find("://") + 3;
+  const size_t at = url.substr(0, url.find('/', host_at)).rfind('@');
+  const size_t shown = at == std::string::npos || at < host_at ? host_at : at + 1;
+  return fail(Error{
+      .code = Code::bad_input,
+      .what = "a URL is no address of an object",
+      .where = url.substr(0, host_at) + url.substr(shown, url.find_first_of("?#", shown) - shown),
+      .remedy = meant.empty() ? "write CONNECTION://KEY; an endpoint stands in the connection"
+                              : fmt::format("write {}", meant)});
 }
 
-Result<std::string> as_address(const std::string& text) {
+// As a shell user means it: links on the way are followed, and one that ends in a slash. The last
+// name stays, so that a link is not removed or replaced in the place of what it leads to.
+std::string path_of(const std::string& text) {
+  std::error_code ec;
+  const fs::path full = fs::absolute(text, ec).lexically_normal();
+  const fs::path real = fs::weakly_canonical(full.parent_path(), ec) / full.filename();
+  std::string path = (ec ? full : real).string();
+  if (fs::is_directory(path, ec) && !path.ends_with('/')) {
+    path += '/';
+  }
+  return path;
+}
+
+Result<std::string> as_address(const DataSide& side, const std::string& text) {
   if (text.empty()) {
     return fail(Code::bad_input, "an empty text is no address",
                 "write CONNECTION://KEY, or a path of this machine");
   }
-  if (text.starts_with("https://") || text.starts_with("http://")) {
-    return refuse_url(text);
-  }
   if (is_address(text)) {
-    return text;
+    const std::string_view name = std::string_view(text).substr(0, text.find("://"));
+    const auto config = side.connections->find(side.profile, name);
+    const bool has_objects = config.has_value() && (*config)->type != "http";
+    return is_url(name) && !has_objects ? Result<std::string>(refuse_url(text)) : text;
   }
   std::error_code ec;
   if (const std::string meant = meant_address(text); !meant.empty() && !fs::exists(text, ec)) {
+    if (is_url(meant.substr(0, meant.find(':')))) {
+      return refuse_url(meant);
+    }
     return fail(Error{.code = Code::bad_input,
                       .what = "it looks like an address of another tool",
                       .where = text,
                       .remedy = fmt::format("write {}; a file of that name is ./{}", meant, text)});
   }
-  std::string path = fs::absolute(text, ec).lexically_normal().string();
-  if (fs::is_directory(path, ec) && !path.ends_with('/')) {
-    path += '/';
-  }
-  return "file://" + path;
+  return "file://" + path_of(text);
 }
 
 // The XDG folder for state; none without a home.
@@ -134,7 +162,7 @@ Result<DataSide> open_data(Invocation& call) {
 }
 
 Result<cloud::Located> open_address(const DataSide& side, const std::string& text) {
-  TRY(const std::string address, as_address(text));
+  TRY(const std::string address, as_address(side, text));
   return side.connections->open(side.profile, address);
 }
 

@@ -38,11 +38,6 @@ struct Environment {
 // The openers of the types `local` and `file`. Settings: root or buckets, durability.
 Openers openers(Environment environment);
 
-// The address of a path as a shell user writes it: absolute or relative to `folder`, links on the
-// way to it resolved. A trailing slash, or a path that is a folder now, gives a prefix. What is an
-// address already stays as it is.
-std::string address_of_path(std::string_view path_or_address, const std::filesystem::path& folder);
-
 enum class Names : uint8_t { escaped, natural };
 
 struct StoreOptions {

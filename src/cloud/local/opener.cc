@@ -208,24 +208,6 @@ Result<Durability> parse_durability(std::string_view text) {
               "write object, batch or none");
 }
 
-std::string address_of_path(std::string_view path_or_address, const fs::path& folder) {
-  if (is_address(path_or_address)) {
-    return std::string(path_or_address);
-  }
-  const fs::path full = (folder / fs::path(path_or_address)).lexically_normal();
-  std::error_code error;
-  // The last name stays: a link there is refused by the store, with its reason.
-  fs::path real = fs::weakly_canonical(full.has_filename() ? full.parent_path() : full, error);
-  if (error) {
-    real = full.parent_path();
-  }
-  if (full.has_filename()) {
-    real /= full.filename();
-  }
-  const bool below = path_or_address.ends_with('/') || fs::is_directory(real, error);
-  return fmt::format("file://{}{}", text_of(real), below && real != "/" ? "/" : "");
-}
-
 Openers openers(Environment environment) {
   const fs::path project = environment.project;
   auto stores = std::make_shared<Stores>(std::move(environment));

@@ -384,9 +384,17 @@ Result<Try> rename_into(StagedFile& staged, const KeyPath& path, const Fd& paren
                         bool only_if_absent) {
   const unsigned flags = only_if_absent ? RENAME_NOREPLACE : 0;
   const auto rename_to = [&](int folder, const std::string& name) {
-    return renameat2(staged.folder(), staged.name().c_str(), folder, name.c_str(), flags) == 0
-               ? 0
-               : errno;
+    const char* from = staged.name().c_str();
+    if (renameat2(staged.folder(), from, folder, name.c_str(), flags) == 0) {
+      return 0;
+    }
+    // NFS and others know no flags; a second name is made only where there is none, too.
+    if (errno != EINVAL || flags == 0 ||
+        linkat(staged.folder(), from, folder, name.c_str(), 0) != 0) {
+      return errno;
+    }
+    unlinkat(staged.folder(), from, 0);
+    return 0;
   };
   int error_number = rename_to(parent.get(), path.name);
   if (error_number == EISDIR || error_number == EEXIST || error_number == ENOTEMPTY) {

@@ -151,6 +151,12 @@ Result<std::optional<ObjectMeta>> Walk::next() {
 
 Result<std::optional<ObjectMeta>> Walk::visit(Level& level, Entry entry) {
   std::string key = level.key_prefix + level.texts.substr(entry.at, entry.size);
+  if (entry.kind == Kind::other) {
+    if (wanted(key)) {
+      left_out_.add({.count = 1, .first = std::move(key)});
+    }
+    return std::nullopt;
+  }
   std::string name = text_of(level, entry);
   if (entry.kind == Kind::folder || entry.kind == Kind::piece) {
     if (wanted_folder(key)) {
@@ -159,10 +165,6 @@ Result<std::optional<ObjectMeta>> Walk::visit(Level& level, Entry entry) {
     return std::nullopt;
   }
   if (!wanted(key)) {
-    return std::nullopt;
-  }
-  if (entry.kind == Kind::other) {
-    left_out_.add({.count = 1, .first = std::move(key)});
     return std::nullopt;
   }
   if (!level.folder) {
