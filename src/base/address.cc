@@ -18,12 +18,8 @@ bool is_connection_name(std::string_view text) {
 }  // namespace
 
 std::string_view alias_of(std::string_view connection) {
-  constexpr std::pair<std::string_view, std::string_view> aliases[] = {
-      {"abfs", "az"},  {"abfss", "az"}, {"wasb", "az"},
-      {"wasbs", "az"}, {"s3a", "s3"},   {"s3n", "s3"}};
-  const auto* at =
-      std::ranges::find(aliases, connection, &std::pair<std::string_view, std::string_view>::first);
-  return at == std::end(aliases) ? std::string_view() : at->second;
+  const auto* at = std::ranges::find(aliases, connection, &Alias::scheme);
+  return at == std::end(aliases) ? std::string_view() : at->connection;
 }
 
 bool is_address(std::string_view text) {

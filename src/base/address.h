@@ -19,8 +19,14 @@ struct Address {
   auto operator<=>(const Address&) const = default;
 };
 
-// The connection that a scheme of Hadoop's and Spark's stands for, where none has that name: `s3`
-// for s3a, `az` for abfss. Empty: it stands for none.
+// The connections that schemes of Hadoop's and Spark's stand for, where none has that name.
+struct Alias {
+  std::string_view scheme;
+  std::string_view connection;
+};
+inline constexpr Alias aliases[] = {{"abfs", "az"},  {"abfss", "az"}, {"wasb", "az"},
+                                    {"wasbs", "az"}, {"s3a", "s3"},   {"s3n", "s3"}};
+// Empty: it stands for none.
 std::string_view alias_of(std::string_view connection);
 
 bool is_address(std::string_view text);  // has NAME:// in front

@@ -265,6 +265,10 @@ void add_names_of_others(CLI::App& command, bool& dry_run) {
   command.add_flag("--dryrun", dry_run)->group("");
 }
 
+CLI::Option* as_count(CLI::Option* option) {
+  return option->check(CLI::Validator(CLI::NonNegativeNumber).description(""))->type_name("NUMBER");
+}
+
 void add_verify_option(CLI::App& command, std::string& verify) {
   command
       .add_option("--verify", verify,
@@ -283,11 +287,8 @@ void add_pull_option(CLI::App& command, std::string& pull) {
 }
 
 void add_failures_option(CLI::App& command, uint64_t& failures_max) {
-  command
-      .add_option("--max-failures", failures_max,
-                  "the others go on when an object fails, until so many have")
-      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
-      ->type_name("NUMBER")
+  as_count(command.add_option("--max-failures", failures_max,
+                              "the others go on when an object fails, until so many have"))
       ->default_val(1000);
 }
 
@@ -348,9 +349,8 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
   sync->add_option("FROM", args.from, "a prefix or a local folder")->required();
   sync->add_option("TO", args.to, "a prefix or a local folder")->required();
   sync->add_flag("--delete", args.remove, "remove what only the destination has, last of all");
-  sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is")
-      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
-      ->type_name("NUMBER")
+  as_count(
+      sync->add_option("--max-delete", args.removes_max, "where more would be removed, nothing is"))
       ->default_val(1000);
   sync->add_option("--backup", args.backup,
                    "a prefix that gets what would be replaced or removed, before it is");
@@ -374,9 +374,7 @@ void add_sync_command(CLI::App& app, SyncArgs& args) {
 void add_store_commands(CLI::App& app, Raw& raw) {
   auto* rm = app.add_subcommand("rm", "Remove objects");
   rm->add_option("ADDRESS", raw.rm.addresses, "objects, prefixes ending in /, globs")->required();
-  rm->add_option("--max", raw.rm.max, "where more would be removed, nothing is")
-      ->check(CLI::Validator(CLI::NonNegativeNumber).description(""))
-      ->type_name("NUMBER")
+  as_count(rm->add_option("--max", raw.rm.max, "where more would be removed, nothing is"))
       ->default_val(10'000);
   add_filter_options(*rm, raw.rm.filter);
   rm->add_flag("--dry-run", raw.rm.dry_run, "say what would be removed");
@@ -636,7 +634,7 @@ std::optional<Early> unknown_command(const CLI::App& app, int argc, const char* 
     }
     const std::string_view other = command_instead_of(word);
     const std::string near =
-        other.empty() ? did_you_mean(word, names) : fmt::format("write `{}`", other);
+        other.empty() ? did_you_mean(word, names) : fmt::format("write {}", other);
     return mistake(fmt::format("there is no command '{}'", word),
                    near.empty() ? "`tutti --help` lists the commands" : near);
   }

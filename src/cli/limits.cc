@@ -6,7 +6,6 @@
 
 #include "cli/commands.h"
 #include "cli/data_side.h"
-#include "cli/selecting.h"
 #include "cloud/wrap/rates.h"
 #include "rt/file.h"
 
@@ -27,10 +26,10 @@ Result<ValueMap> read_limits(const fs::path& file) {
 Result<Value> limit_of(const ConnectionsArgs& args) {
   Value limit = ValueMap{};
   if (!args.bandwidth.empty()) {
-    limit.edit_map().set("bandwidth", each_second(args.bandwidth));
+    limit.edit_map().set("bandwidth", args.bandwidth);
   }
   if (!args.requests.empty()) {
-    limit.edit_map().set("requests", each_second(args.requests));
+    limit.edit_map().set("requests", args.requests);
   }
   TRY_OK(cloud::wrap::RatePlan::parse(limit));
   return limit;
@@ -77,7 +76,8 @@ Result<int> connections_limit(Invocation& call, const DataSide& side, const Conn
   TRY(ValueMap limits, read_limits(side.limits));
   if (!args.names.empty() && (args.off || !args.bandwidth.empty() || !args.requests.empty())) {
     TRY(const Value limit, limit_of(args));
-    for (const std::string& name : args.names) {
+    for (const std::string& given : args.names) {
+      const std::string name(side.connections->meant(side.profile, given));
       if (args.off) {
         limits.erase(name);
       } else {

@@ -47,7 +47,8 @@ constexpr Answer answers[] = {
     {"--concurrency -c --part-size -p --numworkers --transfers --checkers --multi-thread-streams "
      "--s3-upload-concurrency --s3-chunk-size --max-concurrent-requests --block-size-mb "
      "--process-count --thread-count --max-connections",
-     moves, "leave it out: parts and how many travel at once are chosen for each object"},
+     moves,
+     "leave it out: parts are chosen for each object; up to 64 objects and 8 parts travel at once"},
     {"--bwlimit --cap-mbps --max-bandwidth", moves, "--bandwidth 10MB/s"},
     {"--tpslimit", moves, "`limits` of the connection has requests a second"},
     {"-n --no-clobber --ignore-existing --skip-existing", "cp mv",
@@ -122,18 +123,18 @@ struct Name {
 };
 
 constexpr Name command_names[] = {
-    {"copy copyto upload download put get fetch push pull transfer", "tutti cp"},
-    {"move moveto rename", "tutti mv"},
-    {"rsync mirror", "tutti sync"},
-    {"delete del remove deletefile purge erase", "tutti rm"},
-    {"list lsf lsl lsd lsjson dir tree stat head info", "tutti ls"},
-    {"size count", "tutti du"},
-    {"mkdir make make-bucket create-bucket", "tutti mb"},
-    {"rmdir rmdirs remove-bucket delete-bucket", "tutti rb"},
-    {"check cmp compare diff", "tutti sync --dry-run --checksum -v"},
-    {"sign-url signurl signed-url link share", "tutti presign"},
+    {"copy copyto upload download put get fetch push pull transfer", "`tutti cp`"},
+    {"move moveto rename", "`tutti mv`"},
+    {"rsync mirror", "`tutti sync`"},
+    {"delete del remove deletefile purge erase", "`tutti rm`"},
+    {"list lsf lsl lsd lsjson dir tree stat head info", "`tutti ls`"},
+    {"size count", "`tutti du`"},
+    {"mkdir make make-bucket create-bucket", "`tutti mb`"},
+    {"rmdir rmdirs remove-bucket delete-bucket", "`tutti rb`"},
+    {"check cmp compare diff", "`tutti sync --dry-run --checksum -v`"},
+    {"sign-url signurl signed-url link share", "`tutti presign`"},
     {"aws s3 s3api s5cmd gs gsutil gcloud storage az azcopy blob rclone",
-     "tutti cp FROM TO` (leave that word out), or `tutti COMMAND ADDRESS"},
+     "`tutti cp FROM TO`: leave that word out"},
 };
 
 std::vector<std::string_view> words_of(std::string_view text) {
@@ -183,7 +184,7 @@ std::string others_markdown() {
   }
   out += "\n| their command | here |\n|---|---|\n";
   for (const Name& each : command_names) {
-    out += fmt::format("| `{}` | `{}` |\n", fmt::join(words_of(each.theirs), "` `"), each.here);
+    out += fmt::format("| `{}` | {} |\n", fmt::join(words_of(each.theirs), "` `"), each.here);
   }
   return out;
 }

@@ -16,8 +16,6 @@ Result<transfer::Filter> filter_of(const FilterArgs& args, Instant now) {
   return filter;
 }
 
-std::string each_second(std::string rate) { return rate.ends_with("/s") ? rate : rate + "/s"; }
-
 std::unexpected<Error> in_file(const std::string& path, Error error) {
   error.where = error.where.empty() ? path : fmt::format("{}, {}", path, error.where);
   return fail(std::move(error));

@@ -12,9 +12,6 @@ namespace tutti::cli {
 // bad_input names the option's value. `now`: what ages count from.
 Result<transfer::Filter> filter_of(const FilterArgs& args, Instant now);
 
-// "10MB/s", also where it was written as 10MB.
-std::string each_second(std::string rate);
-
 // The error, with the file it is about in front of its place.
 std::unexpected<Error> in_file(const std::string& path, Error error);
 

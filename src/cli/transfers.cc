@@ -21,6 +21,7 @@
 #include "xfer/verify.h"
 
 namespace tutti::cli {
+namespace fs = std::filesystem;
 namespace {
 
 // The live line of a copy.
@@ -75,7 +76,7 @@ Result<Unit> limit(cloud::Located& located, const std::string& bandwidth) {
   if (bandwidth.empty()) {
     return Unit{};
   }
-  auto plan = cloud::wrap::RatePlan::parse(Value::of({{"bandwidth", each_second(bandwidth)}}));
+  auto plan = cloud::wrap::RatePlan::parse(Value::of({{"bandwidth", bandwidth}}));
   if (!plan.has_value()) {
     return fail(Code::bad_input, fmt::format("--bandwidth cannot be '{}'", bandwidth),
                 "write 10MB/s or 64KiB/s");
@@ -115,19 +116,31 @@ Result<Unit> select_failed(xfer::Request& request, const CpArgs& args) {
   return Unit{};
 }
 
-// What is written while a folder is copied into another place is no part of the folder.
-void leave_out_manifest(transfer::Filter& filter, const cloud::Located& from,
+// The folder a local prefix or glob begins with; empty: it is no folder of this machine.
+fs::path folder_of(const cloud::Located& located) {
+  const auto selection = transfer::parse_selection(located.key.text);
+  if (!selection.has_value() ||
+      (located.ref.provider != "file" && located.ref.provider != "local")) {
+    return {};
+  }
+  const fs::path root = fs::path(located.ref.account) / located.ref.bucket;
+  std::error_code error;
+  return fs::weakly_canonical(root / (located.root + selection->base), error);
+}
+
+// What is written while a folder is copied or compared is no part of it.
+void leave_out_manifest(transfer::Filter& filter, const cloud::Located& located,
                         const std::string& manifest) {
-  const auto selection = transfer::parse_selection(from.key.text);
-  if (manifest.empty() || !selection.has_value()) {
+  const fs::path folder = folder_of(located);
+  std::error_code error;
+  const fs::path beside = fs::weakly_canonical(fs::absolute(manifest, error).parent_path(), error);
+  if (manifest.empty() || folder.empty() || beside.empty()) {
     return;
   }
-  const std::string folder = cloud::address_of(from, {selection->base});
-  for (const std::filesystem::path& each : Ledger::files_of(manifest)) {
-    const std::string address =
-        "file://" + std::filesystem::absolute(each).lexically_normal().string();
-    if (address.starts_with(folder)) {
-      filter.never.insert(address.substr(folder.size()));
+  for (const fs::path& each : Ledger::files_of(manifest)) {
+    const std::string name = (beside / each.filename()).lexically_relative(folder).string();
+    if (!name.starts_with("../")) {
+      filter.never.insert(name);
     }
   }
 }
@@ -135,7 +148,7 @@ void leave_out_manifest(transfer::Filter& filter, const cloud::Located& from,
 // A pattern the shell has written out makes destinations of its files, which would be lost.
 Result<Unit> check_expanded(const CpArgs& args, const std::string& to) {
   std::error_code error;
-  if (args.to.size() < 2 || is_address(to) || !std::filesystem::is_regular_file(to, error)) {
+  if (args.to.size() < 2 || is_address(to) || !fs::is_regular_file(to, error)) {
     return Unit{};
   }
   return fail(Error{.code = Code::bad_input,
@@ -217,6 +230,12 @@ std::optional<transfer::EgressCost> cost_of(const cloud::Located& from,
   return dearest;
 }
 
+void say_left_out(Invocation& call, const cloud::LeftOut& left_out) {
+  if (const std::string text = xfer::left_out_text(left_out); !text.empty()) {
+    call.output.note(printable(text));
+  }
+}
+
 // A line for each object with -v.
 void say_step(Invocation& call, transfer::Act act, const std::string& what) {
   if (call.output.verbose() && !call.output.json()) {
@@ -230,17 +249,24 @@ void say_steps(Invocation& call, const transfer::Plan& plan) {
   }
 }
 
+Value strings_value(const std::vector<std::string>& strings) {
+  return Value(ValueList(strings.begin(), strings.end()));
+}
+
 Task<int> preview_copy(Invocation& call, xfer::Request request) {
   const cloud::Located from = request.from;
   const std::vector<cloud::Located> to = request.to;
-  CO_TRY(const transfer::Plan plan,
+  CO_TRY(const xfer::Preview preview,
          co_await xfer::preview(call.environment.context(), std::move(request)));
+  const transfer::Plan& plan = preview.plan;
   const auto cost = cost_of(from, to, plan.bytes);
   if (call.output.json()) {
     Value value = Value::of({{"objects", plan.objects},
                              {"bytes", plan.bytes},
                              {"skipped", plan.skipped},
-                             {"conflicts", plan.conflicts}});
+                             {"conflicts", plan.conflicts},
+                             {"missing", strings_value(preview.missing)},
+                             {"left_out", preview.left_out.count}});
     if (cost) {
       value.edit_map().set(
           "egress_usd",
@@ -257,7 +283,11 @@ Task<int> preview_copy(Invocation& call, xfer::Request request) {
                                    cost->most, cost->basis));
     }
   }
-  co_return plan.conflicts > 0 ? 1 : 0;
+  say_left_out(call, preview.left_out);
+  for (const std::string& each : preview.missing) {
+    call.output.complain(printable(fmt::format("there is no {}", each)));
+  }
+  co_return plan.conflicts > 0 || !preview.missing.empty() ? 1 : 0;
 }
 
 // The one kind of store all of them are; empty: there are several.
@@ -273,12 +303,6 @@ void say_losses(Invocation& call, const xfer::Losses& losses, const std::string&
                 const std::string& manifest) {
   const std::string text = xfer::losses_text(losses, provider, !manifest.empty());
   if (!text.empty()) {
-    call.output.note(printable(text));
-  }
-}
-
-void say_left_out(Invocation& call, const cloud::LeftOut& left_out) {
-  if (const std::string text = xfer::left_out_text(left_out); !text.empty()) {
     call.output.note(printable(text));
   }
 }
@@ -336,7 +360,9 @@ std::string finishing(const std::vector<xfer::Entry>& failures, const std::strin
     return "`tutti sync` sends what differs, --if-exists replace everything; "
            "--manifest FILE lists all";
   }
-  if (all_are([](Code code) { return code == Code::denied || code == Code::bad_input; })) {
+  if (all_are([](Code code) {
+        return code == Code::denied || code == Code::bad_input || code == Code::not_found;
+      })) {
     return "--manifest FILE lists all";
   }
   return fmt::format("the same command{} finishes it; --manifest FILE lists all",
@@ -446,6 +472,7 @@ Result<xfer::SyncRequest> request_of(const DataSide& side, const SyncArgs& args,
   TRY(request.verify, xfer::parse_verify(args.verify));
   TRY(request.filter, filter_of(args.filter, now));
   leave_out_manifest(request.filter, request.from, args.manifest);
+  leave_out_manifest(request.filter, request.to, args.manifest);
   request.same = args.checksum    ? xfer::Same::digests
                  : args.size_only ? xfer::Same::size
                                   : xfer::Same::time;

@@ -71,10 +71,7 @@ Connections::Connections(ConnectionTable table, Openers openers)
 Result<const ConnectionConfig*> Connections::find(std::string_view profile,
                                                   std::string_view connection) const {
   const auto in_profile = table_.find(std::string(profile));
-  if (const std::string_view alias = alias_of(connection);
-      !alias.empty() && !has(profile, connection)) {
-    return find(profile, alias);
-  }
+  connection = meant(profile, connection);
   if (in_profile != table_.end()) {
     if (const auto at = in_profile->second.find(std::string(connection));
         at != in_profile->second.end()) {
@@ -91,29 +88,29 @@ Result<const ConnectionConfig*> Connections::find(std::string_view profile,
   return builtin;
 }
 
-bool Connections::has(std::string_view profile, std::string_view connection) const {
+std::string_view Connections::meant(std::string_view profile, std::string_view connection) const {
+  const std::string_view alias = alias_of(connection);
   const auto in_profile = table_.find(std::string(profile));
-  return in_profile != table_.end() && in_profile->second.contains(std::string(connection));
+  const bool is_name =
+      in_profile != table_.end() && in_profile->second.contains(std::string(connection));
+  return alias.empty() || is_name ? connection : alias;
 }
 
 Result<Located> Connections::open(std::string_view profile, const Address& address) const {
-  Address meant = address;
-  TRY(const ConnectionConfig* config, find(profile, meant.connection));
-  if (const std::string_view alias = alias_of(meant.connection);
-      !alias.empty() && !has(profile, meant.connection)) {
-    meant.connection = alias;
-    // CONTAINER@HOST/KEY, where another kind of store stands in for Azure.
-    const size_t at = meant.rest.find('@');
-    const size_t slash = std::min(meant.rest.find('/'), meant.rest.size());
-    if (config->type != "azure" && alias == "az" && at < slash) {
-      meant.rest.erase(at, slash - at);
-    }
+  TRY(const ConnectionConfig* config, find(profile, address.connection));
+  const std::string_view connection = meant(profile, address.connection);
+  std::string rest = address.rest;
+  // CONTAINER@HOST/KEY, where another kind of store stands in for Azure.
+  const size_t at = rest.find('@');
+  const size_t slash = std::min(rest.find('/'), rest.size());
+  if (connection != address.connection && config->type != "azure" && at < slash) {
+    rest.erase(at, slash - at);
   }
   const auto opener = openers_.find(config->type);
   if (opener == openers_.end()) {
-    return cannot_open(meant.connection, *config);
+    return cannot_open(connection, *config);
   }
-  return opener->second.open(meant.connection, *config, meant.rest);
+  return opener->second.open(connection, *config, rest);
 }
 
 Result<std::shared_ptr<Site>> Connections::site(std::string_view profile,

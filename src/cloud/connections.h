@@ -58,12 +58,13 @@ class Connections {
   Result<Located> open(std::string_view profile, std::string_view address) const;
   // not_found as above; unsupported where there is nothing to be asked.
   Result<std::shared_ptr<Site>> site(std::string_view profile, std::string_view connection) const;
-  // As the profile says, or what the name means from the start; `az` for abfss and the like.
+  // As the profile says, or what the name means from the start.
   Result<const ConnectionConfig*> find(std::string_view profile, std::string_view connection) const;
 
- private:
-  bool has(std::string_view profile, std::string_view connection) const;
+  // The name it goes by: `az` for abfss, where the profile has no connection of that name.
+  std::string_view meant(std::string_view profile, std::string_view connection) const;
 
+ private:
   ConnectionTable table_;
   Openers openers_;
 };

@@ -189,7 +189,10 @@ class SqlProgram final : public action::Program {
 
   // Of all profiles: a statement is held to its own when it opens something.
   static std::set<std::string> names_of(const cloud::ConnectionTable& table) {
-    std::set<std::string> names = {"file", "s3", "gs", "az", "abfs", "abfss", "s3a"};
+    std::set<std::string> names = {"file", "s3", "gs", "az"};
+    for (const Alias& each : aliases) {
+      names.emplace(each.scheme);
+    }
     for (const auto& [profile, connections] : table) {
       for (const auto& [name, config] : connections) {
         names.insert(name);

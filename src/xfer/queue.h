@@ -18,7 +18,8 @@ class Queue {
   Queue(Selected selected, transfer::Order order);
 
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
-  const cloud::LeftOut& left_out() const { return listing_.left_out(); }
+  // At the end.
+  const Selected& last_listing() const { return listing_; }
 
  private:
   Task<std::optional<cloud::ObjectMeta>> next_of_turn(rt::Context& ctx);

@@ -50,6 +50,26 @@ Task<Selected> Selected::of(rt::Context& ctx, cloud::Located located) {
   co_return Selected(std::move(located), std::move(*selection));
 }
 
+void Selected::set_filter(transfer::Filter filter) {
+  filter_ = std::move(filter);
+  missing_.clear();
+  if (selection_.kind == Selection::Kind::object || !filter_.only) {
+    return;
+  }
+  for (const std::string& name : *filter_.only) {
+    const std::string key = selection_.base + name;
+    if (filter_.takes(name) && selection_.matches(key)) {
+      missing_.insert(key);
+    }
+  }
+}
+
+cloud::LeftOut Selected::left_out() const {
+  cloud::LeftOut left_out = listing_.left_out();
+  left_out.first = cloud::address_of(located_, {left_out.first});
+  return left_out;
+}
+
 void Selected::set_versions() {
   versions_ = true;
   listing_ = cloud::Listing(*located_.store, {.prefix = {selection_.key}, .versions = true});
@@ -76,11 +96,22 @@ Task<std::optional<cloud::ObjectMeta>> Selected::next(rt::Context& ctx) {
     if (one) {
       co_return std::nullopt;  // of all keys that begin with it, the key itself comes first
     }
+    missing_.erase(meta->key.text);
     const std::string_view name = std::string_view(meta->key.text).substr(selection_.base.size());
     if (selection_.matches(meta->key.text) && filter_.matches(name, meta->size, meta->modified)) {
       co_return meta;
     }
   }
+}
+
+std::string left_out_text(const cloud::LeftOut& left_out) {
+  if (left_out.count == 0) {
+    return {};
+  }
+  return fmt::format(
+      "left out: {}{} (links, pipes, devices and what has a name no key has are no objects)",
+      left_out.first,
+      left_out.count == 1 ? std::string() : fmt::format(" and {} more", left_out.count - 1));
 }
 
 Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
@@ -107,6 +138,9 @@ Task<Error> nothing_there(rt::Context& ctx, cloud::Located located) {
     }
     error.what = "there is no object below this prefix";
     const auto page = co_await located.store->list(ctx, {.prefix = {selection.key}, .limit = 1});
+    if (page.has_value() && page->left_out.count > 0) {
+      error.remedy = left_out_text(page->left_out);
+    }
     if (page.has_value() && !page->objects.empty()) {
       error.what = "the filters leave out every object below this prefix";
       error.remedy = "what one --exclude matches no --include brings back: docs/transfers.md";

@@ -25,14 +25,16 @@ class Selected {
   static Selected exactly(cloud::Located located);
 
   // Leaves out what the filter does not let through; a single object always takes part.
-  void set_filter(transfer::Filter filter) { filter_ = std::move(filter); }
+  void set_filter(transfer::Filter filter);
   // Every version of what is selected, delete markers too, the newest of each key first.
   void set_versions();
   bool versions() const { return versions_; }
 
   Task<std::optional<cloud::ObjectMeta>> next(rt::Context& ctx);
-  // Of what was listed so far, whatever pattern and filter say.
-  const cloud::LeftOut& left_out() const { return listing_.left_out(); }
+  // Of what was listed so far, whatever pattern and filter say; the first as an address.
+  cloud::LeftOut left_out() const;
+  // At the end: keys that Filter::only asks for, and that no listing had.
+  const std::set<std::string, std::less<>>& missing() const { return missing_; }
   const transfer::Selection& selection() const { return selection_; }
   const cloud::Located& located() const { return located_; }
 
@@ -43,9 +45,13 @@ class Selected {
   transfer::Selection selection_;
   cloud::Listing listing_;
   transfer::Filter filter_ = {};
+  std::set<std::string, std::less<>> missing_ = {};
   bool versions_ = false;
   bool done_ = false;
 };
+
+// What of a folder takes no part, as it is no object. Empty: nothing.
+std::string left_out_text(const cloud::LeftOut& left_out);
 
 // Error for an address that selects nothing; says whether a prefix was meant.
 Task<Error> nothing_there(rt::Context& ctx, cloud::Located located);

@@ -8,6 +8,7 @@
 #include "cloud/body.h"
 #include "cloud/body_check.h"
 #include "cloud/locks.h"
+#include "rt/retry.h"
 #include "rt/scope.h"
 #include "xfer/hashing.h"
 #include "xfer/inside.h"
@@ -115,6 +116,12 @@ Result<Unit> check_any_done(const Run& run) {
   return run.first_failure && run.report.objects + run.report.skipped == 0
              ? fail(*run.first_failure)
              : Result<Unit>(Unit{});
+}
+
+bool deserves_another(const Run& run, const Job& job, const Error& error) {
+  const bool nothing_worked = run.report.objects + run.report.skipped + job.effort->sent == 0;
+  const bool unreached = error.code == Code::unavailable && rt::names_attempts(error);
+  return is_retryable(error.code) && !(unreached && nothing_worked);
 }
 
 Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job) {

@@ -366,9 +366,9 @@ TEST_CASE("a plan knows the names there will be") {
   request.if_exists = IfExists::skip;
   const auto plan = w.loop.run(preview(w.ctx, std::move(request)));
   REQUIRE_OK(plan);
-  CHECK(plan->objects == 2);
-  CHECK(plan->skipped == 1);
-  CHECK(plan->steps.at(1).to == "b://a-b.gz");
+  CHECK(plan->plan.objects == 2);
+  CHECK(plan->plan.skipped == 1);
+  CHECK(plan->plan.steps.at(1).to == "b://a-b.gz");
 }
 
 TEST_CASE("a staged body opens anew from its start, with other nonces") {

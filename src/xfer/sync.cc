@@ -154,7 +154,10 @@ Task<Entry> write_pair(rt::Context& ctx, Sync& sync, Job job, Pair pair) {
     count_attempt(inner, job);
     return send(inner, sync.run, job, pair.there);
   };
-  co_return co_await rt::retry(ctx, {}, attempt);
+  const auto again = [&sync, &job](const Error& error) {
+    return deserves_another(sync.run, job, error);
+  };
+  co_return co_await rt::retry_while(ctx, {}, attempt, again);
 }
 
 void say(const Sync& sync, transfer::Act act, const cloud::Key& there) {
@@ -217,6 +220,7 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
     CO_OK(co_await scope.spawn(copy_pair(scope.context(), sync, std::move(*pair))));
   }
   sync.report.left_out = merge.left_out();
+  sync.report.left_out.first = cloud::address_of(sync.request.from, {sync.report.left_out.first});
   sync.run.progress.objects_total = sync.run.listed_objects;
   sync.run.progress.bytes_total = sync.run.listed_bytes;
   sync.run.tell();

@@ -29,7 +29,8 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
     count_attempt(inner, job);
     return copy_to(inner, run, job);
   };
-  auto entry = co_await rt::retry(ctx, {}, attempt);
+  const auto again = [&run, &job](const Error& error) { return deserves_another(run, job, error); };
+  auto entry = co_await rt::retry_while(ctx, {}, attempt, again);
   if (!entry.has_value()) {
     co_return note_failure(ctx, run, job, std::move(entry).error());
   }
@@ -38,7 +39,7 @@ Task<Unit> copy_one(rt::Context& ctx, Run& run, Job job) {
 }
 
 // May end well if it is looked at and tried again.
-bool deserves_another(const Sent& sent) {
+bool may_end_well(const Sent& sent) {
   const Code code = sent.entry.error().code;
   return !sent.visible && (is_retryable(code) || code == Code::conflict || code == Code::corrupt);
 }
@@ -67,7 +68,7 @@ Task<std::vector<Job>> copy_together(rt::Context& ctx, Run& run, std::vector<Job
     Job& job = sendings[i].job;
     if (sent[i].entry.has_value()) {
       note(run, job, std::move(*sent[i].entry));
-    } else if (deserves_another(sent[i])) {
+    } else if (may_end_well(sent[i])) {
       left.push_back(std::move(job));
     } else {
       CO_OK(note_failure(ctx, run, job, std::move(sent[i].entry).error()));
@@ -107,44 +108,27 @@ Result<Unit> refuse_clash(rt::Context& ctx, Run& run, const ObjectMeta& source,
   return Unit{};
 }
 
-// A name that was asked for by itself and not listed: left out for its size or age, or not there,
-// which is a failure.
-Task<Unit> miss_name(rt::Context& ctx, Run& run, transfer::Selection selection, std::string name) {
-  ObjectMeta source{.key = {selection.base + name}};
-  const Key key = source.key;
-  auto found = co_await run.request.from.store->head(ctx, key);
-  CO_OK(ctx.check());
-  if (found.has_value()) {
-    co_return Unit{};
+// What was asked for by name and is not there has failed.
+Result<Unit> miss(rt::Context& ctx, Run& run, const Selected& listed) {
+  if (run.request.allow_empty) {
+    return Unit{};
   }
-  for (const Located& to : run.request.to) {
-    CO_TRY(std::string target, target_of(run.request, selection, key.text, to));
-    ++run.listed_objects;
-    CO_OK(note_failure(ctx, run, {.source = source, .to = &to, .key = {std::move(target)}},
-                       found.error()));
-  }
-  co_return Unit{};
-}
-
-using Names = std::set<std::string, std::less<>>;
-
-Task<Unit> miss_names(rt::Scope& scope, Run& run, transfer::Selection selection, Names names) {
-  for (const std::string& name : names) {
-    if (!run.request.filter.takes(name)) {
-      continue;
+  for (const std::string& key : listed.missing()) {
+    for (const Located& to : run.request.to) {
+      TRY(std::string target, target_of(run.request, listed.selection(), key, to));
+      ++run.listed_objects;
+      TRY_OK(note_failure(ctx, run,
+                          {.source = {.key = {key}}, .to = &to, .key = {std::move(target)}},
+                          {.code = Code::not_found, .what = "there is no such object"}));
     }
-    CO_OK(co_await scope.spawn(miss_name(scope.context(), run, selection, name)));
   }
-  co_return Unit{};
+  return Unit{};
 }
 
 Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
   const transfer::Selection selection = selected.selection();
   Queue queue(std::move(selected), run.request.order);
   Clashes clashes(run.request);
-  Names missing = selection.kind == transfer::Selection::Kind::object
-                      ? Names()
-                      : run.request.filter.only.value_or(Names());
   while (true) {
     CO_TRY(auto source, co_await queue.next(scope.context()));
     if (!source) {
@@ -152,15 +136,14 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
     }
     run.listed_objects += run.request.to.size();
     run.listed_bytes += source->size * run.request.to.size();
-    missing.erase(source->key.text.substr(selection.base.size()));
     if (const auto earlier = clashes.earlier(source->key.text)) {
       CO_OK(refuse_clash(scope.context(), run, *source, selection, *earlier));
       continue;
     }
     CO_OK(co_await scope.spawn(copy_object(scope.context(), run, std::move(*source), selection)));
   }
-  run.report.left_out = queue.left_out();
-  CO_OK(co_await miss_names(scope, run, selection, std::move(missing)));
+  run.report.left_out = queue.last_listing().left_out();
+  CO_OK(miss(scope.context(), run, queue.last_listing()));
   run.progress.objects_total = run.listed_objects;
   run.progress.bytes_total = run.listed_bytes;
   run.tell();
@@ -324,16 +307,6 @@ Result<Verification> parse_verify(std::string_view text) {
               "write full, sample:5% (any part of 100), store or none");
 }
 
-std::string left_out_text(const cloud::LeftOut& left_out) {
-  return left_out.count == 0
-             ? std::string()
-             : fmt::format("left out, as {} no regular file{}: {}{}",
-                           left_out.count == 1 ? "it is" : "they are",
-                           left_out.count == 1 ? "" : "s", left_out.first,
-                           left_out.count == 1 ? std::string()
-                                               : fmt::format(" and {} more", left_out.count - 1));
-}
-
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   CO_TRY(Selected selected, co_await select(ctx, request));
   const bool many = selected.selection().kind != transfer::Selection::Kind::object;
@@ -359,7 +332,7 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   co_return std::move(run.report);
 }
 
-Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
+Task<Preview> preview(rt::Context& ctx, Request request) {
   CO_TRY(Selected selected, co_await select(ctx, request));
   const transfer::Selection& selection = selected.selection();
   std::vector<Known> sources;
@@ -370,11 +343,16 @@ Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
     }
     sources.push_back(known(*source));
   }
-  if (sources.empty() && !request.allow_empty) {
+  Preview preview{.plan = {}, .left_out = selected.left_out(), .missing = {}};
+  if (!request.allow_empty) {
+    for (const std::string& key : selected.missing()) {
+      preview.missing.push_back(cloud::address_of(request.from, {key}));
+    }
+  }
+  if (sources.empty() && preview.missing.empty() && !request.allow_empty) {
     CO_TRY(Error error, co_await nothing_there(ctx, request.from));
     co_return fail(std::move(error));
   }
-  transfer::Plan all;
   for (const Located& to : request.to) {
     CO_TRY(const std::vector<Known> existing, co_await there_of(ctx, request, selection, to));
     CO_TRY(transfer::Plan plan, plan_of(request, selection, sources, existing, to));
@@ -382,9 +360,9 @@ Task<transfer::Plan> preview(rt::Context& ctx, Request request) {
       step.from = cloud::address_of(request.from, {step.from});
       step.to = cloud::address_of(to, {step.to});
     }
-    add(all, plan);
+    add(preview.plan, plan);
   }
-  co_return all;
+  co_return preview;
 }
 
 }  // namespace tutti::xfer

@@ -80,7 +80,7 @@ struct Request {
   // What happens to the bytes on their way, in this order (staged.h). Not with if_exists: verify.
   std::vector<stage::Spec> stages = {};
   bool keep_names = false;   // else names below a prefix say it: a.csv.zst
-  bool allow_empty = false;  // else nothing to copy is not_found
+  bool allow_empty = false;  // else nothing to copy is not_found, as is a name that is not there
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
   // first from other people's under if_exists: fail. Empty: nobody in particular.
   std::string origin = {};
@@ -109,9 +109,6 @@ struct Report {
   std::vector<Entry> entries = {};      // all of them, unless on_entry takes them
 };
 
-// What of a folder was not copied, as it is no regular file. Empty: nothing.
-std::string left_out_text(const cloud::LeftOut& left_out);
-
 // What was pulled, and what could not be. Empty: nothing was asked for.
 std::string pulls_text(const Report& report);
 
@@ -119,7 +116,12 @@ std::string pulls_text(const Report& report);
 // object that exists (fail) or differs (verify), with its address.
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu);
 
-// What run() would do, from listings and heads alone; not_found as it. Its steps have addresses.
-Task<transfer::Plan> preview(rt::Context& ctx, Request request);
+// What run() would do, from listings and heads alone; not_found as it.
+struct Preview {
+  transfer::Plan plan;  // its steps have addresses
+  cloud::LeftOut left_out;
+  std::vector<std::string> missing;  // addresses that were asked for by name; they would fail
+};
+Task<Preview> preview(rt::Context& ctx, Request request);
 
 }  // namespace tutti::xfer

@@ -192,6 +192,20 @@ TEST_CASE("the first failure stops the rest, and the same transfer again finishe
   CHECK(w.buffers.in_use() == 0);
 }
 
+TEST_CASE("a service nobody has reached yet is not asked again for each object's tries") {
+  World w;
+  for (const char* key : {"d/1", "d/2", "d/3"}) {
+    w.put("a", key, "text");
+  }
+  // As the clients of the clouds say it, who have tried by themselves.
+  const Error unreached{.code = Code::unavailable, .what = "no connection (after 6 attempts)"};
+  w.fault("b", Operation::put, {.kind = refuse, .error = unreached}, 100);
+  const auto report = w.copy("d/", "e/");
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().text().ends_with("no connection (after 6 attempts)"));
+  CHECK(w.calls[{"b", Operation::put}] <= 3);
+}
+
 TEST_CASE("objects that fail are listed, and the others go on") {
   World w;
   for (int i = 0; i < 40; ++i) {

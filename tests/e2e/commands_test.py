@@ -94,10 +94,15 @@ def mistakes(tutti):
         says(project, ["sync", "src/", "s3://b/src/", "--delete", "--max-delete", "-1"], 2, "--max-delete")
         says(project, ["cp", "src/", "s3://b/src/", "--max-failures", "-1"], 2, "--max-failures")
 
-        for said, meant in (("https://acc.blob.core.windows.net/con/a.csv?sv=1&sig=x", "az://con/a.csv"),
+        for said, meant in (("https://acc.blob.core.windows.net/con/a.csv?sv=1&sig=x", "abfss://con@acc.blob.core.windows.net/a.csv"),
                             ("https://storage.googleapis.com/b/a.csv", "gs://b/a.csv"),
                             ("https://b.s3.eu-west-1.amazonaws.com/a.csv", "s3://b/a.csv"),
-                            ("https://s3.amazonaws.com/b/a.csv", "s3://b/a.csv"),
+                            ("https://s3.amazonaws.com/b/a%20b.csv", "s3://b/a b.csv"),
+                            ("https://my.s3.data.s3.eu-west-1.amazonaws.com/k", "s3://my.s3.data/k"),
+                            ("HTTPS://b.storage.googleapis.com/k", "gs://b/k"),
+                            ("https:/b/k", "CONNECTION://KEY"), ("https://", "CONNECTION://KEY"),
+                            ("https://me:sig=x@b.s3.amazonaws.com/k", "CONNECTION://KEY"),
+                            ("https://glue.us-east-1.amazonaws.com/k", "CONNECTION://KEY"),
                             ("http://127.0.0.1:9000/b/a.csv", "CONNECTION://KEY")):
             says(project, ["cp", said, "out/"], 2, f"write {meant}", lacks=["sig=x"])
         says(project, ["ls", "gcs://b/"], 2, "gs://BUCKET/KEY")
@@ -120,8 +125,8 @@ def what_is_left_out(tutti):
         (folder / "src/loop").symlink_to(".")
         os.mkfifo(folder / "src/pipe")
         for command in (["cp"], ["sync"]):
-            says(project, [*command, "src/", "s3://b/src/"], 0, "no regular files", "src/link and 2 more")
-        says(project, ["cp", "src/sub/", "s3://b/sub/"], 0, lacks=["regular"])
+            says(project, [*command, "src/", "s3://b/src/"], 0, f"left out: file://{folder}/src/link and 2 more (links, pipes")
+        says(project, ["cp", "src/sub/", "s3://b/sub/"], 0, lacks=["left out"])
 
         (folder / "names").write_text("one\nnone\nsub/two\nsub/none\n")
         failed = says(project, ["cp", "src/", "s3://b/names/", "--names-from", "names", "--manifest", "src/copied.jsonl"], 1,
@@ -140,11 +145,26 @@ def what_is_left_out(tutti):
         expect("copied.jsonl" not in done.stderr, done.stderr)
 
         says(project, ["cp", "src/", "s3://b/dry/", "--dry-run", "-v", "--names-from", "names", "--exclude", "sub/*"], 0,
-             f"copy: file://{folder}/src/one -> s3://b/dry/one", "would copy 2 objects")
+             f"copy: file://{folder}/src/one -> s3://b/dry/one", "would copy 2 objects", "left out: ")
+        says(project, ["cp", "src/", "s3://b/dry/", "--dry-run", "--names-from", "names"], 1, f"there is no file://{folder}/src/sub/none")
+        says(project, ["cp", "src/o*", "s3://b/glob/", "--names-from", "names"], 0, "copied 1 object")
+        (folder / "way").symlink_to("src")
+        says(project, ["cp", "src/", "s3://b/way/", "--manifest", "way/other.jsonl"], 0, "copied 4 objects")
+        says(project, ["cp", "way/sub/two", "s3://b/through/"], 0, "copied 1 object")
+        says(project, ["cp", "way/sub/", "s3://b/through/"], 0, "copied 1 object")
+        says(project, ["cp", "way/", "s3://b/whole/", "--exclude", "*.jsonl"], 0, "copied 3 objects")
+        says(project, ["rm", "--yes", "way"], 4, "links are not followed")
+        says(project, ["cp", "way/link", "s3://b/through/"], 4, "links are not followed")
         (folder / "src/one").write_text("longer than before")
         (folder / "src/none").unlink()
         says(project, ["sync", "src/", "s3://b/all/", "--dry-run", "-v", "--delete", "--exclude", "copied.jsonl"], 0,
              "replace: s3://b/all/one", "remove: s3://b/all/none", "would remove: 1")
+        (folder / "mirror").mkdir()
+        says(project, ["sync", "src/sub/", "mirror/", "--delete", "--manifest", "mirror/m.jsonl"], 0, "copied 1 object")
+        says(project, ["sync", "src/sub/", "mirror/", "--delete", "--manifest", "mirror/m.jsonl"], 0, "removed: 0")
+        (folder / "only").mkdir()
+        (folder / "only/link").symlink_to("../src/one")
+        says(project, ["cp", "only/", "s3://b/only/"], 2, "no object below this prefix", "only/link (links")
 
 
 def listing(tutti):

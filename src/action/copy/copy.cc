@@ -104,7 +104,11 @@ class Copy final : public Action {
     CO_TRY(xfer::Request request,
            request_of(services_, info, with, Keys::leave, ctx.clock().wall()));
     const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
-    CO_TRY(const transfer::Plan plan, co_await xfer::preview(ctx, std::move(request)));
+    CO_TRY(const xfer::Preview would, co_await xfer::preview(ctx, std::move(request)));
+    const transfer::Plan& plan = would.plan;
+    for (const std::string& each : would.missing) {
+      preview.steps.push_back({.what = fmt::format("fail: there is no {}", each)});
+    }
     preview.steps.push_back({.what = fmt::format("copy {} to {}", objects_text(plan.objects), to),
                              .objects = plan.objects,
                              .bytes = plan.bytes});
@@ -208,7 +212,7 @@ Schema copy_schema() {
        .fallback = "false"},
       {.name = "allow_empty",
        .kind = ParamKind::boolean,
-       .doc = "Nothing to copy is no failure.",
+       .doc = "Nothing to copy, or a name that is not there, is no failure.",
        .fallback = "false"}};
   objects::add_filter_params(schema);
   objects::add_order_params(schema);

@@ -323,8 +323,10 @@ TEST_CASE("filters choose what is copied, as those of the command do") {
   CHECK(copied({{"larger", "1kB"}}) == "large.csv ");
   CHECK(copied({{"smaller", 6}}) == "a.csv b.csv ");
   CHECK(copied({{"newer_than", "1h"}, {"include", "a.*"}}) == "a.csv ");
-  CHECK(copied({{"names", Value(ValueList{"note.txt", "d/x.tmp", "none"})}}) ==
-        "d/x.tmp note.txt ");
+  const Value names(ValueList{"note.txt", "d/x.tmp", "none"});
+  CHECK(copied({{"names", names}, {"allow_empty", true}}) == "d/x.tmp note.txt ");
+  CHECK(error_text(w.copy(with_more(plain, {{"names", names}})))
+            .contains("s3://in/none: there is no such object"));
   CHECK(copied({{"names", "a.csv\nd/c.csv\n"}}) == "a.csv d/c.csv ");
   CHECK(copied({{"order", "largest"}, {"first", "*.txt"}, {"larger", 9}}) == "large.csv ");
 

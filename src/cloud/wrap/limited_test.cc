@@ -36,10 +36,10 @@ TEST_CASE("limits, and those of a time of the week") {
   CHECK(plan->at({.day = 6, .minute = 359}) == always);
   CHECK(RatePlan::parse({})->at({}) == Rates{});
   for (const char* bad :
-       {R"(5)", R"({"bandwith": "1MB/s"})", R"({"bandwidth": "1MB"})", R"({"bandwidth": 5})",
-        R"({"bandwidth": "0/s"})", R"({"requests": "1.5/s"})", R"({"requests": "-1/s"})",
-        R"({"times": {}})", R"({"times": [{"from": "8:00", "to": "18:00"}]})",
-        R"({"times": [{"from": "08:00"}]})", R"({"times": [{"from": "08:00", "to": "25:00"}]})",
+       {R"(5)", R"({"bandwith": "1MB/s"})", R"({"bandwidth": 5})", R"({"bandwidth": "0/s"})",
+        R"({"requests": "1.5/s"})", R"({"requests": "-1/s"})", R"({"times": {}})",
+        R"({"times": [{"from": "8:00", "to": "18:00"}]})", R"({"times": [{"from": "08:00"}]})",
+        R"({"times": [{"from": "08:00", "to": "25:00"}]})",
         R"({"times": [{"from": "08:00", "to": "18:00", "days": ["monday"]}]})"}) {
     const auto parsed = RatePlan::parse(json(bad));
     REQUIRE_FALSE(parsed.has_value());

@@ -19,21 +19,21 @@ std::unexpected<Error> bad(std::string_view key, const Value& given, std::string
               std::string(remedy));
 }
 
-// "10MB/s", "200/s"; not given: `otherwise`.
+// "10MB/s", "200/s", or without the "/s"; not given: `otherwise`.
 Result<uint64_t> parse_rate(const Value& settings, std::string_view key, uint64_t otherwise) {
   const Value& given = settings[key];
   if (given.is_null()) {
     return otherwise;
   }
-  constexpr std::string_view each_second = "/s";
-  const bool is_text = given.is_string() && given.as_string().ends_with(each_second);
-  const std::string text =
-      is_text ? given.as_string().substr(0, given.as_string().size() - each_second.size()) : "";
+  std::string text = given.is_string() ? given.as_string() : std::string();
+  if (text.ends_with("/s")) {
+    text.resize(text.size() - 2);
+  }
   uint64_t rate = 0;
   if (key == "requests") {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), rate);
     rate = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? rate : 0;
-  } else if (const auto bytes = parse_size(text); is_text && bytes.has_value()) {
+  } else if (const auto bytes = parse_size(text); bytes.has_value()) {
     rate = static_cast<uint64_t>(*bytes);
   }
   if (rate == 0) {

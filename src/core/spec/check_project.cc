@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/address.h"
 #include "base/closest.h"
 #include "core/spec/check_project.h"
 #include "core/spec/structure.h"
@@ -21,15 +22,19 @@ constexpr BuiltIn built_ins[] = {{"s3", "s3"}, {"gs", "gcs"}, {"az", "azure"},
                                  {"file", ""}, {"http", ""},  {"https", ""}};
 
 void check_redirect(const YamlMember& profile, const YamlMember& connection, Reporter& reporter) {
-  const auto* row = std::ranges::find(built_ins, connection.key.text, &BuiltIn::name);
+  const std::string_view alias = alias_of(connection.key.text);
+  const auto* row =
+      std::ranges::find(built_ins, alias.empty() ? connection.key.text : alias, &BuiltIn::name);
   const YamlNode* type = connection.value.get("type");
   if (row == std::end(built_ins) || type == nullptr) {
     return;
   }
-  const bool elsewhere = type->text != row->type || connection.value.find("endpoint") != nullptr;
+  // s3a with an endpoint is what users of other services than Amazon's have.
+  const bool elsewhere =
+      type->text != row->type || (alias.empty() && connection.value.find("endpoint") != nullptr);
   if (elsewhere) {
     reporter.error("redirected_connection", connection.key,
-                   fmt::format("'{}' may point elsewhere only in a sandbox", row->name),
+                   fmt::format("'{}' may point elsewhere only in a sandbox", connection.key.text),
                    fmt::format("add 'sandbox: true' to the profile '{}', or choose another name",
                                profile.key.text));
   }

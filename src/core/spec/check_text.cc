@@ -437,7 +437,8 @@ void check_connection(Check& check, const YamlNode& scalar, const NamedConnectio
   const std::string_view alias =
       named.asked == ConnectionUse::objects ? alias_of(named.name) : std::string_view();
   const bool is_name = std::ranges::any_of(check.project.profiles, [&](const Profile& profile) {
-    return profile.find(named.name) != nullptr;
+    return (check.profile.empty() || profile.name == check.profile) &&
+           profile.find(named.name) != nullptr;
   });
   NamedConnection meant = named;
   meant.name = alias.empty() || is_name ? named.name : alias;

@@ -40,7 +40,7 @@ struct Filter {
   std::optional<Instant> newer_than = std::nullopt;
   std::optional<Instant> older_than = std::nullopt;
   std::optional<std::set<std::string, std::less<>>> only = std::nullopt;  // these names alone
-  std::set<std::string, std::less<>> never = {};                          // nor these
+  std::set<std::string, std::less<>> never = {};  // what the command itself writes
 
   bool takes(std::string_view name) const;  // as far as the name decides
   bool matches(std::string_view name, uint64_t size, Instant modified) const;
