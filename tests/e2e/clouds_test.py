@@ -6,6 +6,7 @@ Run under tests/servers/with_servers.py, which starts them and says where they a
 """
 import contextlib
 import gzip
+import http.client
 import http.server
 import json
 import os
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 import urllib.request
 
 TESTS_FOLDER = pathlib.Path(__file__).resolve().parent.parent
@@ -785,12 +787,124 @@ def pulls_that_fail(tutti):
         expect(world.names(f"az://{world.bucket}-b/") == world.names(source), "Azurite")
 
 
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """A forward proxy for plain HTTP; asked for anything in the form of a server, it refuses."""
+    protocol_version = "HTTP/1.1"
+    hosts = []
+
+    def forward(self):
+        url = urllib.parse.urlsplit(self.path)
+        if url.scheme != "http":
+            self.send_error(400)
+            return
+        Proxy.hosts.append(url.netloc)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        upstream = http.client.HTTPConnection(url.netloc, timeout=60)
+        upstream.putrequest(self.command, self.path[self.path.index(url.netloc) + len(url.netloc):], skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in ("connection", "proxy-connection", "expect"):
+                upstream.putheader(name, value)
+        upstream.endheaders(body)
+        reply = upstream.getresponse()
+        data = reply.read()
+        self.send_response_only(reply.status, reply.reason)
+        for name, value in reply.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding", "content-length"):
+                self.send_header(name, value)
+        length = reply.headers.get("Content-Length", str(len(data))) if self.command == "HEAD" else str(len(data))
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(data)
+        upstream.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
+
+    def log_message(self, *_):
+        pass
+
+
+def through_a_proxy(tutti):
+    """Where the environment names a proxy, every request to every cloud goes through it, signed and checked as ever."""
+    with World(tutti) as world, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        make_files(world)
+        s3, gs, az = (f"{name}://{world.bucket}/" for name in ("s3", "gs", "az"))
+        world.env["http_proxy"] = f"http://127.0.0.1:{server.server_port}"
+        for bucket in (s3, gs, az):
+            world.run("mb", bucket)
+        for source, target in (("in/", s3), (s3, gs), (gs, az), (az, "out/")):
+            world.run("cp", source, target, "--verify", "full")
+        world.same("in", "out")
+        there = {urllib.parse.urlsplit(os.environ[f"TUTTI_TEST_{name}"]).netloc for name in ("S3", "GCS", "AZURE")}
+        expect(set(Proxy.hosts) == there, f"{set(Proxy.hosts)}, not {there}")
+        seen = len(Proxy.hosts)
+        world.env["no_proxy"] = "127.0.0.1"
+        world.run("ls", s3)
+        expect(len(Proxy.hosts) == seen, "no_proxy")
+        server.shutdown()
+
+
+class TokenGate(Proxy):
+    """A Google service whose tokens end after 20 seconds, and the metadata server that gives them."""
+    life_s = 20
+    given = {}
+    refused = 0
+
+    def forward(self):
+        if self.path.startswith("/computeMetadata/"):
+            token = f"token-{len(TokenGate.given)}"
+            TokenGate.given[token] = time.monotonic()
+            self.answer(200, json.dumps({"access_token": token, "expires_in": self.life_s, "token_type": "Bearer"}))
+            return
+        given = TokenGate.given.get(self.headers.get("Authorization", "").removeprefix("Bearer "), -1e9)
+        if time.monotonic() - given > self.life_s:
+            TokenGate.refused += 1
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.answer(401, json.dumps({"error": {"code": 401, "message": "Invalid Credentials"}}))
+            return
+        self.path = os.environ["TUTTI_TEST_GCS"] + self.path
+        super().forward()
+
+    def answer(self, status, text):
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Metadata-Flavor", "Google")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = forward
+
+
+def tokens_that_end(tutti):
+    """A transfer that outlives its token asks for another in time; nothing of it is refused."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), TokenGate) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        with World(tutti, f'      tokens: {{type: gcs, endpoint: "http://{host}", project: p}}\n') as world:
+            world.env.update(GCE_METADATA_HOST=host, HOME=str(world.folder))
+            bucket = f"tokens://{world.bucket}/"
+            world.run("mb", bucket)
+            TokenGate.given.clear()
+            numbers = random.Random(3)
+            for number in range(25):
+                world.write(f"in/{number}", numbers.randbytes(1_000_000))
+            world.run("cp", "in/", bucket, "--bandwidth", "1MB/s")
+            expect(len(TokenGate.given) >= 2, f"{len(TokenGate.given)} tokens")
+            expect(TokenGate.refused == 0, f"{TokenGate.refused} requests with a token that had ended")
+            world.run("cp", f"gs://{world.bucket}/", "out/")
+            world.same("in", "out")
+        server.shutdown()
+
+
 TESTS = [
     ("connections of this machine", connections_of_this_machine),
     ("connections that work", connections_that_work),
     ("connections listed", connections_listed),
     ("connections that do not work", connections_that_do_not_work),
     ("around the clouds", around_the_clouds),
+    ("through a proxy", through_a_proxy),
+    ("tokens that end", tokens_that_end),
     ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
     ("sync with a backup", sync_with_backup),
