@@ -132,6 +132,8 @@ constexpr Name command_names[] = {
     {"mkdir make make-bucket create-bucket", "`tutti mb`"},
     {"rmdir rmdirs remove-bucket delete-bucket", "`tutti rb`"},
     {"check cmp compare diff", "`tutti sync --dry-run --checksum -v`"},
+    {"cleanup abort-multipart-upload", "`tutti rm --uploads`"},
+    {"rcat pipe", "`tutti cp FILE ADDRESS`: standard input is not copied"},
     {"sign-url signurl signed-url link share", "`tutti presign`"},
     {"aws s3 s3api s5cmd gs gsutil gcloud storage az azcopy blob rclone",
      "`tutti cp FROM TO`: leave that word out"},

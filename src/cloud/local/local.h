@@ -46,6 +46,8 @@ struct StoreOptions {
   Durability durability = Durability::batch;
   std::string base;        // address of the store, for `where` of errors: "landing://"
   bool is_bucket = false;  // of several: the folder can be made and removed
+  // Whether its file system keeps extended attributes decides for the store; empty: the root.
+  std::filesystem::path notes_at = {};
 };
 std::shared_ptr<ObjectStore> open_store(const Environment& environment, StoreOptions options);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -13,6 +15,7 @@
 #include <thread>
 
 #include "cloud/body.h"
+#include "cloud/local/files.h"
 #include "cloud/local/keys.h"
 #include "cloud/local/local.h"
 #include "rt/loop.h"
@@ -305,6 +308,32 @@ TEST_CASE("a file system whose rename knows no flags still writes only where not
     REQUIRE_OK(w.put(at, "three"));
     CHECK(w.text(at) == "three");
     CHECK(w.list(w.open("landing://")) == std::vector<std::string>{"a"});
+  }).join();
+}
+
+TEST_CASE("what lies on a file system without extended attributes is copied without them") {
+  std::thread([] {
+    const std::filesystem::path ram = std::filesystem::temp_directory_path() / "ram";
+    std::filesystem::create_directories(ram);
+    // Mounted for this thread and those it begins.
+    if (unshare(CLONE_NEWNS) != 0 ||
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        mount("ram", ram.c_str(), "ramfs", 0, nullptr) != 0) {
+      MESSAGE("nobody may mount here: skipped");
+      return;
+    }
+    {
+      World w;
+      for (const std::string& folder : {ram.string(), ram.string() + "/new"}) {
+        const Located at = w.open("file://" + folder + "/a");
+        CHECK(at.store->capabilities().metadata_bytes_max == 0);
+        REQUIRE_OK(w.put(at, "one"));
+        CHECK(w.text(at) == "one");
+      }
+      const Located beside = w.open("file://" + w.folder.string() + "/a");
+      CHECK((beside.store->capabilities().metadata_bytes_max > 0) == keeps_notes(w.folder));
+    }
+    CHECK(umount2(ram.c_str(), MNT_DETACH) == 0);
   }).join();
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/ascii.h"
+#include "cloud/local/files.h"
 #include "cloud/local/local.h"
 #include "cloud/site.h"
 #include "rt/file.h"
@@ -20,9 +21,10 @@ class Stores {
   explicit Stores(Environment environment) : environment_(std::move(environment)) {}
 
   std::shared_ptr<ObjectStore> open(StoreOptions options) {
-    const std::string id =
-        fmt::format("{}\n{}\n{}\n{}", options.root.string(), options.base,
-                    static_cast<int>(options.names), static_cast<int>(options.durability));
+    const fs::path& notes_at = options.notes_at.empty() ? options.root : options.notes_at;
+    const std::string id = fmt::format("{}\n{}\n{}\n{}\n{}", options.root.string(), options.base,
+                                       static_cast<int>(options.names),
+                                       static_cast<int>(options.durability), keeps_notes(notes_at));
     const std::lock_guard lock(mutex_);
     std::weak_ptr<ObjectStore>& known = stores_[id];
     std::shared_ptr<ObjectStore> store = known.lock();
@@ -147,6 +149,7 @@ Result<Located> open_file(Stores& stores, const fs::path& project, std::string_v
   located.base = fmt::format("{}://{}", connection, root.empty() ? "/" : "");
   located.ref = {.provider = "file", .account = text_of(options.root), .key = key};
   options.base = located.base;
+  options.notes_at = options.root / key;  // below `/` there may be others
   located.store = stores.open(std::move(options));
   return located;
 }

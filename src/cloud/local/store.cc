@@ -231,7 +231,7 @@ class LocalStore final : public ObjectStore {
       : buffers_(environment.buffers),
         files_(environment.files),
         options_(std::move(options)),
-        keeps_notes_(keeps_notes(options_.root)),
+        keeps_notes_(keeps_notes(options_.notes_at.empty() ? options_.root : options_.notes_at)),
         staging_(options_.root, options_.names),
         committer_(options_.names, options_.durability, keeps_notes_, files_) {
     can_.provider = options_.names == Names::natural ? "file" : "local";
