@@ -192,8 +192,7 @@ bool says_json(const net::HttpHeaders& headers) {
   if (type == nullptr) {
     return false;
   }
-  std::string kind = type->substr(0, type->find(';'));
-  kind = ascii_lower(std::move(kind));
+  std::string kind = ascii_lower(type->substr(0, type->find(';')));
   while (kind.ends_with(' ')) {
     kind.pop_back();
   }
@@ -359,8 +358,7 @@ Result<Value> body_value(const net::HttpResponse& response) {
 Value headers_value(const net::HttpHeaders& headers) {
   ValueMap out;
   for (const net::HttpHeader& header : headers) {
-    std::string name = header.name;
-    name = ascii_lower(std::move(name));
+    std::string name = ascii_lower(header.name);
     const Value* before = out.find(name);
     out.set(name, before == nullptr ? header.value : before->as_string() + ", " + header.value);
   }
@@ -394,8 +392,7 @@ Error status_error(const net::HttpRequest& request, const net::HttpResponse& res
 
 std::optional<std::string> next_link(const net::HttpHeaders& headers) {
   for (const net::HttpHeader& header : headers) {
-    std::string name = header.name;
-    name = ascii_lower(std::move(name));
+    std::string name = ascii_lower(header.name);
     if (name != "link") {
       continue;
     }

@@ -54,7 +54,7 @@ Task<http::Outgoing> Sender::outgoing(rt::Context& ctx, CallPtr call) {
   http::Outgoing out{.tls = credentials_->access().endpoint.tls,
                      .body = call->body,
                      .repeatable = !call->decisive,
-                     .pace = &pace_};
+                     .paces = &paces_};
   CO_TRY(out.request, co_await credentials_->sign(ctx, call->request, bytes));
   if (call->source) {
     CO_TRY(out.source, co_await call->source(ctx));

@@ -62,7 +62,7 @@ class Sender {
   net::HttpClient& client_;
   std::shared_ptr<auth::AzureCredentials> credentials_;
   rt::RetryPolicy retry_;
-  http::Pace pace_;
+  http::Paces paces_;
 };
 
 }  // namespace tutti::cloud::azure

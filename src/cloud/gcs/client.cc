@@ -56,7 +56,7 @@ Task<http::Incoming> Client::start(rt::Context& ctx, Call call, bool repeatable)
   const bool signs = auth_ != nullptr && !call.session;
   for (bool again = false;; again = true) {
     http::Outgoing out = outgoing(call, tls_, repeatable);
-    out.pace = &pace_;
+    out.paces = &paces_;
     std::string token;
     if (signs) {
       CO_TRY(token, co_await auth_->token(ctx));

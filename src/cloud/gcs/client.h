@@ -58,7 +58,7 @@ class Client {
   std::shared_ptr<auth::GoogleAuth> auth_;
   bool tls_;
   rt::RetryPolicy patience_;
-  http::Pace pace_;
+  http::Paces paces_;
 };
 
 Error failure_of(const http::Reply& reply, std::string where);

@@ -65,6 +65,49 @@ Task<Given> give(rt::Context& ctx, Body body, uint64_t size) {
   }
 }
 
+// A body that is read, by a request, from the bucket it is written to.
+class FromTheSame final : public net::HttpSource {
+ public:
+  FromTheSame(net::HttpClient& client, Outgoing from) : client_(client), from_(std::move(from)) {}
+  uint64_t size() const override { return 5; }
+  Task<std::span<const std::byte>> next(rt::Context& ctx) override {
+    if (text_.empty()) {
+      CO_TRY(Incoming incoming, co_await start(ctx, client_, from_));
+      CO_TRY(Reply reply, co_await read_reply(ctx, std::move(incoming)));
+      text_ = std::move(reply.body);
+      co_return std::as_bytes(std::span(text_));
+    }
+    co_return std::span<const std::byte>();
+  }
+
+ private:
+  net::HttpClient& client_;
+  Outgoing from_;
+  std::string text_;
+};
+
+TEST_CASE("a write at the slowest pace can be read from its own bucket") {
+  World w;
+  Paces paces;
+  for (Pace* each : {&paces.reads, &paces.writes}) {
+    REQUIRE_OK(w.run(each->enter(w.ctx)));
+    each->leave(Pace::Reply::throttled, BootInstant{} + seconds(100));
+    CHECK(each->limit() == 1);
+  }
+  net::TestServer server([](net::TestConnection& connection) {
+    while (!connection.read_request().empty() &&
+           connection.send(net::http_reply("200 OK", "hello"))) {
+    }
+  });
+  Outgoing from = get_from(server.port());
+  from.paces = &paces;
+  Outgoing to = from;
+  to.request.method = "PUT";
+  to.source = std::make_shared<FromTheSame>(w.client, std::move(from));
+  rt::Context hurried = w.ctx.with_timeout(seconds(20));
+  REQUIRE_OK(w.run(start(hurried, w.client, std::move(to))));
+}
+
 TEST_CASE("a body's last byte leaves only when all of it is right") {
   World w;
   for (const size_t size : {size_t{0}, size_t{1}, size_t{1024}, size_t{1025}, size_t{5000}}) {

@@ -38,4 +38,12 @@ class Pace {
   static constexpr double limit_max = 1 << 20;  // nobody waits
 };
 
+// Of one bucket. A request whose body is still to be read waits with its place taken for what it is
+// read from, which may be this bucket, or one whose writes are read from this one: what a read
+// needs no write may hold.
+struct Paces {
+  Pace reads;   // and whatever else has no body to be read
+  Pace writes;  // requests with a source
+};
+
 }  // namespace tutti::cloud::http

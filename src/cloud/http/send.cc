@@ -117,6 +117,13 @@ net::HttpRequest to_http(Outgoing out) {
 
 namespace {
 
+Pace* pace_of(const Outgoing& out) {
+  if (out.paces == nullptr) {
+    return nullptr;
+  }
+  return out.source != nullptr ? &out.paces->writes : &out.paces->reads;
+}
+
 Pace::Reply reply_of(const Result<std::unique_ptr<net::HttpExchange>>& exchange) {
   if (!exchange.has_value()) {
     return Pace::Reply::none;
@@ -129,7 +136,7 @@ Pace::Reply reply_of(const Result<std::unique_ptr<net::HttpExchange>>& exchange)
 }  // namespace
 
 Task<Incoming> start(rt::Context& ctx, net::HttpClient& client, Outgoing out) {
-  Pace* pace = out.pace;
+  Pace* pace = pace_of(out);
   if (pace != nullptr) {
     CO_OK(co_await pace->enter(ctx));
   }

@@ -22,7 +22,7 @@ struct Outgoing {
   std::shared_ptr<net::HttpSource> source = nullptr;  // instead of `body`
   net::HttpTimeouts timeouts = {};
   bool repeatable = true;  // carrying it out twice does no harm, or is noticed
-  Pace* pace = nullptr;    // of the bucket; outlives the request
+  Paces* paces = nullptr;  // of the bucket; outlive the request
 };
 
 std::string url_of(const Outgoing& out);

@@ -60,7 +60,7 @@ Task<http::Outgoing> Client::sign(rt::Context& ctx, Call call) {
   http::Outgoing out{.tls = settings_.tls,
                      .timeouts = settings_.timeouts,
                      .repeatable = call.repeatable,
-                     .pace = &pace_};
+                     .paces = &paces_};
   CO_TRY(const auto credentials, co_await credentials_->get(ctx));
   if (credentials && (!signer_ || !signed_by_ || *signed_by_ != *credentials ||
                       signer_->region() != settings_.region)) {

@@ -102,7 +102,7 @@ class Client {
   std::shared_ptr<auth::AwsSource> credentials_;
   Settings settings_;
   std::string bucket_;
-  http::Pace pace_;
+  http::Paces paces_;
   Duration clock_ahead_ = {};  // of the service's clock before ours
   std::optional<sign::AwsCredentials> signed_by_;
   std::optional<sign::AwsSigner> signer_;
