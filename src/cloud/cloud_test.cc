@@ -3,20 +3,14 @@
 #include "cloud/connections.h"
 #include "cloud/locks.h"
 #include "cloud/versions.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
 namespace tutti::cloud {
 namespace {
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
-};
+using World = rt::TestWorld;
 
 Task<Unit> take_three(rt::Scope& scope, BufferPool& pool, size_t* most) {
   for (int i = 0; i < 3; ++i) {

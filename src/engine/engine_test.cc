@@ -11,7 +11,7 @@
 #include "core/spec/freeze.h"
 #include "engine/definition.h"
 #include "engine/live_run.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 #include "rt/wait.h"
 #include "store/memory.h"
 #include "store/sqlite.h"
@@ -128,11 +128,8 @@ class FaultyStore final : public store::Store {
 };
 
 // An engine with its worker and store, for as long as a test's body runs.
-struct House {
+struct House : rt::TestWorld {
   store::MemoryDisk* disk = nullptr;  // if it is one
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Loop loop;
   FaultyStore store;
   TestWorker worker;
   Engine engine;
@@ -146,7 +143,6 @@ struct House {
 
   using Body = Task<Unit> (*)(rt::Context&, House&);
   void live(Body body) {
-    rt::Context ctx(*clock, *random);
     rt::Context limited = ctx.with_timeout(seconds(20));
     const auto ended = loop.run(rt::scoped(limited, {}, all, std::ref(*this), body));
     if (!ended.has_value()) {

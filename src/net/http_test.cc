@@ -10,9 +10,9 @@
 
 #include "base/http_date.h"
 #include "net/testing.h"
-#include "rt/loop.h"
 #include "rt/scope.h"
 #include "rt/wait.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -27,13 +27,8 @@ struct Fast {
   static constexpr bool fast = true;
 };
 
-struct World {
+struct World : rt::TestWorld {
   bool fast;
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource source;
-  rt::Context ctx{*clock, *random, source.token()};
-  rt::Loop loop;
   HttpClient client{loop.executor(), *clock};
 
   explicit World(bool by_fast) : fast(by_fast) {}
@@ -349,7 +344,7 @@ TEST_CASE_TEMPLATE("cancel ends a wait with its reason", T, Curl, Fast) {
   World w(T::fast);
   TestServer silent([&w](TestConnection& c) {
     c.read_request();
-    w.source.cancel(rt::cancelled_error("the user said so"));
+    w.cancel.cancel(rt::cancelled_error("the user said so"));
     c.wait_for_close();
   });
   CHECK(w.fetch({.url = silent.url()}).error().what == "the user said so");

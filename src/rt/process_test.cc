@@ -10,11 +10,11 @@
 #include <thread>
 
 #include "rt/file.h"
-#include "rt/loop.h"
 #include "rt/process.h"
 #include "rt/process_find.h"
 #include "rt/process_wire.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -36,12 +36,7 @@ std::filesystem::path make_folder() {
   return name;
 }
 
-struct World {
-  std::unique_ptr<Clock> clock = make_system_clock();
-  std::unique_ptr<Random> random = make_system_random();
-  CancelSource source;
-  Context ctx{*clock, *random, source.token()};
-  Loop loop;
+struct World : TestWorld {
   std::filesystem::path folder = make_folder();
   Processes processes{loop.executor(), {.lock = folder / "lock", .helper = {TUTTI_PROCESS_HELPER}}};
   Collect sink;
@@ -278,7 +273,7 @@ TEST_CASE("cancel lets a program say goodbye") {
     while (!std::filesystem::exists(ready)) {
       std::this_thread::yield();
     }
-    w.source.cancel(cancelled_error("the user said so"));
+    w.cancel.cancel(cancelled_error("the user said so"));
   });
   auto exit = w.bash("trap 'echo bye; exit 0' TERM; touch " + (w.folder / "ready").string() +
                      "; sleep 100 & wait");
@@ -445,15 +440,12 @@ TEST_CASE("the end comes also when the project's folder has been deleted") {
 int start_owner(const World& w, const std::string& script) {
   const int pid = fork();
   if (pid == 0) {
-    auto clock = make_system_clock();
-    auto random = make_system_random();
-    Context ctx(*clock, *random);
-    Loop loop;
-    Processes processes(loop.executor(),
+    TestWorld own;
+    Processes processes(own.loop.executor(),
                         {.lock = w.folder / "owned", .helper = {TUTTI_PROCESS_HELPER}});
     Collect sink;
-    (void)loop.run(
-        processes.run(ctx, {.argv = {"bash", "-c", script}, .env = default_environment()}, sink));
+    (void)own.run(processes.run(
+        own.ctx, {.argv = {"bash", "-c", script}, .env = default_environment()}, sink));
     _exit(0);
   }
   return pid;

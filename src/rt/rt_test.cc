@@ -7,6 +7,7 @@
 #include "rt/program.h"
 #include "rt/retry.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 #include "rt/wait.h"
 
 #include "base/doctest.h"
@@ -14,13 +15,7 @@
 namespace tutti::rt {
 namespace {
 
-struct World {
-  std::unique_ptr<Clock> clock = make_system_clock();
-  std::unique_ptr<Random> random = make_system_random();
-  CancelSource source;
-  Context ctx{*clock, *random, source.token()};
-  Loop loop;
-};
+using World = TestWorld;
 
 TEST_CASE("a child source is cancelled with its parent and keeps the first reason") {
   CancelSource parent;
@@ -56,7 +51,7 @@ TEST_CASE("thousands of registrations do not pile up") {
 
 TEST_CASE("cancel ends a delay at once with the reason") {
   World w;
-  std::thread other([&] { w.source.cancel(cancelled_error("the user said so")); });
+  std::thread other([&] { w.cancel.cancel(cancelled_error("the user said so")); });
   auto result = w.loop.run(delay(w.ctx, hours(1)));
   other.join();
   REQUIRE_FALSE(result.has_value());

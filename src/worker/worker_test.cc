@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include "rt/loop.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -105,12 +105,7 @@ class TestAction final : public action::Action {
                          .key_param = "key"};
 };
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource source;
-  rt::Context ctx{*clock, *random, source.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   SecretSource secrets{Value::of({{"token", Value::of({{"env", "TUTTI_WORKER_TEST_TOKEN"}})}}),
                        "/"};
   Masks masks{secrets};

@@ -39,7 +39,9 @@ struct World : TestWorld {
             .if_exists = IfExists::replace,
             .stages = std::move(stages)};
   }
-  Result<Report> copy(Request what) { return loop.run(run(ctx, std::move(what), pool.executor())); }
+  Result<Report> copy(Request what) {
+    return loop.run(xfer::run(ctx, std::move(what), pool.executor()));
+  }
   Result<Report> copy(std::string from, std::string to, std::vector<stage::Spec> stages) {
     return copy(request(std::move(from), std::move(to), std::move(stages)));
   }

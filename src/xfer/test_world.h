@@ -15,7 +15,7 @@
 #include "cloud/memory/memory.h"
 #include "cloud/object_store.h"
 #include "cloud/wrap/faulty.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 namespace tutti::xfer {
 
@@ -33,7 +33,7 @@ struct JournalFolder {
   std::filesystem::path only() const { return std::filesystem::directory_iterator(path)->path(); }
 };
 
-struct TestWorld {
+struct TestWorld : rt::TestWorld {
   explicit TestWorld(cloud::BufferPool::Options pool_of) : buffers(pool_of) {}
 
   cloud::Located located(std::string bucket, std::string key) {
@@ -71,11 +71,6 @@ struct TestWorld {
     };
   }
 
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
   rt::Pool pool{2};
   cloud::BufferPool buffers;
   std::map<std::pair<std::string, Operation>, std::pair<Fault, int>> faults;

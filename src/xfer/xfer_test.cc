@@ -29,12 +29,12 @@ struct World : TestWorld {
   Result<Report> copy(std::string from, std::string to,
                       transfer::IfExists if_exists = transfer::IfExists::verify,
                       Verification verify = {}) {
-    return loop.run(run(ctx,
-                        {.from = located("a", std::move(from)),
-                         .to = {located("b", std::move(to))},
-                         .if_exists = if_exists,
-                         .verify = verify},
-                        pool.executor()));
+    return loop.run(xfer::run(ctx,
+                              {.from = located("a", std::move(from)),
+                               .to = {located("b", std::move(to))},
+                               .if_exists = if_exists,
+                               .verify = verify},
+                              pool.executor()));
   }
 };
 

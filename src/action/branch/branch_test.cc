@@ -2,18 +2,14 @@
 #include "action/branch/branch.h"
 
 #include "action/api/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
 namespace tutti::action {
 namespace {
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   BranchAction branch;
   RecordingAttempt attempt;
   std::vector<std::string> asked;

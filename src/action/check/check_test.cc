@@ -5,7 +5,7 @@
 #include "action/check/formats.h"
 #include "action/check/json_schema.h"
 #include "core/expr/expr.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -154,11 +154,7 @@ TEST_CASE("formats") {
   CHECK_FALSE(is_known_format("iri"));
 }
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   RecordingAttempt attempt;
   Outcome answer = Done{};
   std::string asked;

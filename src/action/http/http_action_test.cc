@@ -10,7 +10,7 @@
 #include "core/expr/expr.h"
 #include "net/testing.h"
 #include "rt/file.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "action/api/doctest.h"
 
@@ -35,7 +35,7 @@ Result<Value> evaluate(std::string_view expression, const ValueMap& locals) {
   return std::move(rendered.value);
 }
 
-struct World {
+struct World : rt::TestWorld {
   // `answer` gives a whole reply for a request.
   explicit World(std::function<std::string(const std::string&)> answer)
       : server(TestServer::answering(self, std::move(answer))) {
@@ -63,10 +63,6 @@ struct World {
 
   TestServer* self = nullptr;
   TestServer server;
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
   rt::Pool pool{1};
   fs::path folder = make_folder();
   cloud::BufferPool buffers;

@@ -2,7 +2,7 @@
 #include "action/noop/noop.h"
 
 #include "action/api/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -10,19 +10,15 @@ namespace tutti::action {
 namespace {
 
 TEST_CASE("noop succeeds without outputs, unless it was cancelled before") {
-  auto clock = rt::make_system_clock();
-  auto random = rt::make_system_random();
-  rt::CancelSource source;
-  rt::Context ctx(*clock, *random, source.token());
-  rt::Loop loop;
+  rt::TestWorld w;
   NoopAction noop;
   RecordingAttempt attempt;
-  auto outcome = loop.run(noop.run(ctx, attempt, ValueMap{}));
+  auto outcome = w.run(noop.run(w.ctx, attempt, ValueMap{}));
   REQUIRE_OK(outcome);
   CHECK(std::get<Done>(*outcome).output == Value(ValueMap{}));
   CHECK(noop.schema().light);
-  source.cancel(rt::cancelled_error("stop"));
-  CHECK(loop.run(noop.run(ctx, attempt, ValueMap{})).error().code == Code::cancelled);
+  w.cancel.cancel(rt::cancelled_error("stop"));
+  CHECK(w.run(noop.run(w.ctx, attempt, ValueMap{})).error().code == Code::cancelled);
 }
 
 }  // namespace

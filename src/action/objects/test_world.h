@@ -7,7 +7,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <sstream>
 #include <string>
 
@@ -15,7 +14,7 @@
 
 #include "action/objects/objects.h"
 #include "cloud/local/local.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 namespace tutti::action::objects {
 
@@ -44,7 +43,7 @@ class TestAttempt final : public Attempt {
   AttemptInfo info_;
 };
 
-struct TestWorld {
+struct TestWorld : rt::TestWorld {
   explicit TestWorld(std::string_view name)
       : folder(std::filesystem::canonical(std::filesystem::temp_directory_path()) /
                fmt::format("tutti_{}.{}", name, getpid())) {
@@ -91,11 +90,6 @@ struct TestWorld {
   }
 
   std::filesystem::path folder;
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
   rt::Pool pool{2};
   cloud::BufferPool buffers;
   cloud::Connections connections{table(),

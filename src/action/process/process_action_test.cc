@@ -5,7 +5,7 @@
 
 #include "action/api/testing.h"
 #include "rt/file.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "action/api/doctest.h"
 
@@ -14,12 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource source;
-  rt::Context ctx{*clock, *random, source.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   fs::path folder = make_folder();
   rt::Processes processes{loop.executor(),
                           {.lock = folder / "lock", .helper = {TUTTI_PROCESS_HELPER}}};

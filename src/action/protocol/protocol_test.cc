@@ -11,7 +11,7 @@
 #include "action/protocol/program.h"
 #include "action/protocol/session.h"
 #include "base/doctest.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 namespace tutti::action {
 namespace {
@@ -281,11 +281,7 @@ class Echo final : public Program {
   int waiting = 0;
 };
 
-struct Test {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
+struct Test : rt::TestWorld {
   Pair pair;
   Echo echo;
   Events events;

@@ -9,7 +9,7 @@
 #include "action/api/testing.h"
 #include "action/python/python_action.h"
 #include "rt/file.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "action/api/doctest.h"
 
@@ -18,11 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   rt::Pool pool{2};
   cloud::BufferPool buffers;
   fs::path folder = make_folder();

@@ -9,16 +9,12 @@
 
 #include "action/api/testing.h"
 #include "action/sql/sql_service.h"
-#include "rt/loop.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 
 namespace tutti::action {
 
-struct SqlWorld {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
+struct SqlWorld : rt::TestWorld {
   std::filesystem::path folder = make_folder();
   std::filesystem::path project = folder / "project";
   rt::Processes processes{loop.executor(),

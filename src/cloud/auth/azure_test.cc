@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "net/testing.h"
-#include "rt/loop.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -23,12 +23,7 @@ std::string nobody_url() {
   return gone.url("");
 }
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   net::HttpClient client{loop.executor(), *clock};
   std::map<std::string, std::string> variables;
   std::map<std::string, std::string> files;

@@ -7,7 +7,7 @@
 
 #include "net/testing.h"
 #include "rt/file.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct World {
+struct World : rt::TestWorld {
   World()
       : server(
             net::TestServer::answering(self, [this](const std::string& r) { return answer(r); })) {
@@ -56,10 +56,6 @@ struct World {
   net::TestServer* self = nullptr;
   net::TestServer server;
   GoogleEnvironment environment;
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
   rt::Pool pool{1};
   net::HttpClient client{loop.executor(), *clock};
 };

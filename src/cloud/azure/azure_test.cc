@@ -8,7 +8,7 @@
 #include "base/encode.h"
 #include "cloud/body.h"
 #include "net/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -28,12 +28,7 @@ std::string failure(const std::string& status, const std::string& code,
 const std::string cut = "cut:";  // what follows is sent, then the connection is closed
 const std::string lost = cut;    // the request is taken, and no reply comes
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   rt::Pool pool{2};
   net::HttpClient client{loop.executor(), *clock};
   BufferPool buffers{{.bytes_max = 64U << 10U, .chunk_bytes = 4096}};
@@ -120,10 +115,6 @@ struct World {
     return located->store;
   }
   std::shared_ptr<ObjectStore> store() { return store(with_key(ValueMap{})); }
-  template <class T>
-  Result<T> run(Task<T> task) {
-    return loop.run(std::move(task));
-  }
   Result<ObjectMeta> put(ObjectStore& to, PutOptions options = {}) {
     return run(to.put(ctx, {"k"}, body_of(buffers, "hello"), std::move(options)));
   }

@@ -6,7 +6,7 @@
 
 #include "cloud/gcs/store.h"
 #include "net/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -14,7 +14,7 @@ namespace tutti::cloud::gcs {
 namespace {
 
 // Opens connections; nothing is sent.
-struct World {
+struct World : rt::TestWorld {
   Result<Located> open(Value settings, std::string_view address) {
     ConnectionTable table;
     table["p"]["c"] = {.type = "gcs", .settings = std::move(settings)};
@@ -29,8 +29,6 @@ struct World {
     return located.error();
   }
 
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  rt::Loop loop;
   rt::Pool pool{1};
   net::HttpClient client{loop.executor(), *clock};
   BufferPool buffers;
@@ -138,8 +136,6 @@ struct Bucketed : World {
     return with(Value::of({{"secret", "key"}}));
   }
 
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
   std::vector<std::string> replies;  // set before the first request
   size_t answered = 0;
   net::TestServer* self = nullptr;

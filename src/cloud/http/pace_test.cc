@@ -3,20 +3,15 @@
 
 #include <algorithm>
 
-#include "rt/loop.h"
 #include "rt/scope.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
 namespace tutti::cloud::http {
 namespace {
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   Pace pace;
   BootInstant now = BootInstant{} + seconds(100);
 

@@ -18,7 +18,7 @@
 #include "cloud/local/files.h"
 #include "cloud/local/keys.h"
 #include "cloud/local/local.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -119,7 +119,7 @@ TEST_CASE("natural names refuse what a file cannot be called") {
         "a/%-/" + std::string(255, 'x'));
 }
 
-struct World {
+struct World : rt::TestWorld {
   World() { std::filesystem::create_directories(folder); }
   ~World() {
     std::filesystem::permissions(folder, std::filesystem::perms::owner_all);
@@ -162,10 +162,6 @@ struct World {
   std::filesystem::path folder =
       std::filesystem::canonical(std::filesystem::temp_directory_path()) /
       ("tutti_local_test." + std::to_string(getpid()));
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::Context ctx{*clock, *random};
-  rt::Loop loop;
   rt::Pool pool{2};
   BufferPool buffers;
   Connections connections{table(), openers({folder, buffers, pool.executor()})};

@@ -10,7 +10,7 @@
 #include "base/ascii.h"
 #include "cloud/body.h"
 #include "net/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -42,12 +42,7 @@ class Keys final : public auth::AwsSource {
 };
 
 // A store whose server answers as `script` says, one answer for each request.
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   net::HttpClient client{loop.executor(), *clock};
   BufferPool buffers;
   std::mutex mutex;
@@ -111,10 +106,6 @@ struct World {
   std::shared_ptr<ObjectStore> store(
       std::shared_ptr<auth::AwsSource> credentials = std::make_shared<Keys>()) {
     return make_store(client, buffers, std::move(credentials), settings, "bucket", "c://bucket/");
-  }
-  template <class T>
-  Result<T> run(Task<T> task) {
-    return loop.run(std::move(task));
   }
   Result<std::string> get(ObjectStore& from) { return run(get_text(ctx, from, {"k"})); }
   Result<ObjectMeta> put(ObjectStore& to, PutOptions options = {}) {

@@ -9,7 +9,7 @@
 
 #include "cloud/body.h"
 #include "cloud/memory/memory.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -48,7 +48,7 @@ TEST_CASE("limits, and those of a time of the week") {
   }
 }
 
-struct World {
+struct World : rt::TestWorld {
   double seconds_of(const std::function<void()>& work) {
     const BootInstant before = clock->boot();
     work();
@@ -57,11 +57,6 @@ struct World {
   std::shared_ptr<ObjectStore> store(const char* limits) {
     return make_limited(inner, std::make_shared<Limiter>(RatePlan::parse(json(limits)).value()));
   }
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
   BufferPool buffers{{.bytes_max = 256 << 10, .chunk_bytes = 32 << 10}};
   std::shared_ptr<ObjectStore> inner = memory::make_store(buffers, "m://");
 };
