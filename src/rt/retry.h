@@ -15,7 +15,8 @@ struct RetryPolicy {
   double backoff = 2.0;
   Duration delay_max = seconds(20);
   double jitter = 0.2;  // share of the delay, added or taken away
-  // So long an error `throttled` does not count as an attempt: who is told to slow down does.
+  // So long an error `throttled` does not count as an attempt: who is told to slow down does. The
+  // first one later ends it, unless there were too few attempts.
   Duration throttled_max = {};
 };
 
@@ -42,8 +43,10 @@ auto retry_while(Context& ctx, RetryPolicy policy, F fn, Again again) -> decltyp
     const BootInstant now = ctx.clock().boot();
     const bool throttled = result.error().code == Code::throttled;
     throttled_since = throttled ? throttled_since.value_or(now) : now;
-    counted += throttled && now - *throttled_since < policy.throttled_max ? 0 : 1;
-    if (counted >= policy.attempts_max) {
+    const bool borne = throttled && now - *throttled_since < policy.throttled_max;
+    counted += borne ? 0 : 1;
+    const bool out_of_patience = throttled && !borne && attempt >= policy.attempts_max;
+    if (counted >= policy.attempts_max || out_of_patience) {
       co_return fail(after_attempts(std::move(result).error(), attempt));
     }
     CO_OK(co_await delay(ctx, retry_delay(policy, attempt, result.error(), ctx.random())));

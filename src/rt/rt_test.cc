@@ -288,6 +288,18 @@ TEST_CASE("a pool does all that is given to it, once, and what throws comes back
     Pool pool(3);
     for (int i = 0; i < 100; ++i) {
       asio::post(pool.executor(), [&sum] { ++sum; });
+  // Then the next one is the last, however few were counted.
+  calls = 0;
+  const RetryPolicy slow{.attempts_max = 2,
+                         .delay = milliseconds(20),
+                         .delay_max = milliseconds(20),
+                         .throttled_max = milliseconds(30)};
+  CHECK_FALSE(w.loop.run(retry(w.ctx, slow, never)).has_value());
+  CHECK(calls <= 3);
+  calls = 0;
+  short_policy.throttled_max = {};
+  CHECK_FALSE(w.loop.run(retry(w.ctx, short_policy, never)).has_value());
+  CHECK(calls == 2);
     }
   }  // waits for all of them
   CHECK(sum == 2001 * 1000 + 100);

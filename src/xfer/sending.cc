@@ -120,8 +120,10 @@ Result<Unit> check_any_done(const Run& run) {
 
 bool deserves_another(const Run& run, const Job& job, const Error& error) {
   const bool nothing_worked = run.report.objects + run.report.skipped + job.effort->sent == 0;
-  const bool unreached = error.code == Code::unavailable && rt::names_attempts(error);
-  return is_retryable(error.code) && !(unreached && nothing_worked);
+  const bool tried = rt::names_attempts(error);
+  const bool unreached = error.code == Code::unavailable && tried;
+  const bool out_of_patience = error.code == Code::throttled && tried;
+  return is_retryable(error.code) && !out_of_patience && !(unreached && nothing_worked);
 }
 
 Task<Unit> know_source(rt::Context& ctx, Run& run, Job& job) {

@@ -70,7 +70,8 @@ Result<Unit> note_failure(rt::Context& ctx, Run& run, const Job& job, Error erro
 // At the end: where nothing at all succeeded, the first failure is the result.
 Result<Unit> check_any_done(const Run& run);
 // Whether an object is tried again. Requests are tried again below: where nothing at all has
-// worked yet, a service that cannot be reached is not asked as often once more.
+// worked yet, a service that cannot be reached is not asked as often once more; nor, ever, one
+// that was throttling for as long as its client bears.
 bool deserves_another(const Run& run, const Job& job, const Error& error);
 // What is there; nothing is no error.
 Task<std::optional<cloud::ObjectMeta>> look(rt::Context& ctx, cloud::ObjectStore& store,

@@ -34,11 +34,11 @@ profiles:
   faults:
     sandbox: true
     connections:
-      s3: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: s3_key}}}}
+      s3: {{type: s3, endpoint: "{TUTTI_TEST_S3}", auth: {{secret: s3_key}}, patience: 5s}}
       s3d: {{type: s3, endpoint: "{TUTTI_DIRECT_S3}", auth: {{secret: s3_key}}}}
-      gs: {{type: gcs, endpoint: "{TUTTI_TEST_STRICT_GCS}", auth: none}}
+      gs: {{type: gcs, endpoint: "{TUTTI_TEST_STRICT_GCS}", auth: none, patience: 5s}}
       gsd: {{type: gcs, endpoint: "{TUTTI_DIRECT_STRICT_GCS}", auth: none}}
-      az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: az_key}}}}
+      az: {{type: azure, endpoint: "{TUTTI_TEST_AZURE}", access_key: {{secret: az_key}}, patience: 5s}}
       azd: {{type: azure, endpoint: "{TUTTI_DIRECT_AZURE}", access_key: {{secret: az_key}}}}
       dir: {{type: local, root: dir}}
 """

@@ -10,6 +10,7 @@
 #include "cloud/azure/azure.h"
 #include "cloud/azure/sender.h"
 #include "cloud/azure/store.h"
+#include "cloud/http/tries.h"
 #include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::string_view known_settings =
     "account, endpoint, root, tier, access_key, sas, connection_string, client_id, tenant_id, "
-    "client_secret, anonymous, encryption_scope";
+    "client_secret, anonymous, encryption_scope, attempts, patience";
 
 bool is_known(std::string_view name) {
   std::string_view rest = known_settings;
@@ -57,17 +58,18 @@ class Stores {
 
   std::shared_ptr<ObjectStore> open(const auth::AzureSettings& settings,
                                     const auth::AzureAccess& access, Place place,
-                                    const std::string& prefix) {
+                                    const std::string& prefix, const rt::RetryPolicy& retry) {
     const std::string who = identity_of(settings, access);
     const std::string id =
-        fmt::format("{}\n{}\n{}\n{}\n{}\n{}", who, place.container.container, prefix, place.base,
-                    place.tier, place.container.encryption_scope);
+        fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{} {}", who, place.container.container, prefix,
+                    place.base, place.tier, place.container.encryption_scope, retry.attempts_max,
+                    to_text(retry.throttled_max));
     const std::lock_guard lock(mutex_);
     std::weak_ptr<ObjectStore>& known = stores_[id];
     std::shared_ptr<ObjectStore> store = known.lock();
     if (store == nullptr) {
-      auto sender = std::make_unique<Sender>(environment_.http, credentials(settings, access),
-                                             environment_.retry);
+      auto sender =
+          std::make_unique<Sender>(environment_.http, credentials(settings, access), retry);
       const std::string base = place.base;
       store =
           make_store(std::make_shared<Blobs>(environment_, std::move(sender), std::move(place)));
@@ -222,7 +224,9 @@ Result<Located> open_azure(Stores& stores, std::string_view connection,
   located.root = prefix;
   located.ref.key = prefix + located.key.text;
   located.base = place.base;
-  located.store = stores.open(settings, access, std::move(place), prefix);
+  rt::RetryPolicy retry = stores.environment().retry;
+  TRY_OK(http::read_tries(connection, config.settings, retry));
+  located.store = stores.open(settings, access, std::move(place), prefix, retry);
   return located;
 }
 

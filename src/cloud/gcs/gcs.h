@@ -42,7 +42,7 @@ struct Environment {
 };
 
 // The opener of the type `gcs`. Settings: root, endpoint, auth, project, user_project, kms_key,
-// storage_class (docs/stores/gcs.md).
+// storage_class, attempts, patience (docs/stores/gcs.md).
 Openers openers(Environment environment);
 
 struct StoreOptions {

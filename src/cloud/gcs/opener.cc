@@ -10,6 +10,7 @@
 
 #include "cloud/gcs/client.h"
 #include "cloud/gcs/gcs.h"
+#include "cloud/http/tries.h"
 #include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
 
@@ -18,8 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 7> known_settings{
-    "root", "endpoint", "auth", "project", "user_project", "storage_class", "kms_key"};
+constexpr std::array<std::string_view, 9> known_settings{"root",    "endpoint",     "auth",
+                                                         "project", "user_project", "storage_class",
+                                                         "kms_key", "attempts",     "patience"};
 constexpr std::string_view scheme = "gs://";
 
 std::unexpected<Error> bad(std::string_view connection, std::string what, std::string remedy) {
@@ -33,7 +35,7 @@ Result<Unit> check_settings(std::string_view connection, const Value& settings) 
       return bad(connection, fmt::format("it has a setting '{}', which gcs does not know", name),
                  fmt::format("known are: {}", fmt::join(known_settings, ", ")));
     }
-    if (name != "auth" && !value.is_string()) {
+    if (name != "auth" && !http::is_setting_of_tries(name) && !value.is_string()) {
       return bad(connection, fmt::format("its {} is a {}", name, kind_name(value.kind())),
                  "write a text");
     }
@@ -196,6 +198,7 @@ Result<StoreOptions> service_of(std::string_view connection, const Value& settin
   options.service.user_project = settings.get_string("user_project");
   options.service.kms_key = settings.get_string("kms_key");
   TRY_OK(check_kms_key(connection, options.service.kms_key));
+  TRY_OK(http::read_tries(connection, settings, options.patience));
   TRY_OK(read_endpoint(options, connection, settings.get_string("endpoint"),
                        is_none(settings["auth"])));
   return options;

@@ -6,9 +6,10 @@
 #include "cloud/body.h"
 #include "cloud/http/request_body.h"
 #include "cloud/http/send.h"
+#include "cloud/http/tries.h"
 #include "cloud/memory/memory.h"
 #include "net/testing.h"
-#include "rt/loop.h"
+#include "rt/testing.h"
 
 #include "base/doctest.h"
 
@@ -23,20 +24,35 @@ std::string pattern(size_t bytes) {
   return text;
 }
 
-struct World {
-  std::unique_ptr<rt::Clock> clock = rt::make_system_clock();
-  std::unique_ptr<rt::Random> random = rt::make_system_random();
-  rt::CancelSource cancel;
-  rt::Context ctx{*clock, *random, cancel.token()};
-  rt::Loop loop;
+struct World : rt::TestWorld {
   net::HttpClient client{loop.executor(), *clock};
   BufferPool buffers{{.bytes_max = 4096, .chunk_bytes = 1024}};
-
-  template <class T>
-  Result<T> run(Task<T> task) {
-    return loop.run(std::move(task));
-  }
 };
+
+Result<rt::RetryPolicy> tries_of(ValueMap settings) {
+  rt::RetryPolicy policy{.attempts_max = 6, .throttled_max = throttled_max};
+  TRY_OK(read_tries("c", settings, policy));
+  return policy;
+}
+
+TEST_CASE("a connection says how often and how long a request is tried") {
+  CHECK(tries_of({})->attempts_max == 6);
+  CHECK(tries_of({})->throttled_max == minutes(15));
+  CHECK(tries_of({{"attempts", 2}})->attempts_max == 2);
+  CHECK(tries_of({{"patience", "90s"}})->throttled_max == seconds(90));
+  CHECK(tries_of({{"patience", "0s"}})->throttled_max == Duration{});
+}
+
+TEST_CASE("tries that make no sense are refused with what to write") {
+  for (const Value& attempts : {Value(0), Value(101), Value("6"), Value()}) {
+    CHECK(tries_of({{"attempts", attempts}}).error().text().contains("attempts is 1 to 100"));
+  }
+  for (const Value& patience : {Value(60), Value("60"), Value("-1s"), Value("soon"), Value()}) {
+    const Error error = tries_of({{"patience", patience}}).error();
+    CHECK(error.text().starts_with("connection 'c': its patience"));
+    CHECK(error.remedy.contains("90s"));
+  }
+}
 
 Outgoing get_from(int port, std::string path = "/") {
   return {.tls = false,

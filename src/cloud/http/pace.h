@@ -13,7 +13,8 @@
 
 namespace tutti::cloud::http {
 
-// How long a service may go on refusing a request for that, before it fails.
+// How long a service may go on refusing a request for that before it fails, where the connection
+// says nothing else.
 inline constexpr Duration throttled_max = minutes(15);
 
 // One loop.

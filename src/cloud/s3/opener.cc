@@ -10,6 +10,7 @@
 
 #include "base/ascii.h"
 #include "base/digest.h"
+#include "cloud/http/tries.h"
 #include "cloud/s3/s3.h"
 #include "cloud/site.h"
 #include "cloud/wrap/prefixed.h"
@@ -17,9 +18,9 @@
 namespace tutti::cloud::s3 {
 namespace {
 
-constexpr std::array<std::string_view, 11> setting_names{
+constexpr std::array<std::string_view, 12> setting_names{
     "root", "region",         "endpoint",       "path_style", "checksum", "sign_payload",
-    "auth", "requester_pays", "expected_owner", "encryption", "attempts"};
+    "auth", "requester_pays", "expected_owner", "encryption", "attempts", "patience"};
 
 std::string environment(const char* name) {
   const char* value = std::getenv(name);
@@ -99,15 +100,14 @@ Result<Unit> add_encryption(std::string_view connection, const Value& wanted,
 }
 
 Result<Unit> check_type(std::string_view connection, std::string_view name, const Value& value) {
-  if (name == "auth" || name == "encryption") {
+  if (name == "auth" || name == "encryption" || http::is_setting_of_tries(name)) {
     return Unit{};  // looked at where they are used
   }
   const bool yes_or_no = name == "path_style" || name == "sign_payload" || name == "requester_pays";
-  const bool number = name == "attempts";
-  if (yes_or_no ? value.is_bool() : number ? value.is_int() : value.is_string()) {
+  if (yes_or_no ? value.is_bool() : value.is_string()) {
     return Unit{};
   }
-  const std::string_view wanted = yes_or_no ? "true or false" : number ? "a number" : "text";
+  const std::string_view wanted = yes_or_no ? "true or false" : "text";
   return bad(connection, fmt::format("{} is not {}", name, wanted),
              fmt::format("write {} as {}", name, wanted));
 }
@@ -156,11 +156,7 @@ Result<Settings> settings_of(std::string_view connection, const Value& given,
   if (const Value* encryption = given.as_map().find("encryption")) {
     TRY_OK(add_encryption(connection, *encryption, env, settings));
   }
-  const int64_t attempts = given.get_int("attempts", settings.retry.attempts_max);
-  if (attempts < 1 || attempts > 100) {
-    return bad(connection, fmt::format("{} attempts", attempts), "attempts is 1 to 100");
-  }
-  settings.retry.attempts_max = static_cast<int>(attempts);
+  TRY_OK(http::read_tries(connection, given, settings.retry));
   return settings;
 }
 

@@ -505,6 +505,12 @@ const Table http_table{
 
 const Type secret_only{.form = Form::secret_only};
 const Type request_attempts{.form = Form::integer, .min = 1, .max = 100};
+const Key request_attempts_key{"attempts", &request_attempts,
+                               "How often a request is tried (1 to 100).", Need::optional,
+                               "6 (azure: 5)"};
+const Key patience_key{"patience", &duration,
+                       "How long a service may go on saying \"slow down\" before a request fails.",
+                       Need::optional, "15m"};
 const Type s3_checksum{.form = Form::choice, .choices = {"trailer", "header", "md5", "off"}};
 
 const Table s3_auth_table{
@@ -555,8 +561,8 @@ const Table s3_table{
             {"expected_owner", &text, "The account that must own the bucket."},
             {"encryption", &s3_encryption, "`sse-s3`, or see *s3 encryption*.", Need::optional,
              "the bucket's"},
-            {"attempts", &request_attempts, "How often a request is tried (1 to 100).",
-             Need::optional, "6"},
+            request_attempts_key,
+            patience_key,
             {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
@@ -600,6 +606,8 @@ const Table gcs_table{
              "Key of Cloud KMS that encrypts what is written: "
              "`projects/P/locations/L/keyRings/R/cryptoKeys/K`.",
              Need::optional, "the bucket's"},
+            request_attempts_key,
+            patience_key,
             {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
@@ -608,7 +616,8 @@ const Table gcs_table{
               {"credentials", "auth"},
               {"encryption", "kms_key"},
               {"project_id", "project"},
-              {"class", "storage_class"}},
+              {"class", "storage_class"},
+              {"retries", "attempts"}},
     .example = "landing: {type: gcs, root: \"gs://acme-landing/raw/\"}",
 };
 
@@ -634,6 +643,8 @@ const Table azure_table{
             {"anonymous", &boolean, "As nobody: public containers.", Need::optional, "false"},
             {"encryption_scope", &text, "Under which what is written is encrypted.", Need::optional,
              "the container's"},
+            request_attempts_key,
+            patience_key,
             {"limits", &limits, limits_doc},
         },
     .hints = {{"url", "endpoint"},
@@ -643,7 +654,8 @@ const Table azure_table{
               {"key", "access_key"},
               {"account_key", "access_key"},
               {"encryption", "encryption_scope"},
-              {"sas_token", "sas"}},
+              {"sas_token", "sas"},
+              {"retries", "attempts"}},
     .example = "az: {type: azure, account: shopdata, access_key: {secret: shopdata_key}}",
 };
 
