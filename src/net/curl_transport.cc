@@ -24,6 +24,8 @@ constexpr long receive_bytes = 128l << 10;  // by one system call; curl shares t
 
 struct Connections;
 
+constexpr long kept_connections = 256;  // without a request
+
 struct Transfer {
   std::shared_ptr<const Sendable> out;
   CURL* easy = nullptr;
@@ -180,7 +182,7 @@ void Connections::open() {
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
   curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
-  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, options.connections_max);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept_connections);
 }
 
 void Connections::close() {

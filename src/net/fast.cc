@@ -58,10 +58,7 @@ bool is_quiet(Stream& stream) {
 
 struct Pool {
   Pool(rt::Executor executor, rt::Clock& c, const HttpClientOptions& o)
-      : loop(std::move(executor)),
-        clock(c),
-        options(o),
-        free(static_cast<size_t>(std::max(1L, o.connections_max))) {}
+      : loop(std::move(executor)), clock(c), options(o) {}
 
   // `careless`: a request that died with its connection would just be sent again.
   std::unique_ptr<Connection> take(const Endpoint& to, bool careless) {
@@ -94,28 +91,14 @@ struct Pool {
   rt::Executor loop;
   rt::Clock& clock;
   HttpClientOptions options;
-  rt::Semaphore free;  // exchanges at once
   std::map<Endpoint, std::vector<std::unique_ptr<Connection>>> idle;
   std::shared_ptr<Trust> trust;
-};
-
-// A place among the exchanges at once.
-class Place {
- public:
-  explicit Place(std::shared_ptr<Pool> pool) : pool_(std::move(pool)) {}
-  ~Place() { pool_->free.release(); }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-
- private:
-  std::shared_ptr<Pool> pool_;
 };
 
 class FastReply final : public Reply {
  public:
   FastReply(std::shared_ptr<Pool> pool, std::shared_ptr<const Sendable> out)
       : pool_(std::move(pool)),
-        place_(pool_),
         out_(std::move(out)),
         to_{.tls = out_->target->tls, .host = out_->target->host, .port = out_->target->port} {}
 
@@ -155,7 +138,6 @@ class FastReply final : public Reply {
   void end();
 
   std::shared_ptr<Pool> pool_;
-  Place place_;
   std::shared_ptr<const Sendable> out_;
   Endpoint to_;
   std::unique_ptr<Connection> connection_ = nullptr;  // none once the body has ended
@@ -528,10 +510,8 @@ class FastTransport final : public Transport {
 
   Task<std::unique_ptr<Reply>> start(rt::Context& ctx,
                                      std::shared_ptr<const Sendable> out) override {
-    const std::shared_ptr<Pool> pool = pool_;
     CHECK(out->target.has_value());
-    CO_OK(co_await pool->free.acquire(ctx));
-    auto reply = std::make_unique<FastReply>(pool, std::move(out));
+    auto reply = std::make_unique<FastReply>(pool_, std::move(out));
     CO_OK(co_await reply->start(ctx));
     co_return reply;
   }

@@ -86,10 +86,11 @@ struct HttpResponse {
 struct HttpClientOptions {
   std::string user_agent = "tutti";
   std::string ca_file = {};  // PEM; empty: SSL_CERT_FILE, or where systems keep theirs
-  long connections_max = 64;
 };
 
-// A reply whose headers have come. Destroying it ends it, whether or not it was read to its end.
+// A reply whose headers have come. Any number may be open at once: a request may be sending what
+// another one's reply brings, so that a limit here could make each wait for the other; whoever
+// starts requests bounds them. Destroying it ends it, whether or not it was read to its end.
 class HttpExchange {
  public:
   ~HttpExchange();

@@ -632,3 +632,27 @@ TEST_CASE_TEMPLATE("many at once share the loop", T, Curl, Fast) {
 
 }  // namespace
 }  // namespace tutti::net
+Task<int> open_many(rt::Context& ctx, HttpClient& client, std::string url, bool fast) {
+  std::vector<std::unique_ptr<HttpExchange>> open;
+  for (int i = 0; i < 300; ++i) {
+    CO_TRY(auto exchange,
+           co_await client.start(ctx, {.url = url, .decompress = !fast, .fast = fast}));
+    open.push_back(std::move(exchange));
+  }
+  int bytes = 0;
+  for (const auto& each : open) {
+    for (std::string piece = "more"; !piece.empty();) {
+      CO_TRY(piece, co_await each->read(ctx));
+      bytes += static_cast<int>(piece.size());
+    }
+  }
+  co_return bytes;
+}
+
+TEST_CASE_TEMPLATE("replies that are still to be read hold up no other request", T, Curl, Fast) {
+  World w(T::fast);
+  Answering a([](const std::string&) { return http_reply("200 OK", "12345"); });
+  rt::Context ctx = w.ctx.with_timeout(seconds(30));
+  CHECK(w.loop.run(open_many(ctx, w.client, a.server.url(), w.fast)).value() == 1500);
+}
+

@@ -126,6 +126,29 @@ def around_the_clouds(tutti):
             world.run("rb", bucket)
 
 
+def many_between_services(tutti):
+    """Objects that are still being read hold up no write, over either transport, however many are on their way."""
+    mirror = f"      mirror: {{type: s3, endpoint: \"{os.environ['TUTTI_TEST_S3'].replace('127.0.0.1', 'localhost')}\", auth: {{secret: s3_key}}}}\n"
+    with World(tutti, mirror) as world, http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        numbers = random.Random(2)
+        for number in range(200):
+            world.write(f"in/{number}", numbers.randbytes(600_000))
+        s3, gs, az = (f"{name}://{world.bucket}/" for name in ("s3", "gs", "az"))
+        for bucket in (s3, gs, az):
+            world.run("mb", bucket)
+        world.run("cp", "in/", s3 + "from/")
+        world.run("cp", s3 + "from/", f"mirror://{world.bucket}/to/")
+        world.run("cp", s3 + "to/", "out/")
+        world.same("in", "out")
+        done = world.json("cp", s3 + "from/", f"mirror://{world.bucket}/all/", gs, az)
+        expect(done["objects"] == 600, f"to three: {done}")
+        world.env["http_proxy"] = f"http://127.0.0.1:{server.server_port}"
+        done = world.json("cp", s3 + "from/", f"mirror://{world.bucket}/proxied/")
+        expect(done["objects"] == 200, f"through a proxy: {done}")
+        server.shutdown()
+
+
 def several_destinations(tutti):
     """One reading, four stores of which one refuses: the others have all, and the manifest says who lacks what."""
     with World(tutti) as world:
@@ -912,6 +935,7 @@ TESTS = [
     ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
     ("sync with a backup", sync_with_backup),
+    ("many objects between services", many_between_services),
     ("limits", limits),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),
