@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -76,6 +77,28 @@ bool read_all(Output& out, Output& err, std::chrono::steady_clock::time_point un
   return true;
 }
 
+// posix_spawn does not change them.
+std::vector<char*> pointers_to(const std::vector<std::string>& strings) {
+  std::vector<char*> pointers;
+  for (const std::string& each : strings) {
+    pointers.push_back(const_cast<char*>(each.c_str()));
+  }
+  return pointers;
+}
+
+// The environment of this process, but for what `variables` (NAME=VALUE) say otherwise.
+std::vector<char*> with_variables(const std::vector<std::string>& variables) {
+  std::vector<char*> all = pointers_to(variables);
+  for (char** each = environ; *each != nullptr; ++each) {
+    const std::string_view own(*each);
+    const std::string_view name = own.substr(0, own.find('=') + 1);
+    if (std::ranges::none_of(variables, [name](const auto& v) { return v.starts_with(name); })) {
+      all.push_back(*each);
+    }
+  }
+  return all;
+}
+
 std::string first_line(std::string_view text) {
   text = text.substr(0, text.find('\n'));
   return std::string(text.substr(0, 300));
@@ -98,7 +121,8 @@ Result<std::string> outcome(const std::vector<std::string>& argv, int status, Ou
 
 }  // namespace
 
-Result<std::string> run_program(const std::vector<std::string>& argv, Duration within) {
+Result<std::string> run_program(const std::vector<std::string>& argv, Duration within,
+                                const std::vector<std::string>& variables) {
   if (argv.empty()) {
     return fail(Code::bad_input, "no program to run");
   }
@@ -108,14 +132,13 @@ Result<std::string> run_program(const std::vector<std::string>& argv, Duration w
   actions.close_input();
   actions.redirect(out.second.get(), STDOUT_FILENO);
   actions.redirect(err.second.get(), STDERR_FILENO);
-  std::vector<char*> words;
-  for (const std::string& each : argv) {
-    words.push_back(const_cast<char*>(each.c_str()));  // posix_spawn does not change them
-  }
+  std::vector<char*> words = pointers_to(argv);
   words.push_back(nullptr);
+  std::vector<char*> environment = with_variables(variables);
+  environment.push_back(nullptr);
   pid_t pid = 0;
   const int error_number =
-      posix_spawnp(&pid, words.front(), actions.get(), nullptr, words.data(), environ);
+      posix_spawnp(&pid, words.front(), actions.get(), nullptr, words.data(), environment.data());
   if (error_number != 0) {
     Error error = error_of_errno(error_number, "starting", argv.front());
     error.code = error_number == ENOENT ? Code::not_found : error.code;

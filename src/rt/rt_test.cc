@@ -345,3 +345,10 @@ TEST_CASE("a file is replaced whole or not at all") {
 
 }  // namespace
 }  // namespace tutti::rt
+  // Its environment is ours, but for what is said.
+  const std::vector<std::string> print{"sh", "-c",
+                                       "echo $HOME $GIVEN $GIVENMORE; env | grep -c ^HOME="};
+  setenv("GIVENMORE", "more", 1);
+  CHECK(run_program(print, seconds(20), {"HOME=here", "GIVEN=a=b"}).value() ==
+        "here a=b more\n1\n");
+  unsetenv("GIVENMORE");

@@ -172,6 +172,7 @@ class Chain final : public AwsSource {
   Task<AwsTemporary> assume(rt::Context& ctx, sign::AwsRole role, std::optional<AwsCredentials> by);
   Task<http::Reply> ask(rt::Context& ctx, sign::Request request, bool tls, Duration within,
                         std::optional<std::string> body = std::nullopt);
+  Result<bool> place(const std::string& variable, sign::Request& request) const;
   sign::AwsSections sections() const;
   std::string profile_name() const;
 
@@ -195,14 +196,27 @@ Task<http::Reply> Chain::ask(rt::Context& ctx, sign::Request request, bool tls, 
   co_return co_await http::read_reply(limited, std::move(incoming), 1U << 20U);
 }
 
+// Amazon's service, or what the environment puts in its place, as for AWS's own tools. True: it is
+// asked over TLS.
+Result<bool> Chain::place(const std::string& variable, sign::Request& request) const {
+  const std::string url = machine_.variable(variable.c_str());
+  if (url.empty()) {
+    return true;
+  }
+  TRY(Endpoint endpoint, endpoint_of(variable, url));
+  while (endpoint.path.ends_with('/')) {
+    endpoint.path.pop_back();
+  }
+  request.host = std::move(endpoint.host);
+  request.path.insert(0, endpoint.path);
+  return endpoint.tls;
+}
+
 // ---- environment
 
 Found Chain::environment() const {
-  AwsCredentials keys{.access_key_id = machine_.variable("AWS_ACCESS_KEY_ID"),
-                      .secret_access_key = machine_.variable("AWS_SECRET_ACCESS_KEY"),
-                      .session_token = machine_.variable("AWS_SESSION_TOKEN")};
-  const bool whole = !keys.access_key_id.empty() && !keys.secret_access_key.empty();
-  return whole ? Found(AwsTemporary{.credentials = std::move(keys)}) : Found();
+  auto keys = aws_keys_of(machine_.variable);
+  return keys ? Found(AwsTemporary{.credentials = *std::move(keys)}) : Found();
 }
 
 // ---- roles
@@ -210,11 +224,7 @@ Found Chain::environment() const {
 Task<AwsTemporary> Chain::assume(rt::Context& ctx, sign::AwsRole role,
                                  std::optional<AwsCredentials> by) {
   sign::AwsCall call = sign::sts_assume_role(choice_.region, role);
-  bool tls = true;
-  if (std::string_view url = machine_.sts_url; !url.empty()) {
-    tls = url.starts_with("https://");
-    call.request.host = url.substr(url.find("://") + 3);
-  }
+  CO_TRY(const bool tls, place("AWS_ENDPOINT_URL_STS", call.request));
   if (by) {
     sign::AwsSigner signer(*by, choice_.region, "sts");
     signer.sign(call.request, ctx.clock().wall(), hex(sha256(call.body)));
@@ -330,7 +340,7 @@ Task<Found> Chain::program(rt::Context& ctx, std::string command, std::string na
   if (!machine_.run) {
     co_return named({.code = Code::unsupported, .what = "no programs are run here"});
   }
-  auto printed = co_await machine_.run(ctx, std::move(*argv));
+  auto printed = co_await machine_.run(ctx, {.argv = std::move(*argv)});
   if (!printed.has_value()) {
     co_return named(std::move(printed).error());
   }
@@ -440,19 +450,9 @@ std::string Chain::sso_file(const SsoPlace& place) const {
   return unwritten_ && unwritten_->instead_of == text ? unwritten_->text : text;
 }
 
-// Amazon's, or what the environment puts in its place, as for AWS's own tools.
 Task<http::Reply> Chain::ask_sso(rt::Context& ctx, std::string variable, sign::Request request,
                                  std::optional<std::string> body) {
-  bool tls = true;
-  if (const std::string url = machine_.variable(variable.c_str()); !url.empty()) {
-    CO_TRY(Endpoint endpoint, endpoint_of(variable, url));
-    while (endpoint.path.ends_with('/')) {
-      endpoint.path.pop_back();
-    }
-    tls = endpoint.tls;
-    request.host = std::move(endpoint.host);
-    request.path.insert(0, endpoint.path);
-  }
+  CO_TRY(const bool tls, place(variable, request));
   co_return co_await ask(ctx, std::move(request), tls, seconds(30), std::move(body));
 }
 
@@ -587,6 +587,15 @@ Task<Fresh<AwsCredentials>> Chain::fetch(rt::Context& ctx) {
 
 std::shared_ptr<AwsSource> fixed_aws(std::optional<AwsCredentials> credentials) {
   return std::make_shared<Fixed>(std::move(credentials));
+}
+
+std::optional<AwsCredentials> aws_keys_of(
+    const std::function<std::string(const char* name)>& variable) {
+  AwsCredentials keys{.access_key_id = variable("AWS_ACCESS_KEY_ID"),
+                      .secret_access_key = variable("AWS_SECRET_ACCESS_KEY"),
+                      .session_token = variable("AWS_SESSION_TOKEN")};
+  const bool whole = !keys.access_key_id.empty() && !keys.secret_access_key.empty();
+  return whole ? std::optional(std::move(keys)) : std::nullopt;
 }
 
 AwsMachine this_machine(RunProgram run) {

@@ -50,14 +50,18 @@ struct AwsMachine {
   // Hosts that stand for the real ones: tests put a server of their own behind these names.
   std::string metadata_host = "169.254.169.254";
   std::string container_host = "169.254.170.2";
-  std::string sts_url = {};  // empty: https://sts.REGION.amazonaws.com
 };
 AwsMachine this_machine(RunProgram run = {});
+
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; half a key is none.
+std::optional<sign::AwsCredentials> aws_keys_of(
+    const std::function<std::string(const char* name)>& variable);
 
 // The usual chain: environment, web identity (AWS_WEB_IDENTITY_TOKEN_FILE), the profile (keys, a
 // role with its source, SSO, credential_process), container, machine (IMDSv2). An explicit profile
 // leaves out the environment. Temporary credentials are renewed before they end, and so is the SSO
-// login they come from. AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC say where SSO is asked.
+// login they come from. AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_SSO and AWS_ENDPOINT_URL_SSO_OIDC
+// say where these services are asked.
 std::shared_ptr<AwsSource> aws_chain(net::HttpClient& http, AwsChoice choice,
                                      AwsMachine machine = this_machine());
 

@@ -63,7 +63,10 @@ struct World {
     return at == replies.end() ? net::http_reply("404 Not Found", "") : at->second;
   })};
 
-  World() { self = &server; }
+  World() {
+    self = &server;
+    variables["AWS_ENDPOINT_URL_STS"] = server.url("");
+  }
 
   std::string host() const { return fmt::format("127.0.0.1:{}", server.port()); }
   void reply(const std::string& path, const std::string& body,
@@ -82,8 +85,8 @@ struct World {
         valid ? fmt::format(R"(,"Expiration":"{}")", to_text(clock.wall() + *valid)) : "";
     return fmt::format(R"({{"AccessKeyId":"{}","SecretAccessKey":"s","Token":"t"{}}})", id, end);
   }
-  void give_role(const std::string& id) {
-    reply("/",
+  void give_role(const std::string& id, const std::string& path = "/") {
+    reply(path,
           fmt::format("<R xmlns='https://sts.amazonaws.com/doc/2011-06-15/'><AssumeRoleResult>"
                       "<Credentials><AccessKeyId>{}</AccessKeyId><SecretAccessKey>s"
                       "</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{}</Expiration>"
@@ -106,8 +109,7 @@ struct World {
               return Unit{};
             },
             .metadata_host = host(),
-            .container_host = host(),
-            .sts_url = "http://" + host()};
+            .container_host = host()};
   }
   std::shared_ptr<AwsSource> chain(AwsChoice choice = {}) {
     return aws_chain(client, std::move(choice), machine());
@@ -181,8 +183,8 @@ TEST_CASE("a profile's program is run for its credentials, again before they end
   std::vector<std::string> ran;
   Result<std::string> prints = w.credentials("PROGRAM", minutes(30));
   AwsMachine machine = w.machine();
-  machine.run = [&](rt::Context&, std::vector<std::string> argv) {
-    ran = std::move(argv);
+  machine.run = [&](rt::Context&, Program program) {
+    ran = std::move(program.argv);
     return printed(prints);
   };
   w.files["/h/.aws/config"] =
@@ -288,6 +290,26 @@ TEST_CASE("a web identity is exchanged without a signature, its file read each t
   w.files.clear();
   CHECK_FALSE(w.get().empty());
   CHECK(w.refused().text().contains("no such file"));
+}
+
+TEST_CASE("STS is asked where the environment says, over TLS or on this machine") {
+  World w;
+  w.variables["AWS_ACCESS_KEY_ID"] = "ENV";
+  w.variables["AWS_SECRET_ACCESS_KEY"] = "hidden";
+  w.variables["AWS_ENDPOINT_URL_STS"] = w.server.url("/tenant/");
+  w.give_role("ROLE", "/tenant/");
+  CHECK(w.get({.role = "arn:r"}) == "ROLE");
+  CHECK(w.last_request().starts_with("POST /tenant/ HTTP/1.1\r\n"));
+  for (const char* url : {"http://sts.example", "sts.example", "http://hidden@127.0.0.1/",
+                          "https://hidden@sts.example", "https://"}) {
+    CAPTURE(url);
+    w.variables["AWS_ENDPOINT_URL_STS"] = url;
+    const Error refused = w.refused({.role = "arn:r"});
+    CHECK(refused.code == Code::bad_input);
+    CHECK(refused.text().contains("AWS_ENDPOINT_URL_STS "));
+    CHECK_FALSE(refused.text().contains("hidden"));
+  }
+  CHECK(w.server.requests().size() == 1);
 }
 
 // ---- single sign-on

@@ -292,7 +292,7 @@ Task<MaybeToken> AzureCredentials::from_cli(rt::Context& ctx) {
     co_return std::nullopt;
   }
   const std::string tenant = setting_or(settings_.tenant_id, "AZURE_TENANT_ID");
-  auto printed = co_await machine_.run(ctx, sign::azure_cli_arguments(tenant));
+  auto printed = co_await machine_.run(ctx, {.argv = sign::azure_cli_arguments(tenant)});
   CO_OK(ctx.check());
   if (!printed.has_value()) {
     tried_.push_back(fmt::format("Azure CLI ({})", printed.error().what));

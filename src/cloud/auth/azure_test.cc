@@ -190,8 +190,8 @@ TEST_CASE("managed identities of a machine and of App Service") {
   CHECK(busy.error().retry_after == seconds(3));
 }
 
-Task<std::string> print(rt::Context&, World& w, std::vector<std::string> argv) {
-  w.ran = std::move(argv);
+Task<std::string> print(rt::Context&, World& w, Program program) {
+  w.ran = std::move(program.argv);
   co_return std::string(R"({"accessToken":"from-cli","expires_on":4000000000})");
 }
 Task<std::string> no_program() { co_return fail(Code::not_found, "there is no program 'az'"); }
@@ -199,12 +199,12 @@ Task<std::string> no_program() { co_return fail(Code::not_found, "there is no pr
 TEST_CASE("the Azure CLI is asked last, and what was tried is said") {
   World w;
   AzureMachine machine = w.machine();
-  machine.run = [&w](rt::Context& ctx, std::vector<std::string> argv) {
-    return print(ctx, w, std::move(argv));
+  machine.run = [&w](rt::Context& ctx, Program program) {
+    return print(ctx, w, std::move(program));
   };
   CHECK(w.sign(entra, machine) == "Bearer from-cli");
   CHECK(w.ran.at(0) == "az");
-  machine.run = [](rt::Context&, const std::vector<std::string>&) { return no_program(); };
+  machine.run = [](rt::Context&, const Program&) { return no_program(); };
   const std::string error = w.sign(entra, machine);
   for (const char* part : {"AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "managed identity",
                            "there is no program 'az'", "az login"}) {

@@ -5,39 +5,18 @@
 
 #include <fmt/format.h>
 
-#include "rt/file.h"
+#include "cloud/auth/aws.h"
+#include "cloud/auth/google_io.h"
 #include "rt/retry.h"
-#include "rt/scope.h"
 
 namespace tutti::cloud::auth {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t file_bytes_max = 1U << 20U;
-constexpr size_t reply_bytes_max = 1U << 20U;
-// The metadata server is a step away, or not there at all.
-constexpr net::HttpTimeouts metadata_timeouts{
-    .connect = seconds(1), .reply = seconds(5), .idle = seconds(5)};
-constexpr rt::RetryPolicy metadata_policy{.attempts_max = 3, .delay = milliseconds(100)};
-
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string() : std::string(value);
-}
-
-net::HttpRequest request_of(sign::GoogleCall call) {
-  net::HttpRequest request{.method = call.method,
-                           .url = std::move(call.url),
-                           .redirects_max = 0,  // a key goes nowhere else
-                           .repeatable = true};
-  if (!call.body.empty()) {
-    request.body = std::move(call.body);
-  }
-  for (auto& [name, value] : call.headers) {
-    request.headers.push_back({std::move(name), std::move(value)});
-  }
-  return request;
 }
 
 Error from(Error error, const std::string& place) {
@@ -45,6 +24,13 @@ Error from(Error error, const std::string& place) {
     error.where = place;
   }
   return error;
+}
+
+GoogleIdentityEnvironment identity_environment() {
+  std::string region = variable("AWS_REGION");
+  return {.programs_allowed = variable("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES") == "1",
+          .aws_keys = aws_keys_of(variable),
+          .aws_region = region.empty() ? variable("AWS_DEFAULT_REGION") : std::move(region)};
 }
 
 }  // namespace
@@ -64,6 +50,7 @@ GoogleEnvironment google_environment() {
   } else if (variable("NO_GCE_CHECK") == "true") {
     environment.metadata_host.clear();
   }
+  environment.identity = identity_environment();
   return environment;
 }
 
@@ -76,6 +63,7 @@ GoogleAuth::GoogleAuth(net::HttpClient& client, rt::Executor files, GoogleAuthOp
     : client_(client),
       files_(std::move(files)),
       options_(std::move(options)),
+      identity_(client_, files_, options_.environment.identity),
       cache_([this](rt::Context& ctx) { return fetch(ctx); }) {}
 
 Task<Fresh<std::string>> GoogleAuth::fetch(rt::Context& ctx) {
@@ -153,8 +141,7 @@ Task<GoogleAuth::Found> GoogleAuth::find(rt::Context& ctx) {
 }
 
 Task<GoogleAuth::Found> GoogleAuth::read(fs::path path, std::string place) {
-  const auto load = [path] { return rt::read_file(path, {.bytes_max = file_bytes_max}); };
-  auto text = co_await rt::offload(files_, load);
+  auto text = co_await read_on(files_, std::move(path));
   if (!text.has_value()) {
     co_return fail(from(std::move(text).error(), place));
   }
@@ -186,11 +173,10 @@ Error GoogleAuth::nothing_found() const {
 }
 
 Task<sign::GoogleToken> GoogleAuth::from_metadata(rt::Context& ctx) {
-  const auto ask = [this](rt::Context& inner) -> Task<net::HttpResponse> {
-    net::HttpRequest request =
-        request_of(sign::google_metadata_call(options_.environment.metadata_host, options_.scope));
-    request.timeouts = metadata_timeouts;
-    return client_.fetch(inner, std::move(request), reply_bytes_max);
+  const auto ask = [this](rt::Context& inner) {
+    return send(inner, client_,
+                sign::google_metadata_call(options_.environment.metadata_host, options_.scope),
+                metadata_timeouts);
   };
   auto reply = co_await rt::retry(ctx, metadata_policy, ask);
   CO_OK(ctx.check());
@@ -229,7 +215,7 @@ Task<sign::GoogleToken> GoogleAuth::token_of(rt::Context& ctx,
 }
 
 Task<sign::GoogleToken> GoogleAuth::from_external(rt::Context& ctx, sign::GoogleExternal external) {
-  CO_TRY(const std::string identity, co_await subject(ctx, external));
+  CO_TRY(const std::string identity, co_await identity_.token(ctx, external));
   CO_TRY(const std::string reply,
          co_await call(ctx, sign::google_external_call(external, identity, options_.scope)));
   CO_TRY(sign::GoogleToken token, sign::parse_google_token(reply));
@@ -261,21 +247,6 @@ Task<sign::GoogleToken> GoogleAuth::from_impersonated(rt::Context& ctx,
                                  std::move(token.text), std::move(credentials.delegates));
 }
 
-Task<std::string> GoogleAuth::subject(rt::Context& ctx, sign::GoogleExternal external) {
-  std::string text;
-  if (!external.subject_file.empty()) {
-    const auto load = [path = fs::path(external.subject_file)] {
-      return rt::read_file(path, {.bytes_max = file_bytes_max});
-    };
-    CO_TRY(text, co_await rt::offload(files_, load));
-  } else {
-    CO_TRY(text, co_await call(ctx, {.method = "GET",
-                                     .url = external.subject_url,
-                                     .headers = external.subject_headers}));
-  }
-  co_return sign::parse_google_subject(text, external.subject_member);
-}
-
 Task<sign::GoogleToken> GoogleAuth::impersonate(rt::Context& ctx, std::string url,
                                                 std::string token,
                                                 std::vector<std::string> delegates) {
@@ -290,8 +261,7 @@ Task<std::string> GoogleAuth::call(rt::Context& ctx, sign::GoogleCall question) 
 }
 
 Task<std::string> GoogleAuth::call_once(rt::Context& ctx, sign::GoogleCall question) {
-  CO_TRY(net::HttpResponse reply,
-         co_await client_.fetch(ctx, request_of(std::move(question)), reply_bytes_max));
+  CO_TRY(net::HttpResponse reply, co_await send(ctx, client_, std::move(question)));
   if (reply.head.status != 200) {
     co_return fail(sign::google_token_error(reply.head.status, reply.body));
   }

@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 
+#include "cloud/auth/google_identity.h"
 #include "cloud/auth/token_cache.h"
 #include "cloud/sign/google_auth.h"
 #include "net/http.h"
@@ -22,6 +23,7 @@ struct GoogleEnvironment {
   std::filesystem::path application_credentials = {};  // GOOGLE_APPLICATION_CREDENTIALS
   std::filesystem::path gcloud_file = {};  // below CLOUDSDK_CONFIG, or HOME/.config/gcloud
   std::string metadata_host = "metadata.google.internal";  // GCE_METADATA_HOST; "": none is asked
+  GoogleIdentityEnvironment identity = {};                 // of credentials from elsewhere
 };
 GoogleEnvironment google_environment();  // of this process; NO_GCE_CHECK=true: no metadata_host
 
@@ -62,7 +64,6 @@ class GoogleAuth {
   Task<sign::GoogleToken> from_external(rt::Context& ctx, sign::GoogleExternal external);
   Task<sign::GoogleToken> from_impersonated(rt::Context& ctx, sign::GoogleImpersonated credentials);
   Task<sign::GoogleToken> token_of(rt::Context& ctx, sign::GoogleCredentials credentials);
-  Task<std::string> subject(rt::Context& ctx, sign::GoogleExternal external);
   Task<sign::GoogleToken> impersonate(rt::Context& ctx, std::string url, std::string token,
                                       std::vector<std::string> delegates);
   Task<std::string> call(rt::Context& ctx, sign::GoogleCall call);
@@ -72,6 +73,7 @@ class GoogleAuth {
   net::HttpClient& client_;
   rt::Executor files_;
   GoogleAuthOptions options_;
+  GoogleIdentity identity_;
   TokenCache<std::string> cache_;
 };
 

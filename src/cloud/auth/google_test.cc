@@ -176,6 +176,38 @@ TEST_CASE("an identity from elsewhere is exchanged, and becomes a service accoun
   CHECK(requests[1].find("earer federated") != std::string::npos);
 }
 
+TEST_CASE("keys of AWS become a token of Google's") {
+  World w;
+  w.environment.identity = {
+      .aws_keys = sign::AwsCredentials{.access_key_id = "AWSID", .secret_access_key = "hidden"},
+      .aws_region = "us-east-1"};
+  w.replies = {{"/sts", token_reply("federated")}};
+  const auto token = w.token(w.write(
+      "aws.json", fmt::format(R"({{"type":"external_account","audience":"aud","token_url":"{}",
+        "subject_token_type":"urn:ietf:params:aws:token-type:aws4_request",
+        "credential_source":{{"environment_id":"aws1","regional_cred_verification_url":
+        "https://sts.{{region}}.amazonaws.com?Action=GetCallerIdentity&Version=2011-06-15"}}}})",
+                              w.server.url("/sts"))));
+  REQUIRE_OK(token);
+  CHECK(*token == "federated");
+  // The JSON is encoded once itself, and once more in the form.
+  CHECK(w.server.requests().back().contains("subject_token=%257B%2522headers%2522"));
+  CHECK(w.server.requests().back().contains("AWSID"));
+  CHECK(!w.server.requests().back().contains("hidden"));
+}
+
+TEST_CASE("a broken identity is told with the file that names it") {
+  World w;
+  const auto token = w.token(w.write(
+      "program.json", fmt::format(R"({{"type":"external_account","audience":"aud","token_url":"{}",
+        "subject_token_type":"jwt","credential_source":{{"executable":{{"command":"get"}}}}}})",
+                                  w.server.url("/sts"))));
+  REQUIRE(!token.has_value());
+  CHECK(token.error().code == Code::bad_input);
+  CHECK(token.error().where.ends_with("program.json"));
+  CHECK(token.error().what.contains("no absolute path"));
+}
+
 TEST_CASE("a user acts for a service account") {
   World w;
   w.replies = {{"/token", token_reply("mine")},

@@ -13,10 +13,11 @@
 #include "base/digest.h"
 #include "base/encode.h"
 #include "base/hmac.h"
-#include "base/trim.h"
 #include "base/value.h"
 #include "cloud/sign/aws_v4.h"
 #include "cloud/sign/fields.h"
+#include "cloud/sign/google_auth_file.h"
+#include "cloud/sign/google_auth_v4.h"
 
 namespace tutti::cloud::sign {
 namespace {
@@ -24,35 +25,6 @@ namespace {
 constexpr std::string_view default_token_url = "https://oauth2.googleapis.com/token";
 
 // ---- files
-
-Error no_file(std::string what) {
-  return {.code = Code::bad_input,
-          .what = std::move(what),
-          .remedy = "create the file anew with gcloud, or download the account's key again"};
-}
-
-Result<std::string> member(const Value& value, std::string_view name) {
-  const std::string_view text = value.get_string(name);
-  if (text.empty()) {
-    return fail(no_file(fmt::format("the credentials have no {}", name)));
-  }
-  return std::string(text);
-}
-
-// Keys and tokens go there: over TLS, or not at all.
-Result<std::string> safe_url(std::string url) {
-  const size_t scheme = url.find("://");
-  const size_t host = scheme == std::string::npos ? 0 : scheme + 3;
-  const std::string_view origin = std::string_view(url).substr(0, url.find_first_of("/?#", host));
-  const std::string_view starts[] = {"https://",
-                                     "http://127.0.0.1:", "http://localhost:", "http://[::1]:"};
-  const auto begins = [&](std::string_view start) { return origin.starts_with(start); };
-  if (std::ranges::none_of(starts, begins) || origin.find('@') != std::string_view::npos) {
-    return fail(
-        no_file(fmt::format("the credentials would be sent to '{}', not over https", origin)));
-  }
-  return url;
-}
 
 Result<GoogleServiceAccount> service_account_in(const Value& value) {
   GoogleServiceAccount account{.key_id = std::string(value.get_string("private_key_id")),
@@ -72,45 +44,6 @@ Result<GoogleUser> user_in(const Value& value) {
   return user;
 }
 
-// Where the foreign token comes from.
-Result<Unit> read_source(GoogleExternal& external, const Value& source) {
-  if (!source["environment_id"].is_null() || !source["executable"].is_null()) {
-    return fail(Code::unsupported,
-                "the credentials take their identity from AWS or from a program, which is not done",
-                "use an identity from a file or a URL, or a service account");
-  }
-  external.subject_file = source.get_string("file");
-  external.subject_url = source.get_string("url");
-  if (external.subject_file.empty() == external.subject_url.empty()) {
-    return fail(no_file("the credential_source has neither file nor url"));
-  }
-  if (source["headers"].is_map()) {
-    for (const auto& [name, text] : source["headers"].as_map()) {
-      external.subject_headers.emplace_back(name, text.is_string() ? text.as_string() : "");
-    }
-  }
-  const Value& format = source["format"];
-  if (format.get_string("type", "text") == "json") {
-    TRY(external.subject_member, member(format, "subject_token_field_name"));
-  }
-  return Unit{};
-}
-
-Result<GoogleExternal> external_in(const Value& value) {
-  GoogleExternal external{.user_project =
-                              std::string(value.get_string("workforce_pool_user_project"))};
-  TRY(external.audience, member(value, "audience"));
-  TRY(external.subject_type, member(value, "subject_token_type"));
-  TRY(std::string token_url, member(value, "token_url"));
-  TRY(external.token_url, safe_url(std::move(token_url)));
-  if (const std::string_view url = value.get_string("service_account_impersonation_url");
-      !url.empty()) {
-    TRY(external.impersonation_url, safe_url(std::string(url)));
-  }
-  TRY_OK(read_source(external, value["credential_source"]));
-  return external;
-}
-
 Result<GoogleImpersonated> impersonated_in(const Value& value) {
   GoogleImpersonated out;
   TRY(std::string url, member(value, "service_account_impersonation_url"));
@@ -125,7 +58,7 @@ Result<GoogleImpersonated> impersonated_in(const Value& value) {
   if (type == "service_account") {
     TRY(out.source, service_account_in(source));
   } else if (type == "external_account") {
-    TRY(out.source, external_in(source));
+    TRY(out.source, parse_google_external(source));
   } else {
     TRY(out.source, user_in(source));
   }
@@ -144,7 +77,7 @@ Result<Pkey> rsa_key(const std::string& pem) {
   Pkey key(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), EVP_PKEY_free);
   ERR_clear_error();
   if (key == nullptr || EVP_PKEY_get_base_id(key.get()) != EVP_PKEY_RSA) {
-    return fail(no_file("the private_key of the credentials is no RSA key in PEM"));
+    return fail(bad_credentials("the private_key of the credentials is no RSA key in PEM"));
   }
   return key;
 }
@@ -166,7 +99,7 @@ Result<std::string> rsa_sha256(const std::string& pem, std::string_view text) {
   }
   ERR_clear_error();
   if (!good) {
-    return fail(no_file("the private_key of the credentials cannot sign"));
+    return fail(bad_credentials("the private_key of the credentials cannot sign"));
   }
   return signature;
 }
@@ -231,7 +164,7 @@ std::string_view remedy_of(std::string_view reason) {
 Result<GoogleCredentials> parse_google_credentials(std::string_view json) {
   const Result<Value> value = parse_json(json);
   if (!value.has_value() || !value->is_map()) {
-    return fail(no_file("the file of credentials is no JSON object"));
+    return fail(bad_credentials("the file of credentials is no JSON object"));
   }
   const std::string_view type = value->get_string("type");
   if (type == "service_account") {
@@ -241,12 +174,12 @@ Result<GoogleCredentials> parse_google_credentials(std::string_view json) {
     return user_in(*value);
   }
   if (type == "external_account") {
-    return external_in(*value);
+    return parse_google_external(*value);
   }
   if (type == "impersonated_service_account") {
     return impersonated_in(*value);
   }
-  return fail(no_file(
+  return fail(bad_credentials(
       type.empty() ? std::string("the file of credentials has no type")
                    : fmt::format("credentials of type '{}' are not known", type.substr(0, 60))));
 }
@@ -351,20 +284,6 @@ Result<GoogleToken> parse_google_impersonated(std::string_view json, Instant now
   return token;
 }
 
-Result<std::string> parse_google_subject(std::string_view text, std::string_view member_name) {
-  std::string token;
-  if (member_name.empty()) {
-    token = trimmed(text);
-  } else if (const auto value = parse_json(text); value.has_value()) {
-    token = value->get_string(member_name);
-  }
-  if (token.empty()) {
-    return fail(Code::denied, "there is no identity token where the credentials say it is",
-                "check the credential_source of the external_account");
-  }
-  return token;
-}
-
 Error google_token_error(int status, std::string_view body) {
   std::string reason;
   std::string sentence;
@@ -396,22 +315,15 @@ Error google_token_error(int status, std::string_view body) {
 std::string google_text_to_sign(Request& request, std::string_view algorithm,
                                 std::string_view account, Instant now, Duration valid) {
   const std::string time = aws_time(now);
-  const Pairs headers = signed_headers(request);
+  const V4 v4{.algorithm = algorithm, .time = time, .scope = scope_of(time)};
   request.query.emplace_back("X-Goog-Algorithm", algorithm);
-  request.query.emplace_back("X-Goog-Credential", fmt::format("{}/{}", account, scope_of(time)));
+  request.query.emplace_back("X-Goog-Credential", fmt::format("{}/{}", account, v4.scope));
   request.query.emplace_back("X-Goog-Date", time);
   request.query.emplace_back("X-Goog-Expires",
                              std::to_string(std::min(valid, google_presign_max).us / 1'000'000));
-  request.query.emplace_back("X-Goog-SignedHeaders", names_of(headers));
-  std::string canonical =
-      fmt::format("{}\n{}\n{}\n", request.method, request.path, encode_query(request.query));
-  for (const auto& [name, value] : headers) {
-    canonical += name + ":" + value + "\n";
-  }
+  request.query.emplace_back("X-Goog-SignedHeaders", names_of(signed_headers(request)));
   const std::string* payload = find_value(request.headers, "x-goog-content-sha256");
-  canonical += fmt::format("\n{}\n{}", names_of(headers),
-                           payload == nullptr ? unsigned_payload : std::string_view(*payload));
-  return fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope_of(time), hex(sha256(canonical)));
+  return v4_text(request, v4, payload == nullptr ? unsigned_payload : std::string_view(*payload));
 }
 
 Result<Unit> google_presign(Request& request, const GoogleServiceAccount& account, Instant now,
@@ -425,10 +337,7 @@ Result<Unit> google_presign(Request& request, const GoogleServiceAccount& accoun
 void google_presign(Request& request, const GoogleHmacKey& hmac_key, Instant now, Duration valid) {
   const std::string text =
       google_text_to_sign(request, google_hmac, hmac_key.access_id, now, valid);
-  std::string key = hmac_sha256("GOOG4" + hmac_key.secret, aws_time(now).substr(0, 8));
-  for (const std::string_view part : {"auto", "storage", "goog4_request"}) {
-    key = hmac_sha256(key, part);
-  }
+  const std::string key = v4_key("GOOG4" + hmac_key.secret, scope_of(aws_time(now)));
   request.query.emplace_back("X-Goog-Signature", hex_encode(hmac_sha256(key, text)));
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who somebody is at Google: files of credentials, the questions that turn them into access tokens
 // and their answers, and signed URLs of Cloud Storage (V4).
-// Sources: "Using OAuth 2.0 for server to server applications"; "Workload identity federation";
-// "V4 signing process" of Cloud Storage; google-auth's credential files.
+// Sources: "Using OAuth 2.0 for server to server applications"; "V4 signing process" of Cloud
+// Storage; google-auth's credential files.
 //
 // Nothing here stands in an error: no key, no token, no assertion.
 #pragma once
@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/time.h"
+#include "cloud/sign/google_auth_identity.h"
 #include "cloud/sign/request.h"
 
 namespace tutti::cloud::sign {
@@ -38,19 +39,6 @@ struct GoogleUser {
   std::string token_url;
 };
 
-// type: external_account. The identity is a token somebody else gave, in a file or behind a URL.
-struct GoogleExternal {
-  std::string audience;
-  std::string subject_type;  // urn:ietf:params:oauth:token-type:jwt ...
-  std::string token_url;
-  std::string impersonation_url = {};  // empty: the exchanged token is used itself
-  std::string subject_file = {};       // either this one
-  std::string subject_url = {};        // or this one
-  Pairs subject_headers = {};
-  std::string subject_member = {};  // of the JSON it is in; empty: the text itself
-  std::string user_project = {};    // of workforce identities
-};
-
 // type: impersonated_service_account
 struct GoogleImpersonated {
   std::string impersonation_url;
@@ -60,8 +48,8 @@ struct GoogleImpersonated {
 
 using GoogleCredentials =
     std::variant<GoogleServiceAccount, GoogleUser, GoogleExternal, GoogleImpersonated>;
-// bad_input: what is no such file, or lacks a part; unsupported: identities that come from AWS or
-// from a program. Tokens are asked for over https only, except of this machine.
+// bad_input: what is no such file, or lacks a part; unsupported: see parse_google_external. Tokens
+// are asked for over https only, except of this machine.
 Result<GoogleCredentials> parse_google_credentials(std::string_view json);
 // "service_account", "authorized_user" ...
 std::string_view google_type(const GoogleCredentials& credentials);
@@ -88,7 +76,7 @@ Result<std::string> google_assertion(const GoogleServiceAccount& account, std::s
 Result<GoogleCall> google_service_call(const GoogleServiceAccount& account, std::string_view scope,
                                        Instant now);
 GoogleCall google_user_call(const GoogleUser& user);
-// `subject_token`: of parse_google_subject.
+// `subject_token`: of parse_google_subject, google_aws_subject or parse_google_program.
 GoogleCall google_external_call(const GoogleExternal& external, std::string_view subject_token,
                                 std::string_view scope);
 // Asks for a token of a service account with the token of who may act for it.
@@ -104,7 +92,6 @@ struct GoogleToken {
 };
 Result<GoogleToken> parse_google_token(std::string_view json);
 Result<GoogleToken> parse_google_impersonated(std::string_view json, Instant now);
-Result<std::string> parse_google_subject(std::string_view text, std::string_view member);
 // What a reply with another status than 200 means: denied, or what trying again may mend.
 Error google_token_error(int status, std::string_view body);
 
