@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -32,14 +33,62 @@ std::string find_ca_file() {
   return {};
 }
 
+namespace {
+
+constexpr std::string_view proxy_remedy = "check the proxy in https_proxy, http_proxy or all_proxy";
+
+// What a proxy's answer to CONNECT means; it does not come from the service.
+Error error_of_tunnel(std::string_view status) {
+  Error error{.code = Code::unavailable,
+              .what = fmt::format("the proxy opens no connection: it answered {}", status),
+              .remedy = "see the proxy's log; https_proxy or all_proxy names it"};
+  if (status == "407") {
+    error.code = Code::denied;
+    error.remedy = "it wants user and password: http://USER:PASSWORD@HOST:PORT in https_proxy";
+  } else if (status == "403") {
+    error.code = Code::denied;
+    error.remedy =
+        "the proxy lets nobody through to this host; ask who runs it, or name the host "
+        "in no_proxy";
+  }
+  return error;
+}
+
+// Of a proxy, where that is what failed. curl's words may hold its URL, and with it a password.
+std::optional<Error> error_of_proxy(CURLcode code, std::string_view text) {
+  constexpr std::string_view tunnel = "CONNECT tunnel failed, response ";
+  if (text.starts_with(tunnel)) {
+    return error_of_tunnel(text.substr(tunnel.size()));
+  }
+  if (text.starts_with("Unsupported proxy")) {
+    return Error{.code = Code::bad_input,
+                 .what = "the address of the proxy is none",
+                 .remedy =
+                     "write http://USER:PASSWORD@HOST:PORT into https_proxy, http_proxy or "
+                     "all_proxy, what is special in user and password as %40 for @"};
+  }
+  if (code == CURLE_COULDNT_RESOLVE_PROXY) {
+    return Error{.code = Code::unavailable,
+                 .what = "the name of the proxy cannot be resolved",
+                 .remedy = std::string(proxy_remedy)};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Error error_of_curl(CURLcode code, std::string_view text, std::string where) {
+  if (auto error = error_of_proxy(code, text)) {
+    error->where = std::move(where);
+    error->provider_code = fmt::format("curl {}", static_cast<int>(code));
+    return std::move(*error);
+  }
   Error error{.code = Code::unavailable,
               .what = std::string(text.empty() ? curl_easy_strerror(code) : text),
               .where = std::move(where),
               .provider_code = fmt::format("curl {}", static_cast<int>(code))};
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_RESOLVE_PROXY:
       error.remedy = "check the host's name, and that this machine can resolve it";
       return error;
     case CURLE_COULDNT_CONNECT:

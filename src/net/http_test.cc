@@ -9,10 +9,11 @@
 #include <openssl/x509v3.h>
 
 #include "base/http_date.h"
+#include "net/curl.h"
 #include "net/testing.h"
 #include "rt/scope.h"
-#include "rt/wait.h"
 #include "rt/testing.h"
+#include "rt/wait.h"
 
 #include "base/doctest.h"
 
@@ -607,6 +608,35 @@ TEST_CASE_TEMPLATE("a port that speaks no TLS says so", T, Curl, Fast) {
   CHECK(error.what.find("no TLS connection") == 0);
 }
 
+TEST_CASE("what curl says of a proxy becomes words of ours, without its password") {
+  struct Row {
+    CURLcode code;
+    const char* text;
+    Code means;
+    const char* says;
+  };
+  const Row rows[] = {
+      {CURLE_COULDNT_RESOLVE_PROXY, "Unsupported proxy syntax in 'http://u:p@w@h:1': Bad hostname",
+       Code::bad_input, "address of the proxy is none. write http://USER"},
+      {CURLE_COULDNT_CONNECT, "Unsupported proxy scheme for 'ftp://u:p@w@h'", Code::bad_input,
+       "address of the proxy is none"},
+      {CURLE_COULDNT_RESOLVE_PROXY, "Could not resolve proxy: h", Code::unavailable,
+       "cannot be resolved. check the proxy in https_proxy"},
+      {CURLE_RECV_ERROR, "CONNECT tunnel failed, response 407", Code::denied,
+       "answered 407. it wants user and password"},
+      {CURLE_COULDNT_CONNECT, "CONNECT tunnel failed, response 403", Code::denied, "no_proxy"},
+      {CURLE_COULDNT_CONNECT, "CONNECT tunnel failed, response 502", Code::unavailable,
+       "answered 502. see the proxy's log"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const Error error = error_of_curl(row.code, row.text, "https://s/");
+    CHECK(error.code == row.means);
+    CHECK(error.text().contains(row.says));
+    CHECK(error.where == "https://s/");
+    CHECK_FALSE(error.text().contains("p@w"));
+  }
+}
+
 Task<Unit> fetch_one(rt::Context& ctx, HttpClient& client, std::string url, bool fast, int* ok) {
   CO_TRY(auto response,
          co_await client.fetch(ctx, {.url = std::move(url), .decompress = !fast, .fast = fast}));
@@ -621,17 +651,6 @@ Task<Unit> fetch_many(rt::Scope& scope, HttpClient* client, std::string url, boo
   co_return Unit{};
 }
 
-TEST_CASE_TEMPLATE("many at once share the loop", T, Curl, Fast) {
-  World w(T::fast);
-  Answering a([](const std::string&) { return http_reply("200 OK", std::string(10'000, 'x')); });
-  int ok = 0;
-  REQUIRE_OK(w.loop.run(
-      rt::scoped(w.ctx, {.children_max = 50}, fetch_many, &w.client, a.server.url(), w.fast, &ok)));
-  CHECK(ok == 200);
-}
-
-}  // namespace
-}  // namespace tutti::net
 Task<int> open_many(rt::Context& ctx, HttpClient& client, std::string url, bool fast) {
   std::vector<std::unique_ptr<HttpExchange>> open;
   for (int i = 0; i < 300; ++i) {
@@ -656,3 +675,14 @@ TEST_CASE_TEMPLATE("replies that are still to be read hold up no other request",
   CHECK(w.loop.run(open_many(ctx, w.client, a.server.url(), w.fast)).value() == 1500);
 }
 
+TEST_CASE_TEMPLATE("many at once share the loop", T, Curl, Fast) {
+  World w(T::fast);
+  Answering a([](const std::string&) { return http_reply("200 OK", std::string(10'000, 'x')); });
+  int ok = 0;
+  REQUIRE_OK(w.loop.run(
+      rt::scoped(w.ctx, {.children_max = 50}, fetch_many, &w.client, a.server.url(), w.fast, &ok)));
+  CHECK(ok == 200);
+}
+
+}  // namespace
+}  // namespace tutti::net

@@ -650,7 +650,10 @@ def connections_that_do_not_work(tutti):
             expect("may not list buckets" in checks_of(tested)["bucket"]["what"], f"{tested}")
         with answering(407, b"") as url:
             world.env["https_proxy"] = url
-            expect("no_proxy" in test("nowhere", "connection", 3, *bucket)["remedy"], "a proxy that refuses")
+            expect("user and password" in test("nowhere", "connection", 4, *bucket)["remedy"], "a proxy that refuses")
+        with answering(503, b"") as url:
+            world.env["https_proxy"] = url
+            expect("no_proxy" in test("nowhere", "connection", 3, *bucket)["remedy"], "a proxy that is busy")
             del world.env["https_proxy"]
         with answering(200, b"<html>a page</html>", unknown_certificate(world.folder)) as url:
             add("untrusted", f'{{type: s3, endpoint: "{url}", auth: none}}')
@@ -932,10 +935,10 @@ TESTS = [
     ("around the clouds", around_the_clouds),
     ("through a proxy", through_a_proxy),
     ("tokens that end", tokens_that_end),
+    ("many objects between services", many_between_services),
     ("several destinations", several_destinations),
     ("sync, filters, mv, rm", sync_and_filters),
     ("sync with a backup", sync_with_backup),
-    ("many objects between services", many_between_services),
     ("limits", limits),
     ("failures are listed", failures),
     ("inside a bucket", inside_a_bucket),

@@ -344,7 +344,7 @@ Task<bool> probe_url(rt::Context& ctx, std::string url, Checks* checks, rt::Exec
   for (const auto& [stage, step] : stages) {
     if (found.stage == stage) {
       Error error = *found.error;
-      if (found.proxy && step <= Step::connection) {
+      if (found.proxy && step <= Step::connection && error.code == Code::unavailable) {
         error.remedy =
             "check the proxy that https_proxy or http_proxy names; no_proxy leaves it out";
       }

@@ -16,6 +16,7 @@ constexpr std::string_view amazon = "amazonaws.com";
 
 // Between machines a clock is never quite right; below this it is not what was refused.
 constexpr Duration skew_min = minutes(1);
+constexpr Duration skew_borne = minutes(14);  // S3 refuses from 15 on
 
 Duration magnitude(Duration d) { return d.us < 0 ? Duration{-d.us} : d; }
 
@@ -89,31 +90,40 @@ Task<http::Outgoing> Client::sign(rt::Context& ctx, Call call) {
   co_return out;
 }
 
+bool Client::correct_clock(rt::Context& ctx, const sign::S3Failure& failure, Duration borne) {
+  if (!failure.server_time) {
+    return false;
+  }
+  const Duration ahead = *failure.server_time - ctx.clock().wall();
+  const bool wrong = magnitude(ahead - clock_ahead_) > borne;
+  clock_ahead_ = wrong ? ahead : clock_ahead_;
+  return wrong;
+}
+
 // Whether sending the request again, with what the failure taught, may succeed.
-bool Client::correct(rt::Context& ctx, const sign::S3Failure& failure) {
-  if (failure.code == "ExpiredToken" && signed_by_) {
-    credentials_->expired(*signed_by_);
-    return true;
-  }
-  if (failure.code == "RequestTimeTooSkewed" && failure.server_time) {
-    const Duration ahead = *failure.server_time - ctx.clock().wall();
-    const bool changed = magnitude(ahead - clock_ahead_) > skew_min;
-    clock_ahead_ = ahead;
-    return changed;
-  }
+bool Client::correct(rt::Context& ctx, const sign::S3Failure& failure, const Sent& sent) {
   const bool elsewhere = failure.status == 301 || failure.status == 307 || failure.status == 400 ||
                          failure.status == 403;
   if (elsewhere && !failure.region.empty() && failure.region != settings_.region) {
     settings_.region = failure.region;
     return true;
   }
-  return false;
+  const bool silent = failure.silent && sent.tries == 0;
+  if (sent.signed_by && (failure.code == "ExpiredToken" || (silent && failure.status == 400))) {
+    credentials_->expired(*sent.signed_by);
+    return true;
+  }
+  if (silent && failure.status == 403) {
+    return correct_clock(ctx, failure, skew_borne);
+  }
+  return failure.code == "RequestTimeTooSkewed" && correct_clock(ctx, failure, skew_min);
 }
 
 Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where, bool* lost) {
   for (int corrections = 0;; ++corrections) {
     CO_TRY(Call call, co_await make(ctx));
     CO_TRY(http::Outgoing out, co_await sign(ctx, std::move(call)));
+    const Sent sent{.signed_by = signed_by_, .tries = corrections};
     auto incoming = co_await http::start(ctx, http_, std::move(out));
     if (!incoming.has_value()) {
       Error error = std::move(incoming).error();
@@ -131,7 +141,7 @@ Task<http::Incoming> Client::once(rt::Context& ctx, Make make, std::string where
     }
     CO_TRY(const std::string body, co_await http::read_failure(ctx, *incoming->exchange));
     const auto failure = sign::parse_s3_failure(incoming->status, incoming->headers, body);
-    if (corrections == corrections_max || !correct(ctx, failure)) {
+    if (corrections == corrections_max || !correct(ctx, failure, sent)) {
       co_return fail(sign::s3_error(failure, std::move(where)));
     }
   }

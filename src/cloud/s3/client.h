@@ -95,7 +95,13 @@ class Client {
   Task<T> fetch_parsed(rt::Context& ctx, sign::Request request, std::string where,
                        std::optional<std::string> body, Parse<T> parse);
   Task<http::Outgoing> sign(rt::Context& ctx, Call call);
-  bool correct(rt::Context& ctx, const sign::S3Failure& failure);
+  // What is known of a request that was refused: another may be signed by others meanwhile.
+  struct Sent {
+    std::optional<sign::AwsCredentials> signed_by;
+    int tries = 0;  // before it
+  };
+  bool correct(rt::Context& ctx, const sign::S3Failure& failure, const Sent& sent);
+  bool correct_clock(rt::Context& ctx, const sign::S3Failure& failure, Duration borne);
   Task<Unit> learn_region(rt::Context& ctx);
 
   net::HttpClient& http_;

@@ -231,6 +231,29 @@ TEST_CASE("credentials that have expired are fetched again") {
   CHECK(header_of(requests[1], "authorization").contains("Credential=K2/"));
 }
 
+// A reply to HEAD has no body that could hold a code.
+TEST_CASE("a HEAD that is refused for credentials or the clock is made again, once") {
+  const auto silent = [](std::string_view status, std::string_view headers = {}) {
+    return Answer{fmt::format("HTTP/1.1 {}\r\n{}\r\n", status, headers)};
+  };
+  World w;
+  const auto store = w.store();
+  w.answer({silent("400 Bad Request"), head("hello")});
+  CHECK(w.run(store->head(w.ctx, {"k"}))->size == 5);
+  CHECK(header_of(w.server.requests().back(), "authorization").contains("Credential=K2/"));
+  w.answer({silent("403 Forbidden", "Date: Wed, 01 Jan 2031 00:00:00 GMT\r\n"), head("hello")});
+  CHECK(w.run(store->head(w.ctx, {"k"}))->size == 5);
+  CHECK(header_of(w.server.requests().back(), "x-amz-date").starts_with("20310101T0000"));
+  // Neither was it.
+  const size_t before = w.server.requests().size();
+  w.answer({silent("400 Bad Request"), silent("400 Bad Request")});
+  const Error error = w.run(store->head(w.ctx, {"k"})).error();
+  CHECK(error.remedy.contains("temporary credentials"));
+  w.answer({silent("403 Forbidden", "Date: Wed, 01 Jan 2031 00:00:00 GMT\r\n")});
+  CHECK(w.run(store->head(w.ctx, {"k"})).error().code == Code::denied);
+  CHECK(w.server.requests().size() == before + 3);
+}
+
 // ---- what is tried again
 
 TEST_CASE("SlowDown is tried again, and in the end says how often") {

@@ -700,7 +700,8 @@ S3Failure parse_s3_failure(int status, const Pairs& headers, std::string_view bo
     }
   }
   failure.status = status;
-  if (failure.code.empty()) {
+  failure.silent = failure.code.empty();
+  if (failure.silent) {
     failure.code = word_of_status(status);
   }
   if (failure.region.empty()) {
@@ -732,6 +733,9 @@ Error s3_error(const S3Failure& failure, std::string where) {
   if (meaning != std::end(meanings)) {
     error.code = meaning->code;
     error.remedy = meaning->remedy;
+  }
+  if (failure.silent && failure.status == 400) {
+    error.remedy = "temporary credentials that have ended are refused like this: renew them";
   }
   if (failure.delete_marker) {
     error.code = Code::not_found;

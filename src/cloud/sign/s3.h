@@ -161,6 +161,7 @@ struct S3Failure {
   std::string message = {};
   std::string region = {};  // the right one, where the request went to another
   std::string request_id = {};
+  bool silent = false;                                // no body said why: a HEAD
   bool delete_marker = false;                         // the version asked for is one
   std::optional<Instant> server_time = std::nullopt;  // Date, to mend a clock that is wrong
   std::optional<Duration> retry_after = std::nullopt;
