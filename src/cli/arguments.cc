@@ -317,6 +317,11 @@ void add_copy_options(CLI::App& command, CpArgs& args) {
       ->allow_extra_args(false);
   command.add_option("--order", args.order, "name, smallest, largest, oldest or newest first")
       ->default_val("name");
+  command
+      .add_option("--rename", args.renames,
+                  "other names below the destination, as sed -E: 's/^old-//'; several: one after "
+                  "the other")
+      ->allow_extra_args(false);
   add_bandwidth_option(command, args.bandwidth);
   command.add_flag("--sha256", args.sha256, "compute a SHA-256, too, of objects up to 16 MiB");
   command.add_flag("--tags", args.tags, "copy tags, too: one more request for each object");

@@ -118,6 +118,7 @@ struct CpArgs {
   std::string storage_class;
   FilterArgs filter;
   std::string only_failed;  // a manifest; empty: all
+  std::vector<std::string> renames;
   std::vector<std::string> first;
   std::string order;
   uint64_t failures_max = 1000;

@@ -89,7 +89,10 @@ constexpr Answer answers[] = {
      "content headers and metadata always travel, tags with --tags"},
     {"--follow-symlinks --no-follow-symlinks --copy-links -L --links -l --ignore-symlinks", moves,
      "links are not followed and not copied"},
-    {"--flatten", moves, "names keep their folders below the destination"},
+    {"--flatten", "cp mv", "--rename 's|.*/||' takes the folders off names"},
+    {"--flatten", "sync", "names keep their folders below the destination"},
+    {"--name-transform --transform --xform", "cp mv", "--rename s/PATTERN/REPLACEMENT/"},
+    {"--rename --name-transform", "sync", "only `tutti cp` and `tutti mv` rename"},
     {"--checksum-algorithm --checksum-mode --put-md5 --check-md5 --hash", moves,
      "a CRC32C is computed and checked of every object; --verify full reads back; --sha256 adds "
      "one"},

@@ -190,6 +190,7 @@ Result<xfer::Request> request_of(const DataSide& side, const CpArgs& args, Insta
   TRY_OK(select_failed(request, args));
   TRY(request.order.first, transfer::parse_patterns(args.first));
   TRY(request.order.by, transfer::parse_by(args.order));
+  TRY(request.renames, transfer::parse_renames(args.renames));
   request.storage_class = args.storage_class;
   TRY(request.lock,
       cloud::parse_lock(args.lock.until, args.lock.mode, args.lock.legal_hold == "on", now));
@@ -245,7 +246,9 @@ void say_step(Invocation& call, transfer::Act act, const std::string& what) {
 
 void say_steps(Invocation& call, const transfer::Plan& plan) {
   for (const transfer::Step& each : plan.steps) {
-    say_step(call, each.act, fmt::format("{} -> {}", each.from, each.to));
+    say_step(
+        call, each.act,
+        fmt::format("{} -> {}{}{}", each.from, each.to, each.why.empty() ? "" : ": ", each.why));
   }
 }
 
@@ -395,7 +398,9 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
                    {"pulled", report.routes[static_cast<size_t>(xfer::Route::pulled)]},
                    {"failures", failures_value(*copied.ledger)},
                    {"left_out", report.left_out.count},
-                   {"with_losses", report.losses.objects}}));
+                   {"with_losses", report.losses.objects},
+                   {"objects_at_once", report.objects_at_once},
+                   {"parts_at_once", report.parts_at_once}}));
     return report.failed == 0 ? 0 : 1;
   }
   call.output.note(
@@ -410,6 +415,8 @@ int say_copied(Invocation& call, const Copied& copied, std::string_view verb,
   say_left_out(call, report.left_out);
   if (call.output.verbose() && report.objects + report.skipped > 0) {
     call.output.note(proofs_text(report.proofs));
+    call.output.note(fmt::format("at once, in the end: up to {}, {} parts of large ones",
+                                 objects_text(report.objects_at_once), report.parts_at_once));
   }
   const std::string finish = finishing(copied.ledger->failures(), manifest, rule);
   return say_failures(call, report.failed, *copied.ledger, finish) ? 0 : 1;

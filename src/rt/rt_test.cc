@@ -221,6 +221,56 @@ Task<Unit> recover(int& calls) {
   co_return fail(calls == 51 ? Code::unavailable : Code::throttled, "no");
 }
 
+Task<Unit> use_for_long(Context& ctx, Semaphore& semaphore, int* now, int* most) {
+  CO_OK(co_await semaphore.acquire(ctx));
+  *most = std::max(*most, ++*now);
+  CO_OK(co_await delay(ctx, milliseconds(1)));
+  --*now;
+  semaphore.release();
+  co_return Unit{};
+}
+
+Task<Unit> use_often(Scope& scope, Semaphore& semaphore, int* now, int* most) {
+  for (int i = 0; i < 40; ++i) {
+    CO_OK(co_await scope.spawn(use_for_long(scope.context(), semaphore, now, most)));
+  }
+  co_return Unit{};
+}
+
+TEST_CASE("a semaphore gets more permits, and fewer") {
+  World w;
+  Semaphore semaphore(2);
+  const auto most_at_once = [&] {
+    int now = 0;
+    int most = 0;
+    REQUIRE_OK(w.loop.run(scoped(w.ctx, {}, use_often, std::ref(semaphore), &now, &most)));
+    CHECK(semaphore.available() > 0);
+    return most;
+  };
+  CHECK(most_at_once() == 2);
+  semaphore.resize(6);
+  CHECK(most_at_once() == 6);
+  semaphore.resize(3);
+  CHECK(most_at_once() == 3);
+  // Fewer than are out: the next releases are swallowed.
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE_OK(w.loop.run(semaphore.acquire(w.ctx)));
+  }
+  semaphore.resize(1);
+  semaphore.release();
+  semaphore.release();
+  CHECK(semaphore.available() == 0);
+  semaphore.release();
+  CHECK(semaphore.available() == 1);
+  // Who waits gets what is added.
+  REQUIRE_OK(w.loop.run(semaphore.acquire(w.ctx)));
+  Context soon = w.ctx.with_timeout(milliseconds(1));
+  CHECK_FALSE(w.loop.run(semaphore.acquire(soon)).has_value());
+  CHECK_FALSE(semaphore.is_wanted());
+  semaphore.resize(2);
+  CHECK(semaphore.available() == 1);
+}
+
 TEST_CASE("being throttled is no attempt for as long as the policy is patient") {
   World w;
   int calls = 0;
@@ -238,6 +288,18 @@ TEST_CASE("being throttled is no attempt for as long as the policy is patient") 
   const auto never = [&calls](Context&) { return count_and_fail(calls, Code::throttled); };
   CHECK_FALSE(w.loop.run(retry(w.ctx, short_policy, never)).has_value());
   CHECK(calls > 2);
+  // Then the next one is the last, however few were counted.
+  calls = 0;
+  const RetryPolicy slow{.attempts_max = 2,
+                         .delay = milliseconds(20),
+                         .delay_max = milliseconds(20),
+                         .throttled_max = milliseconds(30)};
+  CHECK_FALSE(w.loop.run(retry(w.ctx, slow, never)).has_value());
+  CHECK(calls <= 3);
+  calls = 0;
+  short_policy.throttled_max = {};
+  CHECK_FALSE(w.loop.run(retry(w.ctx, short_policy, never)).has_value());
+  CHECK(calls == 2);
 }
 
 TEST_CASE("work moves to a pool and to another loop and comes back") {
@@ -288,18 +350,6 @@ TEST_CASE("a pool does all that is given to it, once, and what throws comes back
     Pool pool(3);
     for (int i = 0; i < 100; ++i) {
       asio::post(pool.executor(), [&sum] { ++sum; });
-  // Then the next one is the last, however few were counted.
-  calls = 0;
-  const RetryPolicy slow{.attempts_max = 2,
-                         .delay = milliseconds(20),
-                         .delay_max = milliseconds(20),
-                         .throttled_max = milliseconds(30)};
-  CHECK_FALSE(w.loop.run(retry(w.ctx, slow, never)).has_value());
-  CHECK(calls <= 3);
-  calls = 0;
-  short_policy.throttled_max = {};
-  CHECK_FALSE(w.loop.run(retry(w.ctx, short_policy, never)).has_value());
-  CHECK(calls == 2);
     }
   }  // waits for all of them
   CHECK(sum == 2001 * 1000 + 100);
@@ -325,6 +375,13 @@ TEST_CASE("a program is run for what it prints") {
   CHECK(run("exec sleep 60", milliseconds(50)).error().code == Code::timed_out);
   CHECK(run_program({"/no/such/program"}, seconds(1)).error().code == Code::not_found);
   CHECK(run_program({}, seconds(1)).error().code == Code::bad_input);
+  // Its environment is ours, but for what is said.
+  const std::vector<std::string> print{"sh", "-c",
+                                       "echo $HOME $GIVEN $GIVENMORE; env | grep -c ^HOME="};
+  setenv("GIVENMORE", "more", 1);
+  CHECK(run_program(print, seconds(20), {"HOME=here", "GIVEN=a=b"}).value() ==
+        "here a=b more\n1\n");
+  unsetenv("GIVENMORE");
 }
 
 TEST_CASE("a file is replaced whole or not at all") {
@@ -345,10 +402,3 @@ TEST_CASE("a file is replaced whole or not at all") {
 
 }  // namespace
 }  // namespace tutti::rt
-  // Its environment is ours, but for what is said.
-  const std::vector<std::string> print{"sh", "-c",
-                                       "echo $HOME $GIVEN $GIVENMORE; env | grep -c ^HOME="};
-  setenv("GIVENMORE", "more", 1);
-  CHECK(run_program(print, seconds(20), {"HOME=here", "GIVEN=a=b"}).value() ==
-        "here a=b more\n1\n");
-  unsetenv("GIVENMORE");

@@ -145,7 +145,24 @@ Task<Unit> Semaphore::acquire(Context& ctx) {
   co_return result;
 }
 
+void Semaphore::resize(size_t permits) {
+  for (; permits_ < permits; ++permits_) {
+    release();
+  }
+  for (; permits_ > permits; --permits_) {
+    if (free_ > 0) {
+      --free_;
+    } else {
+      ++surplus_;
+    }
+  }
+}
+
 void Semaphore::release() {
+  if (surplus_ > 0) {
+    --surplus_;
+    return;
+  }
   while (!waiting_.empty()) {
     auto next = std::move(waiting_.front());
     waiting_.pop_front();

@@ -54,13 +54,18 @@ class Notify {
 // Counted permits, first come first served. One loop.
 class Semaphore {
  public:
-  explicit Semaphore(size_t permits) : free_(permits) {}
+  explicit Semaphore(size_t permits) : permits_(permits), free_(permits) {}
   Task<Unit> acquire(Context& ctx);
   void release();
   size_t available() const { return free_; }
+  bool is_wanted() const { return !waiting_.empty(); }  // somebody waits
+  // From now on so many in all: of fewer, permits that are out end with their release.
+  void resize(size_t permits);
 
  private:
+  size_t permits_;
   size_t free_;
+  size_t surplus_ = 0;  // permits that are out and shall end
   std::deque<std::shared_ptr<Waiter>> waiting_;
 };
 

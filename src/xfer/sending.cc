@@ -58,6 +58,14 @@ Entry entry_of(rt::Context& ctx, const Run& run, const Job& job) {
           .at = ctx.clock().wall()};
 }
 
+transfer::Climb::Limits object_lanes(const Request& request) {
+  transfer::Climb::Limits limits = request.objects_parallel;
+  const size_t destinations = std::max<size_t>(1, request.to.size());
+  limits.least = std::max<size_t>(1, limits.least / destinations);
+  limits.most = std::max<size_t>(1, limits.most / destinations);
+  return limits;
+}
+
 void count_attempt(rt::Context& ctx, const Job& job) {
   if (job.effort->attempts++ == 0) {
     job.effort->began = ctx.clock().wall();
@@ -357,7 +365,7 @@ Task<Unit> put_large(rt::Context& ctx, Run& run, std::vector<Way>& ways) {
                         .on_there = count_of(run, each)});
   }
   const uint64_t bytes = first.source.size;
-  CO_TRY(auto written, co_await put_parts(ctx, std::move(parts), run.parts, run.cpu));
+  CO_TRY(auto written, co_await put_parts(ctx, std::move(parts), run.parts.turns(), run.cpu));
   for (size_t i = 0; i < ways.size(); ++i) {
     if (!written[i].has_value()) {
       ways[i].written = fail(std::move(written[i]).error());

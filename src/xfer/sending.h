@@ -8,22 +8,28 @@
 
 #include "rt/wait.h"
 #include "xfer/carry.h"
+#include "xfer/lanes.h"
 #include "xfer/parts.h"
 #include "xfer/transfer.h"
 
 namespace tutti::xfer {
 
-constexpr size_t parts_parallel = 8;
+constexpr transfer::Climb::Limits parts_parallel{.least = 8, .most = 32};
 constexpr size_t staged_parallel = 32;       // objects with stages
 constexpr size_t staged_large_parallel = 3;  // of those, the ones that hold more than a little
+
+// Each destination of an object takes a connection.
+transfer::Climb::Limits object_lanes(const Request& request);
 
 // What all objects of one run share. Lives as long as the run.
 struct Run {
   Request request;
   rt::Executor cpu;
+  rt::Clock* clock;
   Report report = {};
   Progress progress = {};
-  rt::Semaphore parts{parts_parallel};  // of all objects together
+  Lanes objects{object_lanes(request)};
+  Lanes parts{parts_parallel};  // of all objects together
   rt::Semaphore staged{staged_parallel};
   rt::Semaphore staged_large{staged_large_parallel};  // taken behind `staged`, never before it
   bool pulls = false;                                 // what can be, is pulled (pull.h)
@@ -33,10 +39,14 @@ struct Run {
   uint64_t listed_objects = 0;
   uint64_t listed_bytes = 0;
 
-  void tell() const {
+  // Progress was made.
+  void tell() {
     if (request.on_progress) {
       request.on_progress(progress);
     }
+    const BootInstant now = clock->boot();
+    parts.look(progress.bytes_done, parts.are_wanted(), now);
+    objects.look(progress.objects_done, objects.are_wanted() && !parts.are_wanted(), now);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "cloud/body.h"
+#include "xfer/clashes.h"
 #include "xfer/hashing.h"
 #include "xfer/staged_body.h"
 #include "xfer/upload.h"
@@ -20,32 +21,6 @@ constexpr uint64_t part_bytes_wanted = 8U << 20U;
 constexpr uint64_t part_bytes_max = 256U << 20U;
 constexpr uint64_t small_bytes_max = 256U << 10U;
 constexpr uint64_t expansion_expected = 4;  // of what is decompressed
-
-bool is_prefix(std::string_view to) { return to.empty() || to.ends_with('/'); }
-
-// A permit, from when it is taken to the end.
-class Turn {
- public:
-  explicit Turn(rt::Semaphore& slots) : slots_(slots) {}
-  ~Turn() {
-    if (taken_) {
-      slots_.release();
-    }
-  }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  Task<Unit> take(rt::Context& ctx) {
-    if (!taken_) {
-      CO_OK(co_await slots_.acquire(ctx));
-      taken_ = true;
-    }
-    co_return Unit{};
-  }
-
- private:
-  rt::Semaphore& slots_;
-  bool taken_ = false;
-};
 
 // One try of one object.
 struct Try {
@@ -276,7 +251,7 @@ Task<ObjectMeta> put_counted(rt::Context& ctx, Try& one) {
 
 Result<Unit> check_stages(const Request& request) {
   const bool ordered = request.order.by != transfer::By::name || !request.order.first.empty();
-  if (ordered && Clashes(request).possible()) {
+  if (ordered && Clashes(request).needs_order()) {
     return fail(Code::bad_input,
                 "an order cannot be kept where names lose what says how their bytes were changed: "
                 "only in the order of the names it shows which of them clash",
@@ -294,36 +269,15 @@ Result<Unit> check_stages(const Request& request) {
 Result<std::string> target_of(const Request& request, const transfer::Selection& selection,
                               std::string_view key, const cloud::Located& to) {
   TRY(std::string target, transfer::destination_of(selection, key, to.key.text));
-  if (request.stages.empty() || request.keep_names || !is_prefix(to.key.text)) {
+  const std::string& folder = to.key.text;
+  if (!transfer::is_prefix(folder)) {
     return target;
   }
-  return stage::name_after(request.stages, std::move(target));
-}
-
-Clashes::Clashes(const Request& request) {
-  const bool renames = std::ranges::any_of(
-      request.to, [](const cloud::Located& to) { return is_prefix(to.key.text); });
-  for (const stage::Spec& each : request.stages) {
-    const bool strips = each.kind == stage::Kind::decrypt || each.kind == stage::Kind::decompress;
-    if (strips && renames && !request.keep_names) {
-      strips_.push_back({.kind = each.kind});
-    }
-  }
-}
-
-std::optional<std::string> Clashes::earlier(const std::string& key) {
-  if (strips_.empty()) {
-    return std::nullopt;
-  }
-  // Keys that share a name begin with it, and so does all that lies between them.
-  std::erase_if(stems_, [&](const auto& each) { return !key.starts_with(each.first); });
-  std::string stem = stage::name_after(strips_, key);
-  const auto at = std::ranges::find(stems_, stem, &std::pair<std::string, std::string>::first);
-  if (at != stems_.end()) {
-    return at->second;
-  }
-  stems_.emplace_back(std::move(stem), key);
-  return std::nullopt;
+  TRY(std::string name,
+      transfer::renamed(request.renames, std::string_view(target).substr(folder.size())));
+  target = folder + name;
+  const bool keeps = request.stages.empty() || request.keep_names;
+  return keeps ? target : stage::name_after(request.stages, std::move(target));
 }
 
 Task<Entry> send_staged(rt::Context& ctx, Run& run, Job job, std::optional<ObjectMeta> existing) {

@@ -20,24 +20,10 @@ namespace tutti::xfer {
 // bad_input: what cannot go together.
 Result<Unit> check_stages(const Request& request);
 
-// As transfer::destination_of, with the name that says what was done to the bytes where `to` is a
-// prefix.
+// As transfer::destination_of; where `to` is a prefix names are changed as the request says, and
+// tell what was done to the bytes. bad_input: nothing is left of a name.
 Result<std::string> target_of(const Request& request, const transfer::Selection& selection,
                               std::string_view key, const cloud::Located& to);
-
-// Finds sources that would have one name at the destination, as suffixes are taken away. Sources
-// come in the order of their keys: then no more is remembered than a key has bytes.
-class Clashes {
- public:
-  explicit Clashes(const Request& request);
-  bool possible() const { return !strips_.empty(); }
-  // The source before it that has the same name there.
-  std::optional<std::string> earlier(const std::string& key);
-
- private:
-  std::vector<stage::Spec> strips_;                         // none: names cannot clash
-  std::vector<std::pair<std::string, std::string>> stems_;  // with the source of each
-};
 
 // As send(), of a request with stages. Two errors tell of keys: `denied` and `corrupt`.
 Task<Entry> send_staged(rt::Context& ctx, Run& run, Job job,

@@ -166,7 +166,7 @@ void say(const Sync& sync, transfer::Act act, const cloud::Key& there) {
   }
 }
 
-Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair) {
+Task<Unit> copy_pair(rt::Context& ctx, Sync& sync, Pair pair, Turn /*to the end*/) {
   Job job{.source = std::move(*pair.source),
           .to = &sync.run.request.to.front(),
           .key = {sync.request.to.key.text + pair.name}};
@@ -217,7 +217,10 @@ Task<Unit> copy_pairs(rt::Scope& scope, Sync& sync) {
     }
     ++sync.run.listed_objects;
     sync.run.listed_bytes += pair->source->size;
-    CO_OK(co_await scope.spawn(copy_pair(scope.context(), sync, std::move(*pair))));
+    Turn turn(sync.run.objects.turns());
+    CO_OK(co_await turn.take(scope.context()));
+    CO_OK(
+        co_await scope.spawn(copy_pair(scope.context(), sync, std::move(*pair), std::move(turn))));
   }
   sync.report.left_out = merge.left_out();
   sync.report.left_out.first = cloud::address_of(sync.request.from, {sync.report.left_out.first});
@@ -326,18 +329,20 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
                                 .failures_max = request.failures_max,
                                 .on_progress = request.on_progress,
                                 .on_entry = request.on_entry},
-                    .cpu = cpu},
+                    .cpu = cpu,
+                    .clock = &ctx.clock()},
             .backup = {.request = {.from = request.to,
                                    .if_exists = transfer::IfExists::verify,
                                    .verify = request.verify,
                                    .tags = request.tags},
-                       .cpu = cpu}};
+                       .cpu = cpu,
+                       .clock = &ctx.clock()}};
   if (request.backup) {
     sync.backup.request.to = {*request.backup};
   }
   CO_OK(co_await prepare_pulls(ctx, sync.run));
-  const rt::ScopeLimits limits{.children_max = std::max<size_t>(1, request.objects_parallel)};
-  CO_OK(co_await rt::scoped(ctx, limits, copy_pairs, std::ref(sync)));
+  CO_OK(co_await rt::scoped(ctx, {.children_max = sync.run.request.objects_parallel.most},
+                            copy_pairs, std::ref(sync)));
   if (!sync.any_source) {  // a misspelt folder must not empty the destination
     CO_TRY(Error nothing, co_await nothing_below(ctx, request.from));
     co_return fail(std::move(nothing));
@@ -358,7 +363,7 @@ Task<SyncReport> sync(rt::Context& ctx, SyncRequest request, rt::Executor cpu) {
     if (request.dry_run) {
       sync.report.removed = sync.report.extra;
     } else {
-      CO_OK(co_await rt::scoped(ctx, limits, remove_pairs, std::ref(sync)));
+      CO_OK(co_await rt::scoped(ctx, {}, remove_pairs, std::ref(sync)));
     }
   }
   sync.report.entries = std::move(sync.run.report.entries);

@@ -34,8 +34,7 @@ struct SyncRequest {
   bool tags = false;                   // as of Request
   Pull pull = Pull::automatic;         // the same
   std::filesystem::path journal = {};  // as Request::journal
-  size_t objects_parallel = 64;
-  uint64_t failures_max = 0;  // as of Request; nothing is removed where anything failed
+  uint64_t failures_max = 0;           // as of Request; nothing is removed where anything failed
   std::function<void(const Progress&)> on_progress = {};
   std::function<void(const Entry&)> on_entry = {};
   // With dry_run: what would become of the object at this address of the destination.

@@ -9,6 +9,7 @@
 
 #include "rt/retry.h"
 #include "rt/scope.h"
+#include "xfer/clashes.h"
 #include "xfer/pull.h"
 #include "xfer/queue.h"
 #include "xfer/select.h"
@@ -77,13 +78,7 @@ Task<std::vector<Job>> copy_together(rt::Context& ctx, Run& run, std::vector<Job
   co_return left;
 }
 
-Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
-                       transfer::Selection selection) {
-  std::vector<Job> jobs;
-  for (const Located& to : run.request.to) {
-    CO_TRY(std::string key, target_of(run.request, selection, source.key.text, to));
-    jobs.push_back({.source = source, .to = &to, .key = {std::move(key)}});
-  }
+Task<Unit> copy_object(rt::Context& ctx, Run& run, std::vector<Job> jobs, Turn /*to the end*/) {
   if (jobs.size() > 1 && run.request.stages.empty()) {
     CO_TRY(jobs, co_await copy_together(ctx, run, std::move(jobs)));
   }
@@ -93,17 +88,26 @@ Task<Unit> copy_object(rt::Context& ctx, Run& run, ObjectMeta source,
   co_return Unit{};
 }
 
-// A source that would be copied over another one of this transfer is not.
-Result<Unit> refuse_clash(rt::Context& ctx, Run& run, const ObjectMeta& source,
-                          const transfer::Selection& selection, const std::string& earlier) {
+// One for each destination. What has no name there has failed.
+Result<std::vector<Job>> jobs_of(rt::Context& ctx, Run& run, const ObjectMeta& source,
+                                 const transfer::Selection& selection) {
+  std::vector<Job> jobs;
   for (const Located& to : run.request.to) {
-    TRY(std::string key, target_of(run.request, selection, source.key.text, to));
-    TRY_OK(note_failure(ctx, run, {.source = source, .to = &to, .key = {std::move(key)}},
-                        {.code = Code::bad_input,
-                         .what = fmt::format("{} has the same name there",
-                                             cloud::address_of(run.request.from, {earlier})),
-                         .where = {},
-                         .remedy = "copy them to different prefixes, or keep their names"}));
+    auto key = target_of(run.request, selection, source.key.text, to);
+    if (key.has_value()) {
+      jobs.push_back({.source = source, .to = &to, .key = {std::move(*key)}});
+    } else {
+      TRY_OK(note_failure(ctx, run, {.source = source, .to = &to, .key = to.key},
+                          std::move(key).error()));
+    }
+  }
+  return jobs;
+}
+
+Result<Unit> fail_all(rt::Context& ctx, Run& run, const std::vector<Job>& jobs,
+                      const Error& error) {
+  for (const Job& job : jobs) {
+    TRY_OK(note_failure(ctx, run, job, error));
   }
   return Unit{};
 }
@@ -114,13 +118,9 @@ Result<Unit> miss(rt::Context& ctx, Run& run, const Selected& listed) {
     return Unit{};
   }
   for (const std::string& key : listed.missing()) {
-    for (const Located& to : run.request.to) {
-      TRY(std::string target, target_of(run.request, listed.selection(), key, to));
-      ++run.listed_objects;
-      TRY_OK(note_failure(ctx, run,
-                          {.source = {.key = {key}}, .to = &to, .key = {std::move(target)}},
-                          {.code = Code::not_found, .what = "there is no such object"}));
-    }
+    run.listed_objects += run.request.to.size();
+    TRY(const std::vector<Job> jobs, jobs_of(ctx, run, {.key = {key}}, listed.selection()));
+    TRY_OK(fail_all(ctx, run, jobs, {.code = Code::not_found, .what = "there is no such object"}));
   }
   return Unit{};
 }
@@ -136,11 +136,18 @@ Task<Unit> copy_all(rt::Scope& scope, Run& run, Selected selected) {
     }
     run.listed_objects += run.request.to.size();
     run.listed_bytes += source->size * run.request.to.size();
-    if (const auto earlier = clashes.earlier(source->key.text)) {
-      CO_OK(refuse_clash(scope.context(), run, *source, selection, *earlier));
+    CO_TRY(std::vector<Job> jobs, jobs_of(scope.context(), run, *source, selection));
+    if (jobs.empty()) {
       continue;
     }
-    CO_OK(co_await scope.spawn(copy_object(scope.context(), run, std::move(*source), selection)));
+    if (const auto clash = clashes.with_earlier(source->key.text, jobs.front().key.text)) {
+      CO_OK(fail_all(scope.context(), run, jobs, *clash));
+      continue;
+    }
+    Turn turn(run.objects.turns());
+    CO_OK(co_await turn.take(scope.context()));
+    CO_OK(
+        co_await scope.spawn(copy_object(scope.context(), run, std::move(jobs), std::move(turn))));
   }
   run.report.left_out = queue.last_listing().left_out();
   CO_OK(miss(scope.context(), run, queue.last_listing()));
@@ -156,17 +163,24 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
   if (request.to.empty()) {
     return fail(Code::bad_input, "a transfer without a destination", "say where to copy to");
   }
+  const bool to_names = std::ranges::any_of(
+      request.to, [](const Located& to) { return !transfer::is_prefix(to.key.text); });
+  if (to_names && !request.renames.empty()) {
+    return fail(Code::bad_input, "a destination that is a name leaves nothing to be renamed",
+                "end it with '/', or leave out what renames");
+  }
   for (const Located& to : request.to) {
     auto good = transfer::check_destination(selection, to.key.text);
     if (good.has_value() && cloud::same_bucket(request.from, to)) {
       using Kind = transfer::Selection::Kind;
       const auto key = target_of(request, selection, selection.key, to);
+      const std::string target = key.value_or("");
       if (selection.kind == Kind::prefix &&
           (to.root + to.key.text).starts_with(request.from.root + selection.base)) {
         good = fail(Code::bad_input, "the destination is inside the source",
                     "choose another destination");
       } else if (selection.kind == Kind::object && !request.from_version &&
-                 to.root + key.value() == request.from.root + selection.key) {
+                 to.root + target == request.from.root + selection.key) {
         good = fail(Code::bad_input, "source and destination are the same object",
                     "choose another destination");
       }
@@ -183,9 +197,10 @@ Result<Unit> check(const Request& request, const transfer::Selection& selection)
 Result<Unit> check_copy(const Request& request, const Located& to,
                         const transfer::Selection& selection, const std::string& key) {
   const Located& from = request.from;
-  TRY(const std::string target, target_of(request, selection, key, to));
+  const std::string target = target_of(request, selection, key, to).value_or("");
   const std::string whole = to.root + target;
-  if (!whole.starts_with(from.root) || !selection.matches(whole.substr(from.root.size()))) {
+  if (target.empty() || !whole.starts_with(from.root) ||
+      !selection.matches(whole.substr(from.root.size()))) {
     return Unit{};
   }
   return fail(Error{
@@ -242,8 +257,11 @@ Task<std::vector<Known>> there_of(rt::Context& ctx, Request request, transfer::S
                                   Located to) {
   std::vector<Known> existing;
   const bool one = selection.kind == transfer::Selection::Kind::object;
-  CO_TRY(const std::string target, target_of(request, selection, selection.key, to));
-  cloud::Listing listing(*to.store, {.prefix = {one ? target : to.key.text}});
+  std::string below = to.key.text;
+  if (one) {
+    below = target_of(request, selection, selection.key, to).value_or(below);
+  }
+  cloud::Listing listing(*to.store, {.prefix = {std::move(below)}});
   while (true) {
     CO_TRY(auto meta, co_await listing.next(ctx));
     if (!meta) {
@@ -253,23 +271,45 @@ Task<std::vector<Known>> there_of(rt::Context& ctx, Request request, transfer::S
   }
 }
 
-// Names that stages change are in another order than the sources': one after the other then.
+// One object, with what is at the destination under its name there.
+Result<transfer::Plan> plan_one(const Request& request, const Known& source, std::string target,
+                                const std::vector<Known>& existing) {
+  const auto at = std::ranges::lower_bound(existing, target, {}, &Known::key);
+  const bool found = at != existing.end() && at->key == target;
+  return transfer::make_plan(transfer::object_selection(source.key), {source}, std::move(target),
+                             found ? std::vector{*at} : std::vector<Known>(),
+                             {.if_exists = request.if_exists});
+}
+
+transfer::Plan conflict_of(const Known& source, std::string target, std::string why) {
+  return {.steps = {{.act = transfer::Act::conflict,
+                     .from = source.key,
+                     .to = std::move(target),
+                     .bytes = source.size,
+                     .why = std::move(why)}},
+          .conflicts = 1};
+}
+
+// Names that are changed are in another order than the sources': one after the other then.
 Result<transfer::Plan> plan_of(const Request& request, const transfer::Selection& selection,
                                const std::vector<Known>& sources,
                                const std::vector<Known>& existing, const Located& to) {
-  const transfer::PlanOptions options{.if_exists = request.if_exists};
-  if (request.stages.empty()) {
-    return transfer::make_plan(selection, sources, to.key.text, existing, options);
+  if (request.stages.empty() && request.renames.empty()) {
+    return transfer::make_plan(selection, sources, to.key.text, existing,
+                               {.if_exists = request.if_exists});
   }
   transfer::Plan all;
+  Clashes clashes(request);
   for (const Known& source : sources) {
-    TRY(const std::string target, target_of(request, selection, source.key, to));
-    const auto at = std::ranges::lower_bound(existing, target, {}, &Known::key);
-    const bool found = at != existing.end() && at->key == target;
-    TRY(const transfer::Plan one,
-        transfer::make_plan(transfer::object_selection(source.key), {source}, target,
-                            found ? std::vector{*at} : std::vector<Known>(), options));
-    add(all, one);
+    auto target = target_of(request, selection, source.key, to);
+    if (!target.has_value()) {
+      add(all, conflict_of(source, to.key.text, target.error().what));
+    } else if (const auto clash = clashes.with_earlier(source.key, *target)) {
+      add(all, conflict_of(source, std::move(*target), clash->what));
+    } else {
+      TRY(const transfer::Plan one, plan_one(request, source, std::move(*target), existing));
+      add(all, one);
+    }
   }
   return all;
 }
@@ -310,7 +350,7 @@ Result<Verification> parse_verify(std::string_view text) {
 Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
   CO_TRY(Selected selected, co_await select(ctx, request));
   const bool many = selected.selection().kind != transfer::Selection::Kind::object;
-  Run run{.request = std::move(request), .cpu = std::move(cpu)};
+  Run run{.request = std::move(request), .cpu = std::move(cpu), .clock = &ctx.clock()};
   if (!run.request.journal.empty()) {
     co_await rt::offload(run.cpu, [folder = run.request.journal, now = ctx.clock().wall()] {
       sweep_journal(folder, now);
@@ -321,14 +361,15 @@ Task<Report> run(rt::Context& ctx, Request request, rt::Executor cpu) {
     CO_OK(co_await look_for_existing(ctx, run));
   }
   CO_OK(co_await prepare_pulls(ctx, run));
-  CO_OK(co_await rt::scoped(ctx,
-                            {.children_max = std::max<size_t>(1, run.request.objects_parallel)},
-                            copy_all, std::ref(run), std::move(selected)));
+  CO_OK(co_await rt::scoped(ctx, {.children_max = run.request.objects_parallel.most}, copy_all,
+                            std::ref(run), std::move(selected)));
   if (run.listed_objects == 0 && !run.request.allow_empty) {
     CO_TRY(Error error, co_await nothing_there(ctx, run.request.from));
     co_return fail(std::move(error));
   }
   CO_OK(check_any_done(run));
+  run.report.objects_at_once = run.objects.count();
+  run.report.parts_at_once = run.parts.count();
   co_return std::move(run.report);
 }
 

@@ -14,9 +14,11 @@
 #include <vector>
 
 #include "cloud/connections.h"
+#include "core/transfer/climb.h"
 #include "core/transfer/filter.h"
 #include "core/transfer/order.h"
 #include "core/transfer/plan.h"
+#include "core/transfer/rename.h"
 #include "rt/context.h"
 #include "rt/task.h"
 #include "xfer/carry.h"
@@ -79,6 +81,8 @@ struct Request {
   bool tags = false;               // read and sent along: a request more for each object
   // What happens to the bytes on their way, in this order (staged.h). Not with if_exists: verify.
   std::vector<stage::Spec> stages = {};
+  // Of what follows the source's prefix, before stages add to it; destinations are prefixes then.
+  std::vector<transfer::Rename> renames = {};
   bool keep_names = false;   // else names below a prefix say it: a.csv.zst
   bool allow_empty = false;  // else nothing to copy is not_found, as is a name that is not there
   // Who writes: kept with each object, so that the second try of a task knows the objects of its
@@ -87,7 +91,8 @@ struct Request {
   // Where large objects under way are noted, so that the same transfer goes on with them after this
   // process was killed (journal.h). Empty: they are sent anew.
   std::filesystem::path journal = {};
-  size_t objects_parallel = 64;  // buffers bound what of them moves
+  // That many at once to begin with, and more where that is faster; buffers bound what moves.
+  transfer::Climb::Limits objects_parallel = {.least = 64, .most = 256};
   // So many objects may fail without stopping the others: they are entries that say why. Where
   // nothing at all succeeds the first dozen stops it.
   uint64_t failures_max = 0;
@@ -102,6 +107,8 @@ struct Report {
   uint64_t failed = 0;
   std::array<uint64_t, 3> proofs = {};  // by Proof
   std::array<uint64_t, 4> routes = {};  // by Route
+  size_t objects_at_once = 0;           // in the end; how many are fastest was found by trying
+  size_t parts_at_once = 0;             // likewise, of all objects together
   uint64_t pulls_refused = 0;           // the service could not read them, and they went through
   std::string pull_refusal = {};        // why not the first of them
   Losses losses = {};                   // of what was written

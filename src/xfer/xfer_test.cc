@@ -206,6 +206,96 @@ TEST_CASE("a service nobody has reached yet is not asked again for each object's
   CHECK(w.calls[{"b", Operation::put}] <= 3);
 }
 
+TEST_CASE("an object that was throttled for all of a client's patience is not tried again") {
+  World w;
+  w.put("a", "d/1", "text");
+  const Error busy{.code = Code::throttled, .what = "slow down (after 40 attempts)"};
+  w.fault("b", Operation::put, {.kind = refuse, .error = busy}, 100);
+  const auto report = w.copy("d/", "e/");
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().code == Code::throttled);
+  CHECK(w.calls[{"b", Operation::put}] == 1);
+}
+
+TEST_CASE("more objects at once where each waits for something far away") {
+  World w;
+  for (int i = 0; i < 400; ++i) {
+    w.put("a", fmt::format("d/{}", i), "text");
+  }
+  w.fault("a", Operation::get, {.kind = Fault::Kind::cut, .at = 1 << 20, .delay = milliseconds(20)},
+          1000);
+  Request request{.from = w.located("a", "d/"),
+                  .to = {w.located("b", "e/")},
+                  .objects_parallel = {.least = 2, .most = 16, .window = milliseconds(100)}};
+  const auto report = w.loop.run(run(w.ctx, request, w.pool.executor()));
+  REQUIRE_OK(report);
+  CHECK(report->objects == 400);
+  CHECK(report->objects_at_once > 2);
+  CHECK(report->parts_at_once == 8);
+  // What each destination of an object takes counts.
+  request.to = {w.located("b", "f/"), w.located("b", "g/")};
+  request.objects_parallel.most = 2;
+  CHECK(w.loop.run(run(w.ctx, request, w.pool.executor()))->objects_at_once == 1);
+}
+
+TEST_CASE("renamed objects have other names below the destination") {
+  World w;
+  for (const char* key : {"d/old-1.csv", "d/x/old-2.csv", "d/plain"}) {
+    w.put("a", key, key);
+  }
+  Request request{.from = w.located("a", "d/"),
+                  .to = {w.located("b", "e/"), w.located("b", "f/")},
+                  .renames = transfer::parse_renames({"s/old-//", "s|/|-|g"}).value()};
+  const Preview would = w.loop.run(preview(w.ctx, request)).value();
+  CHECK(would.plan.objects == 6);
+  CHECK(would.plan.conflicts == 0);
+  const auto report = w.loop.run(run(w.ctx, request, w.pool.executor()));
+  REQUIRE_OK(report);
+  CHECK(report->objects == 6);
+  for (const std::string folder : {"e/", "f/"}) {
+    CHECK(w.text("b", folder + "1.csv") == "d/old-1.csv");
+    CHECK(w.text("b", folder + "x-2.csv") == "d/x/old-2.csv");
+    CHECK(w.text("b", folder + "plain") == "d/plain");
+  }
+  // The one object, below a prefix; with what is done to its bytes.
+  request = {.from = w.located("a", "d/old-1.csv"),
+             .to = {w.located("b", "g/")},
+             .stages = {stage::parse_compress("zstd").value()},
+             .renames = transfer::parse_renames({"s/old/new/"}).value()};
+  REQUIRE_OK(w.loop.run(run(w.ctx, request, w.pool.executor())));
+  CHECK(w.text("b", "g/new-1.csv.zst") != "");
+  request.to = {w.located("b", "one")};
+  CHECK(w.loop.run(run(w.ctx, request, w.pool.executor())).error().code == Code::bad_input);
+}
+
+TEST_CASE("renamed to one name, or to none, they fail, and the others go on") {
+  World w;
+  for (const char* key : {"d/a/1", "d/b/1", "d/b/2", "d/c/1", "d/gone"}) {
+    w.put("a", key, key);
+  }
+  const Request request{.from = w.located("a", "d/"),
+                        .to = {w.located("b", "e/")},
+                        .order = {.by = transfer::By::newest},
+                        .if_exists = transfer::IfExists::replace,
+                        .renames = transfer::parse_renames({"s|.*/||", "s/gone//"}).value(),
+                        .failures_max = 10};
+  const Preview would = w.loop.run(preview(w.ctx, request)).value();
+  CHECK(would.plan.objects == 2);
+  CHECK(would.plan.conflicts == 3);
+  const auto report = w.loop.run(run(w.ctx, request, w.pool.executor()));
+  REQUIRE_OK(report);
+  CHECK(report->objects == 2);
+  CHECK(report->failed == 3);
+  const auto failures = [&](std::string_view why) {
+    return std::ranges::count_if(report->entries, [&](const Entry& each) {
+      return each.done == Done::failed && each.error->what.contains(why);
+    });
+  };
+  CHECK(failures("another object has the same name there") == 2);
+  CHECK(failures("nothing is left of the name 'gone'") == 1);
+  CHECK(w.text("b", "e/2") == "d/b/2");
+}
+
 TEST_CASE("objects that fail are listed, and the others go on") {
   World w;
   for (int i = 0; i < 40; ++i) {
@@ -354,7 +444,7 @@ TEST_CASE("objects travel in the order that was asked for") {
                                         .to = {w.located("b", "")},
                                         .order = std::move(order),
                                         .if_exists = transfer::IfExists::replace,
-                                        .objects_parallel = 1},
+                                        .objects_parallel = {.least = 1, .most = 1}},
                                        w.pool.executor()));
     REQUIRE_OK(report);
     for (const Entry& each : report->entries) {

@@ -148,6 +148,7 @@ def what_is_left_out(tutti):
              f"copy: file://{folder}/src/one -> s3://b/dry/one", "would copy 2 objects", "left out: ")
         says(project, ["cp", "src/", "s3://b/dry/", "--dry-run", "--names-from", "names"], 1, f"there is no file://{folder}/src/sub/none")
         says(project, ["cp", "src/o*", "s3://b/glob/", "--names-from", "names"], 0, "copied 1 object")
+
         (folder / "way").symlink_to("src")
         says(project, ["cp", "src/", "s3://b/way/", "--manifest", "way/other.jsonl"], 0, "copied 4 objects")
         says(project, ["cp", "way/sub/two", "s3://b/through/"], 0, "copied 1 object")
@@ -165,6 +166,31 @@ def what_is_left_out(tutti):
         (folder / "only").mkdir()
         (folder / "only/link").symlink_to("../src/one")
         says(project, ["cp", "only/", "s3://b/only/"], 2, "no object below this prefix", "only/link (links")
+
+
+def renaming(tutti):
+    with Project(tutti, FILES) as project:
+        (project.folder / "src/sub").mkdir(parents=True)
+        for name in ("2026-01-a.csv", "2026-02-b.csv", "sub/c.csv", "sub/2026-01-a.csv"):
+            (project.folder / f"src/{name}").write_text(name)
+        by_month = ["--rename", r"s/^(\d{4})-(\d\d)-/\1\/\2\//"]
+        says(project, ["cp", "src/", "s3://b/by/", "--dry-run", "-v", *by_month], 0, "/src/2026-01-a.csv -> s3://b/by/2026/01/a.csv",
+             "would copy 4 objects")
+        says(project, ["cp", "src/", "s3://b/by/", *by_month, "--manifest", "m"], 0, "copied 4 objects")
+        says(project, ["ls", "-r", "s3://b/by/"], 0, "2026/02/b.csv", "sub/2026-01-a.csv")
+        says(project, ["verify", "m"], 0, "4 objects")
+        says(project, ["cp", "src/", "s3://b/by/", *by_month, "--if-exists", "verify"], 0, "4 were there already")
+
+        flat = ["cp", "src/", "s3://b/flat/", "--rename", "s|.*/||"]
+        says(project, [*flat, "--dry-run", "-v"], 1, "conflict: ", "another object has the same name there")
+        says(project, [*flat, "--manifest", "f"], 1, "another object has the same name there", "copied 3 objects")
+        says(project, ["mv", "src/", "s3://b/moved/", "--rename", "s/[.]csv$/.txt/", "--rename", "s/2026-//g", "--yes"], 0, "moved 4 objects")
+        says(project, ["ls", "-r", "s3://b/moved/"], 0, "01-a.txt", "sub/01-a.txt")
+
+        says(project, ["cp", "s3://b/moved/", "x/", "--rename", "old=new"], 2, "old=new: not a renaming", "s/PATTERN/REPLACEMENT/")
+        says(project, ["cp", "s3://b/moved/01-a.txt", "x", "--rename", "s/a/b/"], 2, "a destination that is a name")
+        says(project, ["sync", "s3://b/moved/", "x/", "--rename", "s/a/b/"], 2, "only `tutti cp` and `tutti mv` rename")
+        says(project, ["cp", "s3://b/moved/", "x/", "--flatten"], 2, "--rename 's|.*/||'")
 
 
 def listing(tutti):
@@ -368,7 +394,7 @@ def main():
     parser.add_argument("--tutti", type=pathlib.Path, default=DEFAULT_TUTTI)
     args = parser.parse_args()
     os.environ.pop("TUTTI_E2E_NO_SUCH_VARIABLE", None)
-    return run_tests([("ls", listing), ("mistakes", mistakes), ("what is left out", what_is_left_out), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
+    return run_tests([("ls", listing), ("mistakes", mistakes), ("what is left out", what_is_left_out), ("renaming", renaming), ("exit status", statuses), ("options and help", options), ("options of other movers", options_of_others), ("two of one name, a bucket that is missing", names), ("times", times), ("results that cannot be written", results_that_cannot_be_written), ("plan", plans), ("what is no file", no_file), ("doctor", doctor),
                       ("logs", logs), ("cancel", cancel), ("live table", live_table), ("plan and a secret that is missing", secret)], args.tutti)
 
 

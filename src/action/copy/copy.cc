@@ -38,6 +38,7 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   TRY(request.verify, xfer::parse_verify(verify.empty() ? "store" : verify));
   TRY(request.filter, objects::filter_param(with, now));
   TRY(request.order, objects::order_param(with));
+  TRY(request.renames, objects::rename_param(with));
   TRY(request.failures_max, objects::failures_param(with));
   TRY(request.pull, objects::pull_param(with));
   TRY(request.lock, lock_param(with, now));
@@ -216,6 +217,7 @@ Schema copy_schema() {
        .fallback = "false"}};
   objects::add_filter_params(schema);
   objects::add_order_params(schema);
+  objects::add_rename_param(schema);
   objects::add_failures_param(schema);
   objects::add_pull_param(schema);
   add_stage_params(schema);

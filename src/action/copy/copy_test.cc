@@ -329,6 +329,8 @@ TEST_CASE("filters choose what is copied, as those of the command do") {
             .contains("s3://in/none: there is no such object"));
   CHECK(copied({{"names", "a.csv\nd/c.csv\n"}}) == "a.csv d/c.csv ");
   CHECK(copied({{"order", "largest"}, {"first", "*.txt"}, {"larger", 9}}) == "large.csv ");
+  CHECK(copied({{"include", "[ab].csv"}, {"rename", "s/^a/note/"}, {"exclude", "b*"}}) == "");
+  CHECK(w.exists("gs://out/note.csv"));
 
   const std::pair<std::pair<const char*, Value>, std::string> rows[] = {
       {{"older_than", "1h"}, "the filters leave out every object below this prefix"},
@@ -339,6 +341,7 @@ TEST_CASE("filters choose what is copied, as those of the command do") {
       {{"newer_than", "yesterday"}, "yesterday"},
       {{"names", 5}, "`names` is neither a text nor a list of texts"},
       {{"order", "random"}, "order: 'random' is not known"},
+      {{"rename", "a b"}, "a b: not a renaming"},
       {{"max_failures", "few"}, "`max_failures` is not a whole number"}};
   for (const auto& [more, says] : rows) {
     const std::string text = error_text(w.copy(with_more(plain, {more})));

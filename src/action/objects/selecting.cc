@@ -112,6 +112,18 @@ void add_order_params(Schema& schema) {
                            .fallback = "name"});
 }
 
+Result<std::vector<transfer::Rename>> rename_param(const Value& with) {
+  TRY(const std::vector<std::string> renames, texts_param(with, "rename"));
+  return transfer::parse_renames(renames);
+}
+
+void add_rename_param(Schema& schema) {
+  schema.params.push_back({.name = "rename",
+                           .doc = "Other names below the destination, as sed -E: s/^old-//; "
+                                  "several: one after the other.",
+                           .many = true});
+}
+
 Result<xfer::Pull> pull_param(const Value& with) {
   TRY(const std::string pull, text_param(with, "pull"));
   return xfer::parse_pull(pull.empty() ? "auto" : pull);

@@ -15,6 +15,8 @@ std::vector<std::string> unknown_filters(const Value& with);
 
 Result<transfer::Order> order_param(const Value& with);
 void add_order_params(Schema& schema);
+Result<std::vector<transfer::Rename>> rename_param(const Value& with);
+void add_rename_param(Schema& schema);
 
 Result<xfer::Pull> pull_param(const Value& with);
 void add_pull_param(Schema& schema);

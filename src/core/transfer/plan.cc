@@ -30,8 +30,6 @@ std::string folder_of(std::string_view key) {
   return slash == std::string_view::npos ? std::string() : std::string(key.substr(0, slash + 1));
 }
 
-bool is_prefix(std::string_view to) { return to.empty() || to.ends_with('/'); }
-
 // equal, compare or conflict.
 Step verify(const Known& source, std::string to, const Known& existing) {
   Step step{.act = Act::compare, .from = source.key, .to = std::move(to), .bytes = source.size};
@@ -81,6 +79,8 @@ void count(Plan& plan, const Step& step) {
 }
 
 }  // namespace
+
+bool is_prefix(std::string_view key) { return key.empty() || key.ends_with('/'); }
 
 bool Selection::matches(std::string_view candidate) const {
   switch (kind) {

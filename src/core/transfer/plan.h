@@ -29,6 +29,9 @@ Selection object_selection(std::string_view key);
 // characters itself is written with a backslash before them.
 Result<Selection> parse_selection(std::string_view key);
 
+// A place below which names lie: it ends with a slash, or is the whole bucket.
+bool is_prefix(std::string_view key);
+
 // The destination of each key: a trailing slash (or nothing) keeps names below it; else it is the
 // one object's new name. bad_input: many objects to one name.
 Result<std::string> destination_of(const Selection& from, std::string_view key,

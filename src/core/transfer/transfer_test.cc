@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/transfer/climb.h"
 #include "core/transfer/filter.h"
 #include "core/transfer/order.h"
 #include "core/transfer/plan.h"
 #include "core/transfer/price.h"
+#include "core/transfer/rename.h"
 
 #include "base/doctest.h"
 
@@ -54,6 +56,100 @@ TEST_CASE("which objects come first") {
   CHECK(Order{}.turn_of("a") == 0);
   CHECK(parse_by("newest").value() == By::newest);
   CHECK_FALSE(parse_by("biggest").has_value());
+}
+
+TEST_CASE("a renaming as sed -E writes it") {
+  struct Row {
+    std::string rename, name, becomes;
+  };
+  const Row rows[] = {
+      {"s/a/b/", "aa", "ba"},
+      {"s/a/b/g", "aa", "bb"},
+      {"s/A/b/gi", "aa", "bb"},
+      {"s/x/y/", "aa", "aa"},
+      {"s|^old/|new/|", "old/old/f", "new/old/f"},
+      {"s/^(\\d{4})-(\\d\\d)/\\2\\/\\1/", "2026-11.csv", "11/2026.csv"},
+      {"s/\\.csv$/-&/", "a.csv", "a-.csv"},
+      {"s/a/\\&/", "a", "&"},
+      {"s/a/\\\\/", "a", "\\"},
+      {"s,\\,,;,g", "a,b,c", "a;b;c"},
+      {"s/$/.bak/", "grün", "grün.bak"},
+      {"s/^[^\\/]+\\///", "d/e/f", "e/f"},
+      {"s/./_/", "ü", "_"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.rename);
+    const auto rename = Rename::parse(row.rename);
+    REQUIRE_OK(rename);
+    CHECK(rename->apply(row.name) == row.becomes);
+  }
+}
+
+TEST_CASE("a renaming that is none says why") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"", "not a renaming"},          {"s", "not a renaming"},
+      {"old=new", "not a renaming"},   {"sold/new/", "not a renaming"},
+      {"s\\a\\b\\", "not a renaming"}, {"s/a/b", "three '/'"},
+      {"s/a/b\\/", "three '/'"},       {"s//b/", "without a pattern"},
+      {"s/a/b/x", "'x' is no flag"},   {"s/a/b/g/", "'g/' is no flag"},
+      {"s/(a/b/", "not a regular"},    {"s/a/\\1/", "does not fit"}};
+  for (const auto& [text, why] : rows) {
+    CAPTURE(text);
+    const auto rename = Rename::parse(text);
+    REQUIRE_FALSE(rename.has_value());
+    CHECK(rename.error().code == Code::bad_input);
+    CHECK(rename.error().where == text);
+    CHECK(rename.error().what.contains(why));
+    CHECK(rename.error().remedy.contains("s/PATTERN/REPLACEMENT/"));
+  }
+  CHECK_FALSE(parse_renames({"s/a/b/", "s/a/b"}).has_value());
+}
+
+TEST_CASE("renamings one after the other, and never to no name at all") {
+  const auto renames = parse_renames({"s/^a//", "s/^b//"}).value();
+  CHECK(renamed(renames, "abc").value() == "c");
+  CHECK(renamed(renames, "ba").value() == "a");
+  CHECK(renamed({}, "").value().empty());
+  CHECK(renamed(renames, "ab").error().what.contains("'ab'"));
+}
+
+// So many a second with `count` at once: what each waits for, and what the machine can do.
+struct Model {
+  double each;
+  double most;
+};
+// The counts that were tried, in `minutes` of it.
+std::vector<size_t> climbed(Climb::Limits limits, Model model, int minutes, int wanted_every = 1) {
+  Climb climb(limits);
+  std::vector<size_t> counts{climb.count()};
+  double done = 0;
+  for (int tick = 1; tick <= minutes * 600; ++tick) {
+    done += std::min(model.most, model.each * static_cast<double>(climb.count())) / 10;
+    const bool wanted = tick % wanted_every == 0;
+    if (climb.look(static_cast<uint64_t>(done), wanted, BootInstant{} + milliseconds(100 * tick))) {
+      counts.push_back(climb.count());
+    }
+  }
+  return counts;
+}
+
+TEST_CASE("more at once for as long as that is faster") {
+  const Climb::Limits limits{.least = 8, .most = 32, .window = seconds(2)};
+  // Each waits for something far away.
+  CHECK(climbed(limits, {.each = 100, .most = 1e9}, 5) == std::vector<size_t>{8, 16, 32});
+  // Twice as many are faster, four times as many are not.
+  CHECK(climbed(limits, {.each = 100, .most = 1700}, 1) ==
+        std::vector<size_t>{8, 16, 32, 16, 32, 16});
+  // The machine has no more to give; it is tried again, ever more seldom.
+  CHECK(climbed(limits, {.each = 100, .most = 400}, 1) == std::vector<size_t>{8, 16, 8, 16, 8});
+  CHECK(climbed(limits, {.each = 100, .most = 400}, 60).size() < 40);
+  // Somebody waits for a turn now and then, or hardly ever.
+  CHECK(climbed(limits, {.each = 100, .most = 1e9}, 5, 3).back() == 32);
+  CHECK(climbed(limits, {.each = 100, .most = 1e9}, 5, 9) == std::vector<size_t>{8});
+  // One number alone; nothing is done; too little for that many.
+  CHECK(climbed({.least = 4, .most = 4}, {.each = 100, .most = 1e9}, 5).size() == 1);
+  CHECK(climbed(limits, {.each = 0, .most = 0}, 5).size() == 1);
+  CHECK(climbed(limits, {.each = 0.001, .most = 1}, 1).size() == 1);
 }
 
 TEST_CASE("a pattern matches what it says") {
