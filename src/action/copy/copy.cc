@@ -7,6 +7,7 @@
 
 #include "action/api/outcome.h"
 #include "action/copy/stages.h"
+#include "action/objects/manifest_object.h"
 #include "action/objects/selecting.h"
 #include "cloud/locks.h"
 #include "xfer/transfer.h"
@@ -97,13 +98,15 @@ class Copy final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview{.unknown = objects::unknown_params(with, {"from", "to"})};
+    Preview preview{.unknown = objects::unknown_params(with, {"from", "to", "manifest"})};
     std::ranges::move(objects::unknown_filters(with), std::back_inserter(preview.unknown));
     if (!preview.unknown.empty()) {
       co_return preview;
     }
     CO_TRY(xfer::Request request,
            request_of(services_, info, with, Keys::leave, ctx.clock().wall()));
+    CO_TRY(const auto manifest, objects::manifest_param(services_, info, with));
+    objects::leave_out(request.filter, request.from, manifest);
     const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
     CO_TRY(const xfer::Preview would, co_await xfer::preview(ctx, std::move(request)));
     const transfer::Plan& plan = would.plan;
@@ -114,6 +117,7 @@ class Copy final : public Action {
                              .objects = plan.objects,
                              .bytes = plan.bytes});
     add_existing(preview, plan);
+    objects::add_manifest_step(preview, with);
     co_return preview;
   }
 
@@ -123,10 +127,19 @@ class Copy final : public Action {
       co_return outcome_of(ctx, std::move(request).error());
     }
     CO_OK(co_await say_class(ctx, attempt, *request));
+    auto manifest = objects::manifest_param(services_, attempt.info(), with);
+    if (!manifest.has_value()) {
+      co_return outcome_of(ctx, std::move(manifest).error());
+    }
+    objects::leave_out(request->filter, request->from, *manifest);
     request->on_progress = objects::progress_to(attempt);
     objects::Noted noted;
     request->on_entry = noted.taker();
     auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
+    auto kept = co_await objects::put_manifest(ctx, std::move(*manifest), noted.entries());
+    if (!kept.has_value()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, kept.error().text() + "\n"));
+    }
     if (noted.failed() > 0) {
       CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
     }
@@ -145,6 +158,9 @@ class Copy final : public Action {
     }
     if (const std::string rest = xfer::left_out_text(report->left_out); !rest.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, rest + "\n"));
+    }
+    if (!kept.has_value() && report->failed == 0) {
+      co_return noted.ended_outcome(ctx, std::move(kept).error());
     }
     Value output = output_of(*report, noted.entries());
     co_return report->failed > 0 ? noted.failed_outcome(ctx, std::move(output))
@@ -220,6 +236,7 @@ Schema copy_schema() {
   objects::add_rename_param(schema);
   objects::add_failures_param(schema);
   objects::add_pull_param(schema);
+  objects::add_manifest_param(schema);
   add_stage_params(schema);
   schema.outputs = {
       {"objects", "integer", "Objects written, counted for each destination."},

@@ -392,6 +392,47 @@ TEST_CASE("objects that fail do not stop the others, and are listed at the end")
         0);
 }
 
+TEST_CASE("the manifest is an object of its own, however the task ends") {
+  World w;
+  w.write("s3://in/a", "one");
+  w.write("s3://in/b", "two");
+  w.write("gs://out/b", "other");
+  const Value inputs =
+      with_more(with("s3://in/", "gs://out/", "fail"), {{"manifest", "s3://in/log/copied.jsonl"}});
+  CHECK(error_text(w.copy(inputs)).contains("it exists"));
+  std::string lines = w.read("s3://in/log/copied.jsonl");
+  CHECK(std::ranges::count(lines, '\n') == 2);
+  CHECK(lines.contains(R"("done":"failed")"));
+  // It is replaced, and no part of what is copied.
+  const Outcome again = w.copy(with_more(inputs, {{"if_exists", "replace"}}));
+  CHECK(output(again)["objects"] == Value(2));
+  lines = w.read("s3://in/log/copied.jsonl");
+  CHECK(lines == output(again)["manifest"]["text"].as_string());
+  CHECK_FALSE(lines.contains("failed"));
+  CHECK_FALSE(w.exists("gs://out/log/copied.jsonl"));
+  const auto plan = w.loop.run(w.action->plan(w.ctx, w.attempt.info(), inputs));
+  REQUIRE_OK(plan);
+  CHECK(plan->steps.back().what == "write the manifest to s3://in/log/copied.jsonl");
+}
+
+TEST_CASE("a manifest that cannot be written fails the task, not the copy") {
+  World w;
+  w.write("s3://in/a", "one");
+  const Value plain = with("s3://in/", "gs://out/", "replace");
+  for (const char* wrong : {"s3://log/", "s3://log/*.jsonl", "nowhere://log/x"}) {
+    CAPTURE(wrong);
+    CHECK(error_text(w.copy(with_more(plain, {{"manifest", wrong}}))) != "it succeeded");
+    CHECK_FALSE(w.exists("gs://out/a"));
+  }
+  std::ofstream(w.path("s3://file")) << "no bucket";
+  const Outcome outcome = w.copy(with_more(plain, {{"manifest", "s3://file/copied.jsonl"}}));
+  CHECK(error_text(outcome).contains("writing the manifest"));
+  CHECK(w.read("gs://out/a") == "one");
+  const auto* failed = std::get_if<Failed>(&outcome);
+  REQUIRE(failed != nullptr);
+  CHECK(failed->output["manifest"]["objects"] == Value(1));
+}
+
 TEST_CASE("plan counts without doing") {
   World w;
   w.write("s3://a/1", "one");

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "action/api/outcome.h"
+#include "action/objects/manifest_object.h"
 #include "action/objects/selecting.h"
 #include "xfer/sync.h"
 
@@ -70,12 +71,15 @@ class Sync final : public Action {
 
   // tidy: allow coroutine, `info` belongs to the caller, who awaits the plan and keeps it
   Task<Preview> plan(rt::Context& ctx, const AttemptInfo& info, Value with) override {
-    Preview preview{.unknown = objects::unknown_params(with, {"from", "to", "backup"})};
+    Preview preview{.unknown = objects::unknown_params(with, {"from", "to", "backup", "manifest"})};
     std::ranges::move(objects::unknown_filters(with), std::back_inserter(preview.unknown));
     if (!preview.unknown.empty()) {
       co_return preview;
     }
     CO_TRY(xfer::SyncRequest request, request_of(services_, info, with, ctx.clock().wall()));
+    CO_TRY(const auto manifest, objects::manifest_param(services_, info, with));
+    objects::leave_out(request.filter, request.from, manifest);
+    objects::leave_out(request.filter, request.to, manifest);
     request.dry_run = true;
     const bool removes = request.remove_extra;
     const std::string to = objects::shown_address(with["to"]);
@@ -89,6 +93,7 @@ class Sync final : public Action {
           {.what = fmt::format("remove {} of {}", objects_text(report.removed), to),
            .objects = report.removed});
     }
+    objects::add_manifest_step(preview, with);
     co_return preview;
   }
 
@@ -98,10 +103,20 @@ class Sync final : public Action {
       co_return outcome_of(ctx, std::move(request).error());
     }
     const bool removes = request->remove_extra;
+    auto manifest = objects::manifest_param(services_, attempt.info(), with);
+    if (!manifest.has_value()) {
+      co_return outcome_of(ctx, std::move(manifest).error());
+    }
+    objects::leave_out(request->filter, request->from, *manifest);
+    objects::leave_out(request->filter, request->to, *manifest);
     request->on_progress = objects::progress_to(attempt);
     objects::Noted noted;
     request->on_entry = noted.taker();
     auto report = co_await xfer::sync(ctx, std::move(*request), services_.cpu);
+    auto kept = co_await objects::put_manifest(ctx, std::move(*manifest), noted.entries());
+    if (!kept.has_value()) {
+      CO_OK(co_await attempt.log(ctx, Stream::system, kept.error().text() + "\n"));
+    }
     if (noted.failed() > 0) {
       CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
     }
@@ -117,6 +132,9 @@ class Sync final : public Action {
     }
     if (const std::string rest = xfer::left_out_text(report->left_out); !rest.empty()) {
       CO_OK(co_await attempt.log(ctx, Stream::system, rest + "\n"));
+    }
+    if (!kept.has_value() && report->failed == 0) {
+      co_return noted.ended_outcome(ctx, std::move(kept).error());
     }
     Value output = Value::of({{"copied", report->copied},
                               {"bytes", report->bytes},
@@ -173,6 +191,7 @@ Schema sync_schema() {
   objects::add_filter_params(schema);
   objects::add_failures_param(schema);
   objects::add_pull_param(schema);
+  objects::add_manifest_param(schema);
   schema.outputs = {
       {"copied", "integer", "Objects written."},
       {"bytes", "integer", "Bytes of those."},

@@ -85,6 +85,18 @@ TEST_CASE("what a filter leaves out is neither copied nor removed") {
   CHECK(w.exists("gs://mirror/d/c"));
 }
 
+TEST_CASE("the manifest of a sync may lie in the destination, and stays") {
+  World w;
+  ValueMap inputs;
+  inputs.set("delete", true);
+  inputs.set("manifest", "gs://mirror/d/synced.jsonl");
+  for (int i = 0; i < 2; ++i) {
+    CHECK(error_text(w.run(*w.action, w.with(inputs))) == "it succeeded");
+    CHECK(w.exists("gs://mirror/d/synced.jsonl"));
+    CHECK_FALSE(w.exists("gs://mirror/d/c"));
+  }
+}
+
 TEST_CASE("where an object could not be copied, the others are, and nothing is removed") {
   World w;
   w.write("az://kept/1/b", "something else");
