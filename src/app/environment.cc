@@ -18,7 +18,7 @@ namespace {
 // Most of them wait for a disk: large files are written past the page cache, in parallel.
 constexpr size_t pool_threads = 6;
 // Enough to keep a fast network and disks busy, little enough for a small machine.
-constexpr cloud::BufferPoolOptions buffer_options{.bytes_max = 24U << 20U,
+constexpr cloud::BufferPoolOptions buffer_options{.bytes_max = 16U << 20U,
                                                   .chunk_bytes = 256U << 10U};
 
 }  // namespace

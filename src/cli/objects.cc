@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // tutti rm, du, mb, rb, presign, verify. They need neither a project nor an owner; in a project its
 // connections are known.
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
 #include <fmt/format.h>
 
 #include "cli/commands.h"
@@ -161,16 +167,36 @@ Task<int> print_url(Invocation& call, DataSide& side, PresignArgs args) {
   co_return 0;
 }
 
+// Any number of times from its beginning. What is no file, as a pipe, is held.
+using Manifest = std::function<std::unique_ptr<std::istream>()>;
+Result<Manifest> open_manifest(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error) && access(path.c_str(), R_OK) == 0) {
+    return [path] { return std::make_unique<std::ifstream>(path, std::ios::binary); };
+  }
+  TRY(std::string text, rt::read_file(path));
+  return [text = std::move(text)] { return std::make_unique<std::istringstream>(text); };
+}
+
+// A line that is broken is said before anything is read.
+Result<Unit> check_claims(xfer::Claims claims) {
+  while (true) {
+    TRY(const auto claim, claims.next());
+    if (!claim) {
+      return Unit{};
+    }
+  }
+}
+
 Task<int> prove(Invocation& call, DataSide& side, VerifyArgs args) {
-  auto text = rt::read_file(args.manifest);
-  CO_OK(text);
-  auto claims = xfer::parse_claims(*text);
-  if (!claims.has_value()) {
-    co_return in_file(args.manifest, std::move(claims).error());
+  CO_TRY(const Manifest manifest, open_manifest(args.manifest));
+  auto checked = check_claims(xfer::Claims(manifest()));
+  if (!checked.has_value()) {
+    co_return in_file(args.manifest, std::move(checked).error());
   }
   CO_TRY(const xfer::Proven proven,
          co_await xfer::prove_again(
-             call.environment.context(), *side.connections, side.profile, std::move(*claims),
+             call.environment.context(), *side.connections, side.profile, xfer::Claims(manifest()),
              args.quick ? xfer::Proving::quick : xfer::Proving::read, call.environment.cpu()));
   ValueList different;
   for (const xfer::Disproved& each : proven.different) {

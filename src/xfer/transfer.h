@@ -92,7 +92,7 @@ struct Request {
   // process was killed (journal.h). Empty: they are sent anew.
   std::filesystem::path journal = {};
   // That many at once to begin with, and more where that is faster; buffers bound what moves.
-  transfer::Climb::Limits objects_parallel = {.least = 64, .most = 256};
+  transfer::Climb::Limits objects_parallel = {.least = 64, .most = 192};
   // So many objects may fail without stopping the others: they are entries that say why. Where
   // nothing at all succeeds the first dozen stops it.
   uint64_t failures_max = 0;

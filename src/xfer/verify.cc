@@ -18,7 +18,7 @@ constexpr size_t parallel = 64;
 struct Work {
   const cloud::Connections& connections;
   std::string profile;
-  std::vector<Claim> claims;
+  Claims claims;
   Proving proving;
   rt::Executor cpu;
   Proven proven = {};
@@ -42,6 +42,16 @@ Result<Claim> claim_of(const Value& line) {
   return claim;
 }
 
+Error at_line(Error error, size_t number) {
+  error.where = fmt::format("line {}", number);
+  return error;
+}
+
+Result<Claim> parse_claim(std::string_view line) {
+  TRY(const Value value, parse_json(line));
+  return claim_of(value);
+}
+
 // Errors say which line.
 Result<Unit> for_each_line(std::string_view text,
                            const std::function<Result<Unit>(const Value&)>& take) {
@@ -55,9 +65,7 @@ Result<Unit> for_each_line(std::string_view text,
     const auto value = parse_json(line);
     auto taken = value.has_value() ? take(*value) : Result<Unit>(fail(value.error()));
     if (!taken.has_value()) {
-      Error error = std::move(taken).error();
-      error.where = fmt::format("line {}", number);
-      return fail(std::move(error));
+      return fail(at_line(std::move(taken).error(), number));
     }
   }
   return Unit{};
@@ -141,21 +149,33 @@ Task<Unit> prove_one(rt::Context& ctx, Work& all, Claim claim) {
 }
 
 Task<Unit> prove_all(rt::Scope& scope, Work& all) {
-  for (const Claim& each : all.claims) {
-    CO_OK(co_await scope.spawn(prove_one(scope.context(), all, each)));
+  while (true) {
+    CO_TRY(auto claim, all.claims.next());
+    if (!claim) {
+      co_return Unit{};
+    }
+    CO_OK(co_await scope.spawn(prove_one(scope.context(), all, std::move(*claim))));
   }
-  co_return Unit{};
 }
 
 }  // namespace
 
-Result<std::vector<Claim>> parse_claims(std::string_view manifest) {
-  std::vector<Claim> claims;
-  TRY_OK(for_each_line(manifest, [&](const Value& line) -> Result<Unit> {
-    TRY(claims.emplace_back(), claim_of(line));
-    return Unit{};
-  }));
-  return claims;
+Result<std::optional<Claim>> Claims::next() {
+  while (std::getline(*manifest_, line_)) {
+    ++number_;
+    if (line_.empty()) {
+      continue;
+    }
+    auto claim = parse_claim(line_);
+    if (!claim.has_value()) {
+      return fail(at_line(std::move(claim).error(), number_));
+    }
+    return std::optional(std::move(*claim));
+  }
+  if (manifest_->bad()) {
+    return fail(at_line({.code = Code::unavailable, .what = "it cannot be read on"}, number_ + 1));
+  }
+  return std::nullopt;
 }
 
 Result<std::vector<std::string>> parse_failed(std::string_view manifest) {
@@ -171,8 +191,7 @@ Result<std::vector<std::string>> parse_failed(std::string_view manifest) {
 }
 
 Task<Proven> prove_again(rt::Context& ctx, const cloud::Connections& connections,
-                         std::string profile, std::vector<Claim> claims, Proving proving,
-                         rt::Executor cpu) {
+                         std::string profile, Claims claims, Proving proving, rt::Executor cpu) {
   Work all{.connections = connections,
            .profile = std::move(profile),
            .claims = std::move(claims),

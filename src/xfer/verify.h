@@ -2,6 +2,12 @@
 // Proving again, later, what a manifest says: that each destination still has those bytes.
 #pragma once
 
+#include <istream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "cloud/connections.h"
 #include "core/transfer/filter.h"
 #include "rt/task.h"
@@ -16,9 +22,21 @@ struct Claim {
   std::vector<Digest> digests;
   bool failed = false;  // it was not copied
 };
-// bad_input with the line's number.
-Result<std::vector<Claim>> parse_claims(std::string_view manifest);
-// The addresses of the sources that were not copied. The same errors.
+
+// Those of a manifest, one after the other: memory is that of a line.
+class Claims {
+ public:
+  explicit Claims(std::unique_ptr<std::istream> manifest) : manifest_(std::move(manifest)) {}
+  // nullopt at the end. bad_input with the line's number; unavailable: it cannot be read.
+  Result<std::optional<Claim>> next();
+
+ private:
+  std::unique_ptr<std::istream> manifest_;
+  size_t number_ = 0;  // of the line
+  std::string line_;
+};
+
+// The addresses of the sources that were not copied. bad_input with the line's number.
 Result<std::vector<std::string>> parse_failed(std::string_view manifest);
 
 enum class Proving : uint8_t {
@@ -37,9 +55,8 @@ struct Proven {
   std::vector<Disproved> different;  // missing, another size, other bytes
 };
 
-// Errors: a store that cannot be reached or asked ends it.
+// Errors: those of the claims; a store that cannot be reached or asked ends it.
 Task<Proven> prove_again(rt::Context& ctx, const cloud::Connections& connections,
-                         std::string profile, std::vector<Claim> claims, Proving proving,
-                         rt::Executor cpu);
+                         std::string profile, Claims claims, Proving proving, rt::Executor cpu);
 
 }  // namespace tutti::xfer

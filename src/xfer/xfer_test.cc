@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include <fmt/format.h>
 
@@ -319,9 +320,14 @@ TEST_CASE("objects that fail are listed, and the others go on") {
   const std::string manifest = to_text(report->entries);
   const std::vector<std::string> failed{"a://d/120", "a://d/130"};
   CHECK(parse_failed(manifest).value() == failed);
-  const auto claims = parse_claims(manifest);
-  REQUIRE_OK(claims);
-  CHECK(std::ranges::count(*claims, true, &Claim::failed) == 2);
+  Claims claims(std::make_unique<std::istringstream>(manifest + "\n\n{}\n"));
+  int not_copied = 0;
+  for (int i = 0; i < 40; ++i) {
+    not_copied += claims.next().value()->failed ? 1 : 0;
+  }
+  CHECK(not_copied == 2);
+  CHECK(claims.next().error().where == "line 43");
+  CHECK_FALSE(claims.next().value().has_value());
   CHECK(copy(1).error().code == Code::conflict);  // more than allowed
 
   REQUIRE_OK(w.loop.run(w.inner_b->remove(w.ctx, {"e/120"}, {})));

@@ -43,7 +43,7 @@ void Climb::watch_from(uint64_t done, BootInstant now) {
 
 bool Climb::judge(double rate, BootInstant now) {
   if (rate_before_ > 0 && rate < gain_min * rate_before_) {
-    count_ = std::max(limits_.least, count_ / 2);
+    count_ = count_before_;
     rate_before_ = 0;
     rest_ = std::min(rest_max, rest_ == Duration{} ? limits_.window * rest_windows : rest_ * 2);
     rests_until_ = now + rest_;
@@ -53,6 +53,7 @@ bool Climb::judge(double rate, BootInstant now) {
   if (count_ >= limits_.most || now < rests_until_) {
     return false;
   }
+  count_before_ = count_;
   count_ = std::min(limits_.most, 2 * count_);
   rate_before_ = rate;
   return true;

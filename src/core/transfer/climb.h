@@ -38,9 +38,10 @@ class Climb {
   bool watching_ = false;  // else it settles
   BootInstant since_ = {};
   uint64_t done_then_ = 0;
-  uint64_t looks_ = 0;      // since then
-  uint64_t wanted_ = 0;     // of those
-  double rate_before_ = 0;  // a second, of half as many; 0: nothing is being tried
+  uint64_t looks_ = 0;       // since then
+  uint64_t wanted_ = 0;      // of those
+  size_t count_before_ = 0;  // while more are tried
+  double rate_before_ = 0;   // theirs, a second; 0: nothing is being tried
   BootInstant rests_until_ = {};
   Duration rest_ = {};
 };

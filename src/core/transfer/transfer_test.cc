@@ -143,6 +143,8 @@ TEST_CASE("more at once for as long as that is faster") {
   // The machine has no more to give; it is tried again, ever more seldom.
   CHECK(climbed(limits, {.each = 100, .most = 400}, 1) == std::vector<size_t>{8, 16, 8, 16, 8});
   CHECK(climbed(limits, {.each = 100, .most = 400}, 60).size() < 40);
+  // Where it was, and not half of what was tried.
+  CHECK(climbed({.least = 8, .most = 24}, {.each = 100, .most = 1700}, 1).at(3) == 16);
   // Somebody waits for a turn now and then, or hardly ever.
   CHECK(climbed(limits, {.each = 100, .most = 1e9}, 5, 3).back() == 32);
   CHECK(climbed(limits, {.each = 100, .most = 1e9}, 5, 9) == std::vector<size_t>{8});
