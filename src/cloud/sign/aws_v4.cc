@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/hmac.h"
 #include "cloud/sign/fields.h"
+#include "cloud/sign/v4.h"
 
 namespace tutti::cloud::sign {
 namespace {
@@ -40,11 +41,7 @@ AwsSigner::AwsSigner(AwsCredentials credentials, std::string region, std::string
 const std::string& AwsSigner::key_of(std::string_view day) {
   if (day_ != day) {
     day_ = day;
-    key_ = hmac_sha256("AWS4" + credentials_.secret_access_key, day);
-    for (const std::string_view part : {std::string_view(region_), std::string_view(service_),
-                                        std::string_view("aws4_request")}) {
-      key_ = hmac_sha256(key_, part);
-    }
+    key_ = v4_key("AWS4" + credentials_.secret_access_key, scope_of(day));
   }
   return key_;
 }
@@ -55,16 +52,9 @@ std::string AwsSigner::scope_of(std::string_view day) const {
 
 std::string AwsSigner::signature_of(const Request& request, std::string_view time,
                                     std::string_view payload) {
-  const Pairs headers = signed_headers(request);
-  std::string canonical =
-      fmt::format("{}\n{}\n{}\n", request.method, request.path, encode_query(request.query));
-  for (const auto& [name, value] : headers) {
-    canonical += name + ":" + value + "\n";
-  }
-  canonical += fmt::format("\n{}\n{}", names_of(headers), payload);
-  const std::string text =
-      fmt::format("{}\n{}\n{}\n{}", algorithm, time, scope_of(day_of(time)), hex_sha256(canonical));
-  return sign_text(key_of(day_of(time)), text);
+  const std::string_view day = day_of(time);
+  const V4 v4{.algorithm = algorithm, .time = std::string(time), .scope = scope_of(day)};
+  return sign_text(key_of(day), v4_text(request, v4, payload));
 }
 
 void AwsSigner::sign(Request& request, Instant now, std::string_view payload) {

@@ -17,7 +17,7 @@
 #include "cloud/sign/aws_v4.h"
 #include "cloud/sign/fields.h"
 #include "cloud/sign/google_auth_file.h"
-#include "cloud/sign/google_auth_v4.h"
+#include "cloud/sign/v4.h"
 
 namespace tutti::cloud::sign {
 namespace {

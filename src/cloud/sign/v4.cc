@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cloud/sign/google_auth_v4.h"
+#include "cloud/sign/v4.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signatures of version 4, whose rules Google has from AWS: what is signed, and with which key.
+// What signatures of version 4 sign, and with which key: AWS's rules, which Google has from it.
 // Inside of sign.
 #pragma once
 
