@@ -26,8 +26,13 @@ Result<cloud::Lock> lock_param(const Value& with, Instant now) {
                            now);
 }
 
-Result<xfer::Request> request_of(const objects::Services& services, const AttemptInfo& info,
-                                 const Value& with, Keys keys, Instant now) {
+struct Wanted {
+  xfer::Request request;
+  std::optional<cloud::Located> manifest;
+};
+
+Result<Wanted> wanted_of(const objects::Services& services, const AttemptInfo& info,
+                         const Value& with, Keys keys, Instant now) {
   TRY(cloud::Located from, objects::open_param(services, info, with, "from"));
   TRY(std::vector<cloud::Located> to, objects::open_params(services, info, with, "to"));
   TRY(const std::string if_exists, objects::text_param(with, "if_exists"));
@@ -51,7 +56,9 @@ Result<xfer::Request> request_of(const objects::Services& services, const Attemp
   request.keep_names = with.get_bool("keep_names");
   // The same for every attempt of this task run.
   request.origin = fmt::format("{}/{}", to_text(info.id.run), info.id.task.value);
-  return request;
+  TRY(std::optional<cloud::Located> manifest, objects::manifest_param(services, info, with));
+  objects::leave_out(request.filter, request.from, manifest);
+  return Wanted{.request = std::move(request), .manifest = std::move(manifest)};
 }
 
 Value output_of(const xfer::Report& report, const std::vector<xfer::Entry>& entries) {
@@ -103,12 +110,9 @@ class Copy final : public Action {
     if (!preview.unknown.empty()) {
       co_return preview;
     }
-    CO_TRY(xfer::Request request,
-           request_of(services_, info, with, Keys::leave, ctx.clock().wall()));
-    CO_TRY(const auto manifest, objects::manifest_param(services_, info, with));
-    objects::leave_out(request.filter, request.from, manifest);
+    CO_TRY(Wanted wanted, wanted_of(services_, info, with, Keys::leave, ctx.clock().wall()));
     const std::string to = with["to"].is_string() ? with["to"].as_string() : to_json(with["to"]);
-    CO_TRY(const xfer::Preview would, co_await xfer::preview(ctx, std::move(request)));
+    CO_TRY(const xfer::Preview would, co_await xfer::preview(ctx, std::move(wanted.request)));
     const transfer::Plan& plan = would.plan;
     for (const std::string& each : would.missing) {
       preview.steps.push_back({.what = fmt::format("fail: there is no {}", each)});
@@ -122,24 +126,17 @@ class Copy final : public Action {
   }
 
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
-    auto request = request_of(services_, attempt.info(), with, Keys::read, ctx.clock().wall());
-    if (!request.has_value()) {
-      co_return outcome_of(ctx, std::move(request).error());
+    auto wanted = wanted_of(services_, attempt.info(), with, Keys::read, ctx.clock().wall());
+    if (!wanted.has_value()) {
+      co_return outcome_of(ctx, std::move(wanted).error());
     }
-    CO_OK(co_await say_class(ctx, attempt, *request));
-    auto manifest = objects::manifest_param(services_, attempt.info(), with);
-    if (!manifest.has_value()) {
-      co_return outcome_of(ctx, std::move(manifest).error());
-    }
-    objects::leave_out(request->filter, request->from, *manifest);
-    request->on_progress = objects::progress_to(attempt);
+    xfer::Request& request = wanted->request;
+    CO_OK(co_await say_class(ctx, attempt, request));
+    request.on_progress = objects::progress_to(attempt);
     objects::Noted noted;
-    request->on_entry = noted.taker();
-    auto report = co_await xfer::run(ctx, std::move(*request), services_.cpu);
-    auto kept = co_await objects::put_manifest(ctx, std::move(*manifest), noted.entries());
-    if (!kept.has_value()) {
-      CO_OK(co_await attempt.log(ctx, Stream::system, kept.error().text() + "\n"));
-    }
+    request.on_entry = noted.taker();
+    auto report = co_await xfer::run(ctx, std::move(request), services_.cpu);
+    auto kept = co_await objects::put_manifest(ctx, attempt, wanted->manifest, noted.entries());
     if (noted.failed() > 0) {
       CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
     }

@@ -54,7 +54,7 @@ void add_manifest_step(Preview& preview, const Value& with) {
 }
 
 // tidy: allow coroutine, `entries` belong to the caller, who awaits that they are written
-Task<Unit> put_manifest(rt::Context& ctx, std::optional<cloud::Located> manifest,
+Task<Unit> put_manifest(rt::Context& ctx, Attempt& attempt, std::optional<cloud::Located> manifest,
                         const std::vector<xfer::Entry>& entries) {
   if (!manifest) {
     co_return Unit{};
@@ -65,10 +65,12 @@ Task<Unit> put_manifest(rt::Context& ctx, std::optional<cloud::Located> manifest
                                 {.content_type = "application/x-ndjson"});
   };
   auto written = co_await rt::retry(ctx, {}, put);
-  if (!written.has_value()) {
-    co_return fail(with_context(std::move(written).error(), "writing the manifest"));
+  if (written.has_value()) {
+    co_return Unit{};
   }
-  co_return Unit{};
+  Error error = with_context(std::move(written).error(), "writing the manifest");
+  CO_OK(co_await attempt.log(ctx, Stream::system, error.text() + "\n"));
+  co_return fail(std::move(error));
 }
 
 }  // namespace tutti::action::objects

@@ -22,9 +22,9 @@ void leave_out(transfer::Filter& filter, const cloud::Located& prefix,
 void add_manifest_step(Preview& preview, const Value& with);
 
 // Writes the entries' lines there, of any number, over what an earlier attempt or run wrote.
-// Nothing without `manifest`. Errors: those of the store.
+// Nothing without `manifest`. Errors: those of the store; the attempt's log says so, too.
 // tidy: allow coroutine, `entries` belong to the caller, who awaits that they are written
-Task<Unit> put_manifest(rt::Context& ctx, std::optional<cloud::Located> manifest,
+Task<Unit> put_manifest(rt::Context& ctx, Attempt& attempt, std::optional<cloud::Located> manifest,
                         const std::vector<xfer::Entry>& entries);
 
 }  // namespace tutti::action::objects

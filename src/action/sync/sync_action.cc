@@ -29,8 +29,13 @@ Result<xfer::Same> parse_same(std::string_view text) {
               "write time, digest or size");
 }
 
-Result<xfer::SyncRequest> request_of(const objects::Services& services, const AttemptInfo& info,
-                                     const Value& with, Instant now) {
+struct Wanted {
+  xfer::SyncRequest request;
+  std::optional<cloud::Located> manifest;
+};
+
+Result<Wanted> wanted_of(const objects::Services& services, const AttemptInfo& info,
+                         const Value& with, Instant now) {
   xfer::SyncRequest request;
   TRY(request.from, objects::open_param(services, info, with, "from"));
   TRY(request.to, objects::open_param(services, info, with, "to"));
@@ -49,7 +54,10 @@ Result<xfer::SyncRequest> request_of(const objects::Services& services, const At
   request.tags = with.get_bool("tags");
   request.remove_extra = with.get_bool("delete");
   request.journal = services.journal;
-  return request;
+  TRY(std::optional<cloud::Located> manifest, objects::manifest_param(services, info, with));
+  objects::leave_out(request.filter, request.from, manifest);
+  objects::leave_out(request.filter, request.to, manifest);
+  return Wanted{.request = std::move(request), .manifest = std::move(manifest)};
 }
 
 std::string said(const xfer::SyncReport& report, bool removes) {
@@ -76,10 +84,8 @@ class Sync final : public Action {
     if (!preview.unknown.empty()) {
       co_return preview;
     }
-    CO_TRY(xfer::SyncRequest request, request_of(services_, info, with, ctx.clock().wall()));
-    CO_TRY(const auto manifest, objects::manifest_param(services_, info, with));
-    objects::leave_out(request.filter, request.from, manifest);
-    objects::leave_out(request.filter, request.to, manifest);
+    CO_TRY(Wanted wanted, wanted_of(services_, info, with, ctx.clock().wall()));
+    xfer::SyncRequest& request = wanted.request;
     request.dry_run = true;
     const bool removes = request.remove_extra;
     const std::string to = objects::shown_address(with["to"]);
@@ -98,25 +104,17 @@ class Sync final : public Action {
   }
 
   Task<Outcome> run(rt::Context& ctx, Attempt& attempt, Value with) override {
-    auto request = request_of(services_, attempt.info(), with, ctx.clock().wall());
-    if (!request.has_value()) {
-      co_return outcome_of(ctx, std::move(request).error());
+    auto wanted = wanted_of(services_, attempt.info(), with, ctx.clock().wall());
+    if (!wanted.has_value()) {
+      co_return outcome_of(ctx, std::move(wanted).error());
     }
-    const bool removes = request->remove_extra;
-    auto manifest = objects::manifest_param(services_, attempt.info(), with);
-    if (!manifest.has_value()) {
-      co_return outcome_of(ctx, std::move(manifest).error());
-    }
-    objects::leave_out(request->filter, request->from, *manifest);
-    objects::leave_out(request->filter, request->to, *manifest);
-    request->on_progress = objects::progress_to(attempt);
+    xfer::SyncRequest& request = wanted->request;
+    const bool removes = request.remove_extra;
+    request.on_progress = objects::progress_to(attempt);
     objects::Noted noted;
-    request->on_entry = noted.taker();
-    auto report = co_await xfer::sync(ctx, std::move(*request), services_.cpu);
-    auto kept = co_await objects::put_manifest(ctx, std::move(*manifest), noted.entries());
-    if (!kept.has_value()) {
-      CO_OK(co_await attempt.log(ctx, Stream::system, kept.error().text() + "\n"));
-    }
+    request.on_entry = noted.taker();
+    auto report = co_await xfer::sync(ctx, std::move(request), services_.cpu);
+    auto kept = co_await objects::put_manifest(ctx, attempt, wanted->manifest, noted.entries());
     if (noted.failed() > 0) {
       CO_OK(co_await attempt.log(ctx, Stream::system, noted.failures_text()));
     }
