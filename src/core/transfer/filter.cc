@@ -3,10 +3,8 @@
 
 #include <algorithm>
 
-#include <fmt/format.h>
-#include <re2/re2.h>
-
 #include "base/size.h"
+#include "core/transfer/re.h"
 
 namespace tutti::transfer {
 namespace {
@@ -44,16 +42,7 @@ Result<std::optional<uint64_t>> size_of(const std::string& text) {
 }  // namespace
 
 Result<Regex> Regex::parse(const std::string& pattern) {
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(8 << 20);
-  auto compiled = std::make_shared<const re2::RE2>(pattern, options);
-  if (!compiled->ok()) {
-    return fail(Error{.code = Code::bad_input,
-                      .what = fmt::format("not a regular expression: {}", compiled->error()),
-                      .where = pattern,
-                      .remedy = "write one of RE2's: no look-around, no back-references"});
-  }
+  TRY(auto compiled, compile(pattern, Case::matters));
   return Regex(std::move(compiled));
 }
 

@@ -4,9 +4,9 @@
 #include <array>
 
 #include <fmt/format.h>
-#include <re2/re2.h>
 
 #include "base/ascii.h"
+#include "core/transfer/re.h"
 
 namespace tutti::transfer {
 namespace {
@@ -79,20 +79,16 @@ Result<Rename> Rename::parse(std::string_view text) {
   if (flags.find_first_not_of("gi") != std::string::npos) {
     return bad(text, fmt::format("'{}' is no flag of a renaming", flags));
   }
-  re2::RE2::Options options;
-  options.set_log_errors(false);
-  options.set_max_mem(8 << 20);
-  options.set_case_sensitive(!flags.contains('i'));
-  auto compiled = std::make_shared<const re2::RE2>(pattern, options);
-  if (!compiled->ok()) {
-    return bad(text, fmt::format("not a regular expression: {}", compiled->error()));
+  auto compiled = compile(pattern, flags.contains('i') ? Case::either : Case::matters);
+  if (!compiled.has_value()) {
+    return bad(text, std::move(compiled).error().what);
   }
   std::string rewrite = rewrite_of(replacement);
   std::string wrong;
-  if (!compiled->CheckRewriteString(rewrite, &wrong)) {
+  if (!(*compiled)->CheckRewriteString(rewrite, &wrong)) {
     return bad(text, fmt::format("the replacement does not fit the pattern: {}", wrong));
   }
-  return Rename(std::move(compiled), std::move(rewrite), flags.contains('g'));
+  return Rename(*std::move(compiled), std::move(rewrite), flags.contains('g'));
 }
 
 std::string Rename::apply(std::string name) const {
