@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/auth/google_identity.h"
 
-#include <unistd.h>
-
 #include <map>
 
 #include <fmt/format.h>
 
 #include "base/encode.h"
-#include "net/testing.h"
-#include "rt/file.h"
-#include "rt/testing.h"
+#include "cloud/auth/google_test_world.h"
 
 #include "base/doctest.h"
 
@@ -26,16 +22,10 @@ constexpr const char* session_path = "/latest/api/token";
 Task<std::string> printed(Result<std::string> text) { co_return text; }
 
 // A machine whose metadata server is one of ours.
-struct World : rt::TestWorld {
-  World()
-      : server(
-            net::TestServer::answering(self, [this](const std::string& r) { return answer(r); })) {
-    self = &server;
-    fs::remove_all(folder);
-    fs::create_directories(folder);
+struct World : GoogleTestWorld {
+  World() : GoogleTestWorld("google_identity", [this](const std::string& r) { return answer(r); }) {
     environment.aws_metadata_host = fmt::format("127.0.0.1:{}", server.port());
   }
-  ~World() { fs::remove_all(folder); }
 
   std::string answer(const std::string& request) {
     const size_t begin = request.find(' ') + 1;
@@ -45,10 +35,6 @@ struct World : rt::TestWorld {
   void reply(const std::string& path, const std::string& body,
              const std::string& status = "200 OK") {
     replies[path] = net::http_reply(status, body);
-  }
-  fs::path write(const std::string& name, const std::string& text) {
-    REQUIRE_OK(rt::write_file(folder / name, text));
-    return folder / name;
   }
   // What a program prints, and that it was run.
   void prints(Result<std::string> text) {
@@ -73,10 +59,7 @@ struct World : rt::TestWorld {
     return given.error();
   }
 
-  fs::path folder = fs::temp_directory_path() / fmt::format("tutti_google_identity.{}", getpid());
   std::map<std::string, std::string> replies;  // of a path; set before the first request
-  net::TestServer* self = nullptr;
-  net::TestServer server;
   GoogleIdentityEnvironment environment;
   std::vector<Program> ran;
   rt::Pool pool{1};

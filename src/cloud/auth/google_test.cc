@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cloud/auth/google.h"
 
-#include <unistd.h>
-
 #include <fmt/format.h>
 
-#include "net/testing.h"
-#include "rt/file.h"
-#include "rt/testing.h"
+#include "cloud/auth/google_test_world.h"
 
 #include "base/doctest.h"
 
@@ -16,16 +12,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct World : rt::TestWorld {
-  World()
-      : server(
-            net::TestServer::answering(self, [this](const std::string& r) { return answer(r); })) {
-    self = &server;
-    fs::remove_all(folder);
-    fs::create_directories(folder);
+struct World : GoogleTestWorld {
+  World() : GoogleTestWorld("google_auth", [this](const std::string& r) { return answer(r); }) {
     environment.metadata_host = "";
   }
-  ~World() { fs::remove_all(folder); }
 
   // By the place the request went to; "" where none is expected.
   std::string answer(const std::string& request) {
@@ -35,10 +25,6 @@ struct World : rt::TestWorld {
       }
     }
     return net::http_reply("418 teapot", "{}");
-  }
-  fs::path write(const std::string& name, const std::string& text) {
-    REQUIRE_OK(rt::write_file(folder / name, text));
-    return folder / name;
   }
   std::string user_file(const std::string& secret = "hidden-secret") {
     return fmt::format(R"({{"type":"authorized_user","client_id":"i","client_secret":"{}",
@@ -51,10 +37,7 @@ struct World : rt::TestWorld {
     return loop.run(auth.token(ctx));
   }
 
-  fs::path folder = fs::temp_directory_path() / fmt::format("tutti_google_auth.{}", getpid());
   std::vector<std::pair<std::string, std::string>> replies;  // set before the first request
-  net::TestServer* self = nullptr;
-  net::TestServer server;
   GoogleEnvironment environment;
   rt::Pool pool{1};
   net::HttpClient client{loop.executor(), *clock};
